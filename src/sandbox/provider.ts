@@ -1,0 +1,146 @@
+import type { Server } from "node:net";
+import type { Socket as DatagramSocket } from "node:dgram";
+import type { Readable, Writable } from "node:stream";
+
+/** The strength of the boundary, weakest first; `remote` repeats what a service states of itself. */
+export type Isolation = "namespaces" | "container" | "gvisor" | "microvm" | "remote";
+
+/** How the agent sees the user's files. */
+export type WorkspaceMode = "direct" | "readonly" | "overlay" | "clone";
+
+/** Everything a provider needs to make one sandbox. Plain data: it is stored and survives restarts. */
+export interface SandboxSpecification {
+  id: string;
+  /** Becomes the host name inside. */
+  name: string;
+  /** Real path of the user's directory, mounted at the same path; absent for a sandbox without one. */
+  workspace?: { path: string; mode: WorkspaceMode };
+  /** Absolute paths inside the workspace that must stay read-only, by DESIGN §7; existing ones only. */
+  protectedPaths: readonly string[];
+  /** Layers laid under the home directory, lowest first; ids that `layers.seal` produced. */
+  homeLayers: readonly string[];
+  /** Absolute host directories laid read-only at the same path; their `bin` joins PATH. */
+  toolchains: readonly string[];
+  /** Kept with the sandbox; never holds a secret. */
+  environment: Readonly<Record<string, string>>;
+  gitIdentity?: { name?: string; email?: string };
+  /** PEM certificates that join every trust store inside. */
+  certificates: readonly string[];
+  limits: { cpus?: number; memoryBytes?: number; pids?: number };
+}
+
+/** The sockets inside a sandbox's network namespace at which every connection and DNS query lands. */
+export interface CaptureSockets {
+  /** One dual-stack listener; the original destination is read from each accepted socket. */
+  tcp: Server;
+  /** DNS sockets on 127.0.0.1 and ::1. */
+  udp: readonly DatagramSocket[];
+}
+
+export interface ProcessRequest {
+  /** The program and its arguments; the program is looked up on PATH inside. Never a shell string. */
+  argv: readonly string[];
+  /** Default: the workspace, else the home directory. */
+  cwd?: string;
+  /** Laid over the sandbox's own environment. */
+  environment?: Readonly<Record<string, string>>;
+  /** SECURITY: laid over the environment of this process tree only; never stored, logged or on a command line. */
+  secrets?: Readonly<Record<string, string>>;
+  /** Present: the process has a controlling terminal. Absent: three pipes. */
+  terminal?: {
+    columns: number;
+    rows: number;
+    /** Output processing off: LF stays LF. Default false. */
+    rawOutput?: boolean;
+    /** stderr comes by a descriptor of its own instead of the terminal. Default false. */
+    separateErrors?: boolean;
+  };
+  /** With `terminal`: bytes that the process reads as standard input instead of the terminal's. */
+  inputBytes?: Uint8Array;
+}
+
+/** How a process ended. `code` is 128 + signal number when a signal ended it. */
+export type ProcessEnding =
+  | { kind: "exited"; code: number }
+  | { kind: "signalled"; code: number; signal: string }
+  | { kind: "lost"; code: 125; reason: string };
+
+/** A process inside a sandbox. Its owner reads both streams to their end, then sees `ended`. */
+export interface SandboxProcess {
+  /** Terminal bytes, or stdout. Ends only after the last byte. */
+  readonly output: Readable;
+  /** stderr, when it has a descriptor of its own. */
+  readonly errors: Readable | undefined;
+  readonly input: Writable;
+  /** Resolves after the program ended and every byte has been pushed into the streams. Never rejects. */
+  readonly ended: Promise<ProcessEnding>;
+  resize(size: { columns: number; rows: number }): void;
+  /** Sends a signal to the whole process group. Does nothing once ended. */
+  signal(name: NodeJS.Signals): Promise<void>;
+  /** Hangs up and kills the group: nothing of it stays. Idempotent; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+export type SandboxEnding = { kind: "stopped" } | { kind: "died"; reason: string };
+
+/** A sandbox that runs. Only this has `exec`: a stopped one is data. */
+export interface RunningSandbox {
+  readonly id: string;
+  /** Facts for `inspect`: isolation grade, runtime and version, limits in force, what is not protected. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Resolves once, when nothing inside runs any more. Never rejects. */
+  readonly ended: Promise<SandboxEnding>;
+  exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess>;
+  /** Ends every process inside; home and workspace stay. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface StartHooks {
+  /** Called before anything runs inside; the sandbox does not start unless it returns. */
+  onCapture(sockets: CaptureSockets): void;
+}
+
+/** One row of `doctor`: a probe that was executed. */
+export interface Probe {
+  name: string;
+  status: "ok" | "missing" | "degraded";
+  detail: string;
+  /** A command to paste, for each row that is not ok. */
+  remedy?: string;
+}
+
+/** What a provider can do; nothing outside a provider asks which one it is. */
+export interface SandboxCapabilities {
+  isolation: readonly Isolation[];
+  workspaceModes: readonly WorkspaceMode[];
+  /** `connection`: decided per name, port and protocol by our gateway. `address`: by address only. */
+  egress: "connection" | "address" | "none";
+  /** Whether cpu, memory and pids limits hold on this machine. */
+  limits: boolean;
+}
+
+/** Makes and finds sandboxes on one backend. Constructing one does no I/O. */
+export interface SandboxProvider {
+  readonly id: string;
+  capabilities(signal: AbortSignal): Promise<SandboxCapabilities>;
+  /** Executes each check that `doctor` shows. */
+  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  /** Makes the directories of a sandbox; idempotent; nothing runs yet. */
+  create(specification: SandboxSpecification, signal: AbortSignal): Promise<void>;
+  start(specification: SandboxSpecification, hooks: StartHooks, signal: AbortSignal): Promise<RunningSandbox>;
+  /** Removes everything of a stopped sandbox. Idempotent: absent is success. */
+  destroy(sandboxId: string): Promise<void>;
+  readonly layers: SandboxLayers;
+  /** Ends and removes whatever an earlier engine left that is not in `keep`; returns what it removed. */
+  reap(keep: ReadonlySet<string>): Promise<readonly string[]>;
+  /** Stops every sandbox and whatever the provider keeps resident. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Immutable directories that several sandboxes share under their home. */
+export interface SandboxLayers {
+  list(): Promise<readonly string[]>;
+  /** Turns the home of a stopped sandbox into layer `layerId`, atomically; the sandbox is then empty. */
+  seal(sandboxId: string, layerId: string): Promise<void>;
+  remove(layerId: string): Promise<void>;
+}
