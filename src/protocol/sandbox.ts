@@ -1,0 +1,108 @@
+import { z } from "zod";
+
+/** 2 to 63 letters, digits, hyphens and periods; begins with a letter or digit. */
+export const SANDBOX_NAME = /^[A-Za-z0-9][A-Za-z0-9.-]{1,62}$/;
+
+export const environmentSchema = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+  z.string().refine((value) => !value.includes("\0"), "holds a NUL"),
+);
+
+export const workspaceModeSchema = z.enum(["direct", "readonly", "overlay", "clone"]);
+export const isolationSchema = z.enum(["namespaces", "container", "gvisor", "microvm", "remote"]);
+
+export const limitsSchema = z.strictObject({
+  cpus: z.number().positive().max(1024).optional(),
+  memoryBytes: z.int().min(16 * 1024 * 1024).optional(),
+  pids: z.int().min(8).optional(),
+});
+
+/** Operator's redirections of allowed names, with the certificates that vouch for them. */
+export const mirrorsSchema = z.strictObject({
+  /** `name:port=address:port,…` as in CATTLEGRID_MIRRORS. */
+  targets: z.string(),
+  /** PEM text of CATTLEGRID_MIRROR_CA. */
+  certificates: z.string().optional(),
+});
+
+/**
+ * `POST /v1/sandboxes`. Idempotent by name; without a name, by owner, agent and workspace. Values that are
+ * fixed at creation and differ from the existing sandbox's are refused.
+ */
+export const sandboxCreateSchema = z.strictObject({
+  name: z.string().regex(SANDBOX_NAME).optional(),
+  /** Agent id; may be left out when `name` names an existing sandbox. */
+  agent: z.string().optional(),
+  /** Absolute real path; null for a sandbox without a workspace. */
+  workspace: z.string().nullable().optional(),
+  mode: workspaceModeSchema.optional(),
+  provider: z.string().optional(),
+  isolation: isolationSchema.optional(),
+  environment: environmentSchema.optional(),
+  policy: z
+    .strictObject({
+      preset: z.string().optional(),
+      file: z.strictObject({ path: z.string(), text: z.string() }).optional(),
+    })
+    .optional(),
+  /** Rules in the short form of `--allow` and `--deny`. */
+  allow: z.array(z.string()).optional(),
+  deny: z.array(z.string()).optional(),
+  limits: limitsSchema.optional(),
+  /** Absolute host directories, read-only inside, their `bin` on PATH. */
+  toolchains: z.array(z.string()).optional(),
+  gitIdentity: z
+    .strictObject({ name: z.string().optional(), email: z.string().optional() })
+    .optional(),
+  mirrors: mirrorsSchema.optional(),
+  /** Always a new sandbox, which lives no longer than a lease connection (`GET /{id}/lease`). */
+  ephemeral: z.boolean().optional(),
+  /** Removed when its first session ends (`run --rm`). */
+  removeAfterSession: z.boolean().optional(),
+});
+export type SandboxCreate = z.infer<typeof sandboxCreateSchema>;
+
+/** `POST /v1/sandboxes/{id}/start`. */
+export const sandboxStartSchema = z.strictObject({
+  mirrors: mirrorsSchema.optional(),
+  installTimeoutMs: z.int().positive().optional(),
+});
+export type SandboxStart = z.infer<typeof sandboxStartSchema>;
+
+export type SandboxStatus = "created" | "starting" | "running" | "stopping" | "stopped" | "removing";
+
+/** A sandbox as the API shows it. Holds no secret. */
+export interface Sandbox {
+  id: string;
+  owner: string;
+  name: string;
+  agent: string;
+  provider: string;
+  isolation: z.infer<typeof isolationSchema>;
+  status: SandboxStatus;
+  /** Why it is not running, when it ended by itself. */
+  statusReason?: string;
+  workspace: { path: string; mode: z.infer<typeof workspaceModeSchema> } | null;
+  ephemeral: boolean;
+  environmentNames: readonly string[];
+  policy: { preset: string; file?: string; allow: readonly string[]; deny: readonly string[] };
+  mirrors: string | null;
+  limits: z.infer<typeof limitsSchema>;
+  toolchains: readonly string[];
+  protectedPaths: readonly string[];
+  layers: readonly string[];
+  /** What the provider states while it runs: runtime, limits in force, what is not protected. */
+  facts: Readonly<Record<string, unknown>>;
+  sessions: readonly { id: string; kind: string; status: string }[];
+  createdAt: string;
+  startedAt?: string;
+}
+
+/** Events of `POST /v1/sandboxes/{id}/start` (server-sent events; the last is `sandbox-start` or `problem`). */
+export type StartEvent =
+  | { type: "install-start"; agent: string; text: string }
+  | { type: "install-delta"; text: string }
+  | { type: "install-end"; agent: string; version: string; layer: string }
+  | { type: "sandbox-start"; sandbox: Sandbox }
+  | { type: "notice"; text: string }
+  | { type: "problem"; problem: import("./problem.ts").Problem };

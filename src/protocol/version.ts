@@ -1,0 +1,14 @@
+/** Version of the HTTP API. The major is in every path; the minor only grows. */
+export const API_VERSION = { major: 1, minor: 0 } as const;
+
+/** Answer of `GET /v1/version`. */
+export interface DaemonVersion {
+  /** Version of the program the daemon runs. */
+  version: string;
+  api: { major: number; minor: number };
+  pid: number;
+  startedAt: string;
+  stateDirectory: string;
+  sandboxesRunning: number;
+  sessionsOpen: number;
+}
