@@ -29,27 +29,57 @@ function internal(httpStatus: number, hint: string): ErrorDefinition {
 /** Every code the product can show. Codes are stable: scripts match on them. */
 export const ERROR_CODES = define({
   // The machine
-  ISOLATION_UNAVAILABLE: provider(503, "Run `cattlegrid doctor`: it names what is missing and the command that adds it."),
+  ISOLATION_UNAVAILABLE: provider(
+    503,
+    "Run `cattlegrid doctor`: it names what is missing and the command that adds it.",
+  ),
   RUNTIME_MISSING: provider(503, "Install an OCI runtime: `sudo apt-get install crun`."),
-  DEPENDENCY_MISSING: provider(503, "Run `cattlegrid doctor`: it prints the command that installs it."),
+  DEPENDENCY_MISSING: provider(
+    503,
+    "Run `cattlegrid doctor`: it prints the command that installs it.",
+  ),
   DISK_FULL: provider(507, "Free disk space, or move the state with CATTLEGRID_HOME."),
-  FILE_SYSTEM_UNSUITABLE: provider(503, "Point CATTLEGRID_HOME at a local disk (ext4, xfs or btrfs)."),
-  LIMITS_UNAVAILABLE: provider(503, "Run where a cgroup is writable, or leave out --cpus and --memory."),
+  FILE_SYSTEM_UNSUITABLE: provider(
+    503,
+    "Point CATTLEGRID_HOME at a local disk (ext4, xfs or btrfs).",
+  ),
+  LIMITS_UNAVAILABLE: provider(
+    503,
+    "Run where a cgroup is writable, or leave out --cpus and --memory.",
+  ),
 
   // State and daemon
   STATE_NOT_OURS: user(409, "Choose an empty or absent directory for CATTLEGRID_HOME."),
-  STATE_TOO_NEW: user(409, "Use the newer Cattlegrid that wrote this state, or another CATTLEGRID_HOME."),
-  STATE_LOCKED: user(409, "Another daemon uses this state directory; stop it with `cattlegrid daemon stop`."),
-  DAEMON_UNREACHABLE: provider(503, "Try again; `cattlegrid daemon start --foreground` shows why it does not start."),
-  DAEMON_VERSION_MISMATCH: user(409, "Stop the old daemon with `cattlegrid daemon stop`, then try again."),
+  STATE_TOO_NEW: user(
+    409,
+    "Use the newer Cattlegrid that wrote this state, or another CATTLEGRID_HOME.",
+  ),
+  STATE_LOCKED: user(
+    409,
+    "Another daemon uses this state directory; stop it with `cattlegrid daemon stop`.",
+  ),
+  DAEMON_UNREACHABLE: provider(
+    503,
+    "Try again; `cattlegrid daemon start --foreground` shows why it does not start.",
+  ),
+  DAEMON_VERSION_MISMATCH: user(
+    409,
+    "Stop the old daemon with `cattlegrid daemon stop`, then try again.",
+  ),
   SOCKET_PATH_TOO_LONG: user(400, "Set XDG_RUNTIME_DIR to a shorter path."),
 
   // Requests
   REQUEST_INVALID: user(400, "See `cattlegrid <verb> --help`."),
   USAGE: user(400, "See `cattlegrid --help`."),
   NOT_AUTHORISED: user(403, "Ask the owner of this object."),
-  NAME_INVALID: user(400, "Use 2 to 63 letters, digits, hyphens and periods, starting with a letter or digit."),
-  NAME_IN_USE: user(409, "Choose another --name, or remove the other sandbox with `cattlegrid rm NAME`."),
+  NAME_INVALID: user(
+    400,
+    "Use 2 to 63 letters, digits, hyphens and periods, starting with a letter or digit.",
+  ),
+  NAME_IN_USE: user(
+    409,
+    "Choose another --name, or remove the other sandbox with `cattlegrid rm NAME`.",
+  ),
   CONFIG_INVALID: user(400, "Correct the file at the line shown."),
   ENVIRONMENT_INVALID: user(400, "Pass -e NAME or -e NAME=VALUE."),
 
@@ -58,28 +88,53 @@ export const ERROR_CODES = define({
   SANDBOX_NOT_RUNNING: user(409, "Start it with `cattlegrid start NAME`."),
   SANDBOX_BUSY: user(409, "Wait for the other operation on this sandbox to end."),
   SANDBOX_START_FAILED: provider(500, "Run `cattlegrid doctor`."),
-  SANDBOX_LOST: provider(410, "Start it again with `cattlegrid start NAME`; home, sign-in and workspace are kept."),
+  SANDBOX_LOST: provider(
+    410,
+    "Start it again with `cattlegrid start NAME`; home, sign-in and workspace are kept.",
+  ),
   PROVIDER_UNKNOWN: user(400, "Use --provider local."),
   PROVIDER_UNSUPPORTED: user(400, "Choose a provider that has this capability."),
 
   // Workspaces
   WORKSPACE_MISSING: user(400, "Create the directory, or name another one."),
-  WORKSPACE_FORBIDDEN: user(400, "Name a project directory, not a system directory, the home directory or Cattlegrid's own state."),
+  WORKSPACE_FORBIDDEN: user(
+    400,
+    "Name a project directory, not a system directory, the home directory or Cattlegrid's own state.",
+  ),
   WORKSPACE_MODE_UNAVAILABLE: user(400, "Use --mode direct or --mode readonly."),
 
   // Processes and terminals
   COMMAND_NOT_FOUND: user(404, "Check the program's name and the PATH inside the sandbox.", 127),
   COMMAND_NOT_EXECUTABLE: user(400, "Make the file executable inside the sandbox.", 126),
-  COMMAND_ARGUMENT_TOO_LONG: user(400, "Pass the text through standard input: one argument holds 128 KiB at most."),
+  COMMAND_ARGUMENT_TOO_LONG: user(
+    400,
+    "Pass the text through standard input: one argument holds 128 KiB at most.",
+  ),
   DIRECTORY_MISSING: user(400, "Name a directory that exists inside the sandbox."),
-  TERMINAL_NOT_FOUND: user(404, "The terminal has ended; list sessions with `cattlegrid inspect NAME`."),
+  TERMINAL_NOT_FOUND: user(
+    404,
+    "The terminal has ended; list sessions with `cattlegrid inspect NAME`.",
+  ),
   TERMINAL_OFFSET_GONE: user(410, "Attach from a later offset."),
-  TERMINAL_LOST: provider(410, "The daemon restarted while this terminal was open. Start the session again."),
+  TERMINAL_LOST: provider(
+    410,
+    "The daemon restarted while this terminal was open. Start the session again.",
+  ),
 
   // Sessions, agents, turns
-  AGENT_UNKNOWN: user(400, "List agents with `cattlegrid run` on a terminal, or use kiro or shell."),
-  AGENT_INSTALL_FAILED: provider(502, "Read the installer's output above; check that its hosts are reachable."),
-  AGENT_NOT_SIGNED_IN: user(401, "Sign in with `cattlegrid run AGENT -- login`, or pass the agent's key with -e NAME.", 121),
+  AGENT_UNKNOWN: user(
+    400,
+    "List agents with `cattlegrid run` on a terminal, or use kiro or shell.",
+  ),
+  AGENT_INSTALL_FAILED: provider(
+    502,
+    "Read the installer's output above; check that its hosts are reachable.",
+  ),
+  AGENT_NOT_SIGNED_IN: user(
+    401,
+    "Sign in with `cattlegrid run AGENT -- login`, or pass the agent's key with -e NAME.",
+    121,
+  ),
   AGENT_LOGIN_FAILED: user(401, "Run the command again and approve the code in the browser.", 121),
   AGENT_RESUME_LOST: provider(409, "The conversation is gone from the sandbox; start a new chat."),
   AGENT_COMMAND_INVALID: user(400, "See the agent's page under docs/agents."),
@@ -87,7 +142,10 @@ export const ERROR_CODES = define({
   SESSION_ENDED: user(409, "Start a new session with `cattlegrid run`."),
   TURN_IN_PROGRESS: user(409, "Wait for the turn to end, or cancel it."),
   PROMPT_INVALID: user(400, "Send the prompt as valid UTF-8 text."),
-  PROMPT_IS_COMMAND: user(400, "Start the prompt with another character, or send it on purpose with --slash."),
+  PROMPT_IS_COMMAND: user(
+    400,
+    "Start the prompt with another character, or send it on purpose with --slash.",
+  ),
   PROMPT_EMPTY: user(400, "Give a prompt with --prompt, or on standard input."),
   TIMED_OUT: provider(504, "Raise the deadline with its flag.", 124),
   INTERRUPTED: user(499, "Run the command again.", 130),
@@ -96,7 +154,10 @@ export const ERROR_CODES = define({
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
   POLICY_UNKNOWN: user(400, "Use locked, agent, open, or the path of a policy file."),
   MIRROR_INVALID: user(400, "Write CATTLEGRID_MIRRORS as `name:port=address:port,…`."),
-  EGRESS_UNAVAILABLE: provider(503, "Run `cattlegrid doctor`; the sandbox does not run without its gateway."),
+  EGRESS_UNAVAILABLE: provider(
+    503,
+    "Run `cattlegrid doctor`; the sandbox does not run without its gateway.",
+  ),
 
   INTERNAL: internal(500, "This is a bug of ours. Please report it with the daemon's log."),
 });

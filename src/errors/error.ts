@@ -30,7 +30,7 @@ export class CattlegridError extends Error {
   /** Recognises the error across two loaded copies of this package, where `instanceof` fails. */
   static is(value: unknown, code?: ErrorCode): value is CattlegridError {
     if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
-    return code === undefined || (value as CattlegridError).code === code;
+    return code === undefined || (value as { code?: unknown }).code === code;
   }
 }
 

@@ -13,7 +13,10 @@ export const isolationSchema = z.enum(["namespaces", "container", "gvisor", "mic
 
 export const limitsSchema = z.strictObject({
   cpus: z.number().positive().max(1024).optional(),
-  memoryBytes: z.int().min(16 * 1024 * 1024).optional(),
+  memoryBytes: z
+    .int()
+    .min(16 * 1024 * 1024)
+    .optional(),
   pids: z.int().min(8).optional(),
 });
 
@@ -69,7 +72,13 @@ export const sandboxStartSchema = z.strictObject({
 });
 export type SandboxStart = z.infer<typeof sandboxStartSchema>;
 
-export type SandboxStatus = "created" | "starting" | "running" | "stopping" | "stopped" | "removing";
+export type SandboxStatus =
+  | "created"
+  | "starting"
+  | "running"
+  | "stopping"
+  | "stopped"
+  | "removing";
 
 /** A sandbox as the API shows it. Holds no secret. */
 export interface Sandbox {

@@ -127,7 +127,11 @@ export interface SandboxProvider {
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   /** Makes the directories of a sandbox; idempotent; nothing runs yet. */
   create(specification: SandboxSpecification, signal: AbortSignal): Promise<void>;
-  start(specification: SandboxSpecification, hooks: StartHooks, signal: AbortSignal): Promise<RunningSandbox>;
+  start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox>;
   /** Removes everything of a stopped sandbox. Idempotent: absent is success. */
   destroy(sandboxId: string): Promise<void>;
   readonly layers: SandboxLayers;
