@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { checkBoundaries } from "./boundary-rules.ts";
+import { readModuleGraph } from "./module-graph.ts";
+
+const FOLDERS = ["src", "test", "scripts", "simulator", "bench"];
+
+const root = resolve(process.argv[2] ?? join(import.meta.dirname, ".."));
+const manifest: { dependencies?: Record<string, string> } = JSON.parse(
+  readFileSync(join(root, "package.json"), "utf8"),
+);
+const graph = readModuleGraph(root, FOLDERS);
+const violations = checkBoundaries(graph, new Set(Object.keys(manifest.dependencies ?? {})));
+for (const { path, line, rule, message } of violations) {
+  console.error(`${path}:${line}  ${rule}  ${message}`);
+}
+const count = violations.length;
+console.error(`boundaries: ${graph.modules.size} modules read, ${count} violations`);
+process.exitCode = count === 0 ? 0 : 1;
