@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "scripts/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "{scripts,simulator,bench}/**/*.test.ts"],
           exclude: ["src/sandbox/providers/**"],
           testTimeout: 20_000,
           hookTimeout: 20_000,
