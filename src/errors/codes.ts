@@ -58,6 +58,14 @@ export const ERROR_CODES = define({
     409,
     "Another daemon uses this state directory; stop it with `cattlegrid daemon stop`.",
   ),
+  STATE_CORRUPT: provider(
+    500,
+    "Move the state directory aside, or remove it all with `cattlegrid reset`, then try again.",
+  ),
+  RUNTIME_DIRECTORY_UNSAFE: user(
+    409,
+    "Remove that directory, or set XDG_RUNTIME_DIR to one that only you can enter.",
+  ),
   DAEMON_UNREACHABLE: provider(
     503,
     "Try again; `cattlegrid daemon start --foreground` shows why it does not start.",

@@ -1,0 +1,38 @@
+/**
+ * Forward only: each entry takes the state from the version of its index to the next. An entry that was
+ * released is never edited.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE sandboxes (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    workspace TEXT,
+    ephemeral INTEGER NOT NULL,
+    specification TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_reason TEXT,
+    created_at TEXT NOT NULL,
+    started_at TEXT,
+    UNIQUE (owner, name)
+  ) STRICT;
+  CREATE INDEX sandboxes_by_workspace ON sandboxes (owner, agent, workspace);
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
+    agent TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    turns INTEGER NOT NULL,
+    conversation_id TEXT,
+    exit_code INTEGER,
+    created_at TEXT NOT NULL,
+    ended_at TEXT
+  ) STRICT;
+  CREATE INDEX sessions_by_sandbox ON sessions (sandbox_id);
+  `,
+];

@@ -1,0 +1,140 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
+import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
+import type { Isolation, WorkspaceMode } from "../sandbox/provider.ts";
+import { typed } from "./database.ts";
+
+/** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
+export interface StoredSpecification {
+  workspace: { path: string; mode: WorkspaceMode } | null;
+  isolation: Isolation;
+  environment: Readonly<Record<string, string>>;
+  policy: { preset: string; file?: { path: string; text: string } };
+  allow: readonly string[];
+  deny: readonly string[];
+  limits: NonNullable<SandboxCreate["limits"]>;
+  toolchains: readonly string[];
+  gitIdentity?: { name?: string; email?: string };
+  mirrors: { targets: string; certificates?: string } | null;
+  removeAfterSession: boolean;
+  /** Of the last start. */
+  protectedPaths: readonly string[];
+  layers: readonly string[];
+}
+
+export interface SandboxRow {
+  id: string;
+  owner: string;
+  name: string;
+  agent: string;
+  provider: string;
+  ephemeral: boolean;
+  specification: StoredSpecification;
+  status: SandboxStatus;
+  statusReason?: string;
+  createdAt: string;
+  startedAt?: string;
+}
+
+export type SandboxChange = Partial<Pick<SandboxRow, "status" | "startedAt" | "specification">> & {
+  statusReason?: string | null;
+};
+
+export interface SandboxRepository {
+  /** Resolves to false, and changes nothing, when the owner already has one of this name. */
+  insert(row: SandboxRow): Promise<boolean>;
+  get(id: string): Promise<SandboxRow | undefined>;
+  getByName(owner: string, name: string): Promise<SandboxRow | undefined>;
+  findByWorkspace(
+    owner: string,
+    agent: string,
+    workspace: string | null,
+  ): Promise<SandboxRow | undefined>;
+  list(owner?: string): Promise<readonly SandboxRow[]>;
+  update(id: string, change: SandboxChange): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+const COLUMNS = `id, owner, name, agent, provider, workspace, ephemeral, specification,
+  status, status_reason, created_at, started_at`;
+
+export function createSandboxRepository(database: DatabaseSync, path: string): SandboxRepository {
+  const all = (where: string, ...values: SQLInputValue[]): SandboxRow[] =>
+    typed(path, () => {
+      const statement = database.prepare(`SELECT ${COLUMNS} FROM sandboxes ${where}`);
+      return statement.all(...values).map(readRow);
+    });
+  const insert = database.prepare(
+    `INSERT INTO sandboxes (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+     ON CONFLICT (owner, name) DO NOTHING`,
+  );
+  const update = database.prepare(
+    `UPDATE sandboxes SET status = ?, status_reason = ?, started_at = ?, specification = ?
+     WHERE id = ?`,
+  );
+  const remove = database.prepare("DELETE FROM sandboxes WHERE id = ?");
+  return {
+    insert: async (row) => typed(path, () => insert.run(...writeRow(row)).changes === 1),
+    get: async (id) => all("WHERE id = ?", id)[0],
+    getByName: async (owner, name) => all("WHERE owner = ? AND name = ?", owner, name)[0],
+    findByWorkspace: async (owner, agent, workspace) =>
+      all(
+        `WHERE owner = ? AND agent = ? AND workspace IS ? AND ephemeral = 0
+         ORDER BY created_at LIMIT 1`,
+        owner,
+        agent,
+        workspace,
+      )[0],
+    list: async (owner) =>
+      owner === undefined
+        ? all("ORDER BY created_at, id")
+        : all("WHERE owner = ? ORDER BY created_at, id", owner),
+    async update(id, change) {
+      const row = all("WHERE id = ?", id)[0];
+      if (row === undefined) return;
+      const { statusReason, ...rest } = change;
+      const next: SandboxRow = { ...row, ...rest };
+      const reason = statusReason === undefined ? row.statusReason : statusReason;
+      const specification = JSON.stringify(next.specification);
+      const values = [next.status, reason ?? null, next.startedAt ?? null, specification, id];
+      typed(path, () => update.run(...values));
+    },
+    async remove(id) {
+      typed(path, () => remove.run(id));
+    },
+  };
+}
+
+function writeRow(row: SandboxRow): SQLInputValue[] {
+  return [
+    row.id,
+    row.owner,
+    row.name,
+    row.agent,
+    row.provider,
+    row.specification.workspace?.path ?? null,
+    row.ephemeral ? 1 : 0,
+    JSON.stringify(row.specification),
+    row.status,
+    row.statusReason ?? null,
+    row.createdAt,
+    row.startedAt ?? null,
+  ];
+}
+
+function readRow(row: Record<string, SQLOutputValue>): SandboxRow {
+  const reason = row["status_reason"];
+  const startedAt = row["started_at"];
+  return {
+    id: String(row["id"]),
+    owner: String(row["owner"]),
+    name: String(row["name"]),
+    agent: String(row["agent"]),
+    provider: String(row["provider"]),
+    ephemeral: row["ephemeral"] === 1,
+    specification: JSON.parse(String(row["specification"])) as StoredSpecification,
+    status: String(row["status"]) as SandboxStatus,
+    ...(typeof reason === "string" ? { statusReason: reason } : {}),
+    createdAt: String(row["created_at"]),
+    ...(typeof startedAt === "string" ? { startedAt } : {}),
+  };
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { CattlegridError } from "../errors/error.ts";
+
+export const MARKER_FILE = "cattlegrid.json";
+const MARKER_UNFINISHED = `.${MARKER_FILE}.new`;
+
+const markerSchema = z.object({
+  product: z.literal("cattlegrid"),
+  installation: z.string().min(8),
+});
+
+/**
+ * Makes the state directory, or checks that it is one. Returns the installation id.
+ * Throws STATE_NOT_OURS for a directory that holds anything but has no marker: `reset` removes every byte of
+ * the state directory, so nothing of somebody else's may ever come to be one.
+ */
+export function openStateDirectory(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const entries = readdirSync(path).filter((name) => name !== MARKER_UNFINISHED);
+    if (entries.length === 0) return writeMarker(path);
+    if (!entries.includes(MARKER_FILE)) throw notOurs(path, "holds other files");
+    return readMarker(path);
+  } catch (error) {
+    throw describe(path, error);
+  }
+}
+
+function writeMarker(path: string): string {
+  const installation = randomUUID();
+  const unfinished = join(path, MARKER_UNFINISHED);
+  const content = { product: "cattlegrid", installation };
+  writeFileSync(unfinished, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  chmodSync(path, 0o700);
+  renameSync(unfinished, join(path, MARKER_FILE));
+  return readMarker(path);
+}
+
+function readMarker(path: string): string {
+  const text = readFileSync(join(path, MARKER_FILE), "utf8");
+  const marker = markerSchema.safeParse(parseJson(text));
+  if (!marker.success) throw notOurs(path, `has a ${MARKER_FILE} that Cattlegrid did not write`);
+  return marker.data.installation;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function notOurs(path: string, why: string): CattlegridError {
+  return new CattlegridError("STATE_NOT_OURS", `${path} ${why}.`);
+}
+
+function describe(path: string, error: unknown): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new CattlegridError("DISK_FULL", `No space is left for ${path}.`, { cause: error });
+    case "EEXIST":
+    case "ENOTDIR":
+      return notOurs(path, "is not a directory");
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return notOurs(path, "cannot be written");
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { openDatabase } from "./database.ts";
+import { createSandboxRepository, type SandboxRepository } from "./sandbox-rows.ts";
+import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
+import { openStateDirectory } from "./state-directory.ts";
+
+/** The state of one installation. Nothing outside this folder knows how it is kept. */
+export interface Store {
+  readonly installation: string;
+  readonly sandboxes: SandboxRepository;
+  readonly sessions: SessionRepository;
+  /** Gives the state directory free for another daemon. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the state for this process alone. Throws STATE_NOT_OURS, STATE_LOCKED, STATE_TOO_NEW, STATE_CORRUPT
+ * or DISK_FULL, and has then changed nothing.
+ */
+export async function openStore(options: { stateDirectory: string }): Promise<Store> {
+  const installation = openStateDirectory(options.stateDirectory);
+  const path = join(options.stateDirectory, "state.db");
+  const database = openDatabase(path);
+  return {
+    installation,
+    sandboxes: createSandboxRepository(database, path),
+    sessions: createSessionRepository(database, path),
+    async close() {
+      if (database.isOpen) database.close();
+    },
+  };
+}
