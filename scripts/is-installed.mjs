@@ -15,6 +15,7 @@ function readPackages(path) {
 
 const installed = readPackages("node_modules/.package-lock.json");
 const missing = Object.entries(readPackages("package-lock.json")).filter(
-  ([path, wanted]) => path !== "" && !wanted.optional && installed[path]?.version !== wanted.version,
+  ([path, wanted]) =>
+    path !== "" && !wanted.optional && installed[path]?.version !== wanted.version,
 );
 process.exitCode = missing.length === 0 ? 0 : 1;
