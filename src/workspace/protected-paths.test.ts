@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createDirectoryReader } from "./directory-reader.ts";
-import { findCreated, findProtectedPaths } from "./protected-paths.ts";
-import { PROTECTED_NAMES } from "./protected-names.ts";
+import { findCreated, findProtectedPaths, PROTECTED_NAMES } from "./protected-paths.ts";
 
 let root = "";
 beforeEach(() => void (root = realpathSync(mkdtempSync(join(tmpdir(), "cg-protected-")))));

@@ -1,8 +1,24 @@
 import { dirname, join, resolve } from "node:path";
 import type { DirectoryEntry, DirectoryReader } from "./directory-reader.ts";
 import { readGitReferences, readSubmodulePaths } from "./git-configuration.ts";
-import { PROTECTED_GIT_NAMES, PROTECTED_NAMES, type ProtectedName } from "./protected-names.ts";
+import protectedNames from "./protected-names.json" with { type: "json" };
 import { isWithin } from "./workspace.ts";
+
+/** A name that a program on the host runs or obeys. A leading `*` stands for one or more characters. */
+interface ProtectedName {
+  path: string;
+  reason: string;
+}
+
+/**
+ * SECURITY: what the agent may not change in a workspace it otherwise owns, because the host executes it later,
+ * without asking, when a person merely opens the folder, enters it or uses git. What is executed only on
+ * request (build files, package scripts, workflows) is for the review of changes, not for this table.
+ * A data file, because it has to name programs and the core names none.
+ */
+export const PROTECTED_NAMES: readonly ProtectedName[] = protectedNames.workspace;
+/** The same of a git directory, relative to it: `.git`, a submodule's or a bare repository. */
+const PROTECTED_GIT_NAMES: readonly ProtectedName[] = protectedNames.gitDirectory;
 
 export interface ProtectedPath {
   /** Absolute, in the workspace, without symbolic links. */
