@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { ReportFile } from "./scripts/test-reporter.ts";
 
-const PROVIDER_TESTS = ["test/**/*.test.ts", "src/sandbox/providers/**/*.test.ts"];
+/** Set by `npm test`, which adds up several runs. */
+const reportPath = process.env["CATTLEGRID_TEST_REPORT"];
+
+const INTEGRATION_TESTS = ["test/**/*.test.ts", "src/sandbox/providers/**/*.test.ts"];
 
 export default defineConfig({
   test: {
     pool: "forks",
     passWithNoTests: false,
+    reporters: reportPath ? ["default", new ReportFile(reportPath)] : ["default"],
     projects: [
       {
         test: {
@@ -22,7 +27,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: PROVIDER_TESTS,
+          include: INTEGRATION_TESTS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.

@@ -1,0 +1,89 @@
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readSkipReason, renderSkipped, sumReports, type TestReport } from "./test-report.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+test("two runs are added up, and a skip without a reason is a failure", () => {
+  const first = { passed: 3, failed: 1, skipped: [{ file: "a", title: "x", reason: "no crun" }] };
+  const second = { passed: 2, failed: 0, skipped: [{ file: "a", title: "y" }] };
+  expect(sumReports([first, second])).toEqual({ passed: 5, failed: 2, skipped: 1 });
+});
+
+test("the table names each skipped test, and joins those of one file that share a reason", () => {
+  const skipped = [
+    { file: "a.test.ts", title: "one", reason: "needs crun" },
+    { file: "a.test.ts", title: "two", reason: "needs crun" },
+    { file: "b.test.ts", title: "three" },
+  ];
+  expect(renderSkipped([{ run: "as root", passed: 0, failed: 0, skipped }]).split("\n")).toEqual([
+    "run      skipped             why",
+    "-------  ------------------  ----------------------------------",
+    "as root  a.test.ts: 2 tests  needs crun",
+    "as root  b.test.ts: three    NO REASON GIVEN, counted as failed",
+  ]);
+});
+
+test.each([
+  ["keeps files [skipped: needs crun: not installed]", "needs crun: not installed"],
+  ["group [skipped: needs root] > test", "needs root"],
+  ["keeps files", undefined],
+])("the reason in %j is %j", (title, reason) => {
+  expect(readSkipReason(title)).toBe(reason);
+});
+
+test("the reporter counts passes, failures, broken set-ups, broken files and skips with reasons", () => {
+  const tree = mkdtempSync(join(tmpdir(), "reporter-"));
+  onTestFinished(() => rmSync(tree, { recursive: true }));
+  mkdirSync(join(tree, "src"));
+  cpSync(join(ROOT, "scripts"), join(tree, "scripts"), { recursive: true });
+  cpSync(join(ROOT, "vitest.config.ts"), join(tree, "vitest.config.ts"));
+  symlinkSync(join(ROOT, "node_modules"), join(tree, "node_modules"));
+  writeFileSync(join(tree, "package.json"), '{"type":"module"}');
+  writeFileSync(
+    join(tree, "src/mixed.test.ts"),
+    `import { beforeAll, describe, expect, test } from "vitest";
+     test("passes", () => {});
+     test("fails", () => expect(1).toBe(2));
+     test("skips inside", (context) => context.skip("no disk"));
+     describe.skip("group [skipped: needs root]", () => { test("inner", () => {}); });
+     test.skip("silent", () => {});
+     describe("broken", () => {
+       beforeAll(() => { throw new TypeError("set-up"); });
+       test("never runs", () => {});
+     });`,
+  );
+  writeFileSync(join(tree, "src/unreadable.test.ts"), 'throw new TypeError("on import");');
+  const reportPath = join(tree, "report.json");
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  expect(() =>
+    execFileSync(process.execPath, [vitest, "run", "--project", "unit", "src/"], {
+      cwd: tree,
+      env: { ...process.env, CATTLEGRID_TEST_REPORT: reportPath },
+      stdio: "pipe",
+    }),
+  ).toThrow("Command failed");
+  const report = JSON.parse(readFileSync(reportPath, "utf8")) as TestReport;
+  const reasons = Object.fromEntries(report.skipped.map(({ title, reason }) => [title, reason]));
+  expect({ passed: report.passed, failed: report.failed, reasons }).toEqual({
+    passed: 1,
+    failed: 3,
+    reasons: {
+      "skips inside": "no disk",
+      "group [skipped: needs root] > inner": "needs root",
+      silent: undefined,
+      "broken > never runs": "its set-up failed",
+    },
+  });
+});
