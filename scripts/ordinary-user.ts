@@ -89,6 +89,9 @@ function copyClone(root: string, clone: string): void {
   const packages = join(root, "node_modules");
   const canLink = statSync(packages).dev === statSync(clone).dev;
   run("cp", [canLink ? "-al" : "-a", packages, clone]);
+  for (const cache of [".vite", ".vite-temp"]) {
+    rmSync(join(clone, "node_modules", cache), { recursive: true, force: true });
+  }
 }
 
 /** Gives the copy to the user, except the packages: their files may be the originals' own inodes. */
