@@ -154,6 +154,8 @@ describe("the launcher", () => {
     putProgram("node", "echo v20.20.2");
     expect(run(launcher).stderr).toContain("needs Node.js 24 or newer; found v20.20.2");
     putProgram("node", `echo "$1" >>${tree}/calls; [ "$1" = --version ] && echo v24.1.0; exit 0`);
+    // A clock tick may hold both this file and the launcher's note about it.
+    utimesSync(join(tree, "programs/node"), new Date(0), new Date(0));
     expect([run(launcher).status, run(launcher).status]).toEqual([0, 0]);
     const calls = execFileSync("grep", ["-c", "--", "--version", `${tree}/calls`]);
     expect(String(calls)).toBe("1\n");
