@@ -62,7 +62,12 @@ function describeEnvironment(
   base: string,
   { name, clone }: { name: string; clone: string },
 ): Record<string, string> {
+  const display = ["TERM", "NO_COLOR", "FORCE_COLOR", "CI"].flatMap((variable) => {
+    const value = process.env[variable];
+    return value === undefined ? [] : [[variable, value] as const];
+  });
   return {
+    ...Object.fromEntries(display),
     PATH: `${clone}/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: join(base, "home"),
     USER: name,

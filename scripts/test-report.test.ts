@@ -23,15 +23,15 @@ test("two runs are added up, and a skip without a reason is a failure", () => {
 
 test("the table names each skipped test, and joins those of one file that share a reason", () => {
   const skipped = [
-    { file: "a.test.ts", title: "one", reason: "needs crun" },
+    { file: "a.test.ts", title: "one [skipped: needs crun]", reason: "needs crun" },
     { file: "a.test.ts", title: "two", reason: "needs crun" },
-    { file: "b.test.ts", title: "three" },
+    { file: "b.test.ts", title: "three [skipped: a] > four" },
   ];
   expect(renderSkipped([{ run: "as root", passed: 0, failed: 0, skipped }]).split("\n")).toEqual([
-    "run      skipped             why",
-    "-------  ------------------  ----------------------------------",
-    "as root  a.test.ts: 2 tests  needs crun",
-    "as root  b.test.ts: three    NO REASON GIVEN, counted as failed",
+    "run      skipped                  why",
+    "-------  -----------------------  ----------------------------------",
+    "as root  a.test.ts: 2 tests       needs crun",
+    "as root  b.test.ts: three > four  NO REASON GIVEN, counted as failed",
   ]);
 });
 

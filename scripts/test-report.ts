@@ -45,8 +45,8 @@ export function renderSkipped(reports: readonly NamedReport[]): string {
   const rows = reports.flatMap(({ run, skipped }) =>
     [...groupByFileAndReason(skipped).values()].map((group) => {
       const [first] = group;
-      const title = group.length === 1 ? `${first?.file}: ${first?.title}` : undefined;
-      const what = title ?? `${first?.file}: ${group.length} tests`;
+      const title = first?.title.replaceAll(/ ?\[skipped: [^\]]*\]/g, "");
+      const what = `${first?.file}: ${group.length === 1 ? title : `${group.length} tests`}`;
       return [run, what, first?.reason ?? "NO REASON GIVEN, counted as failed"];
     }),
   );
