@@ -5,26 +5,18 @@ import type {
   TurnCreate,
   TurnEvent,
 } from "../protocol/session.ts";
-
-/** On whose behalf a session is made; becomes its `owner`. */
-export interface SessionPrincipal {
-  readonly id: string;
-}
+import type { SandboxSessions } from "../sandbox/lifecycle.ts";
 
 /**
  * Sessions of every sandbox. Whoever calls has authorised the caller already. Methods that name a session throw
  * SESSION_NOT_FOUND for one that never was; one that has ended can still be read.
  */
-export interface Sessions {
+export interface Sessions extends SandboxSessions {
   /**
    * Begins a session and returns while it is still starting; what follows is told by `events`.
    * Throws SANDBOX_NOT_FOUND, SANDBOX_NOT_RUNNING, AGENT_COMMAND_INVALID, REQUEST_INVALID.
    */
-  create(
-    principal: SessionPrincipal,
-    sandboxId: string,
-    request: SessionCreate,
-  ): Promise<Session>;
+  create(owner: string, sandboxId: string, request: SessionCreate): Promise<Session>;
   get(sessionId: string): Promise<Session>;
   /** Oldest first. */
   list(sandboxId: string): Promise<readonly Session[]>;
