@@ -1,0 +1,178 @@
+import { isNetworkAddress, parseRange, formatRange, type AddressRange } from "./address.ts";
+import { explainBroadHost, explainBroadRange } from "./broad-host.ts";
+import { quoteHost, readHostPattern } from "./host-name.ts";
+import { EVERY_PORT, mergePorts, parsePortSpan, type PortSet } from "./port-set.ts";
+import {
+  makeAllowRule,
+  makeDenyRule,
+  PUBLIC_ADDRESSES,
+  type AddressGrant,
+  type AllowRule,
+  type DenyRule,
+  type Protocol,
+  type RuleSource,
+  type RuleTarget,
+} from "./rule.ts";
+
+/** What a text means, or what is wrong with it and how to write it instead. */
+export type Reading<T> = { ok: true; value: T } | { ok: false; problem: string; fix: string };
+
+const SHORT_FORM_FIX = "Write HOST, HOST:PORT, CIDR:PORT or HOST:PORT,private.";
+const TLS_PORT = 443;
+const HTTP_PORT = 80;
+
+/** Reads `HOST`, `HOST:PORT`, `[v6]:PORT`, `CIDR:PORT`, each optionally with `,private`, `,opaque`, … */
+export function readAllowText(text: string, source: RuleSource): Reading<AllowRule> {
+  const [placeText = "", ...words] = text.split(",");
+  const place = readPlace(placeText);
+  if (!place.ok) return place;
+  const { target, ports = mergePorts([{ first: TLS_PORT, last: TLS_PORT }]) } = place.value;
+  const protocol = readProtocolWord(words, target, ports);
+  if (!protocol.ok) return protocol;
+  const addresses = readAddressWords(words.filter((word) => !isProtocol(word)));
+  if (!addresses.ok) return addresses;
+  const problem = checkAllow({ target, protocol: protocol.value, addresses: addresses.value });
+  if (problem !== undefined) return problem;
+  const broad = refuseBroad(target);
+  if (broad !== undefined) return broad;
+  const value = makeAllowRule({
+    source,
+    target,
+    ports,
+    protocol: protocol.value,
+    addresses: addresses.value ?? PUBLIC_ADDRESSES,
+  });
+  return { ok: true, value };
+}
+
+/** Reads `HOST`, `CIDR` or either with a port; without one, every port is denied. */
+export function readDenyText(text: string, source: RuleSource): Reading<DenyRule> {
+  const place = readPlace(text);
+  if (!place.ok) return place;
+  const { target, ports = EVERY_PORT } = place.value;
+  return { ok: true, value: makeDenyRule({ source, target, ports }) };
+}
+
+export function readTarget(text: string): Reading<RuleTarget> {
+  if (/[/:[\]]/.test(text) || /^[0-9.]+$/.test(text)) {
+    const range = readRange(text.replace(/^\[(.*)\]$/, "$1"));
+    return range.ok ? { ok: true, value: { kind: "range", range: range.value } } : range;
+  }
+  const pattern = readHostPattern(text);
+  if (pattern.ok) return { ok: true, value: { kind: "host", pattern: pattern.value } };
+  const fix = "Write an exact name, *.name for one label more, or **.name for any depth.";
+  return { ok: false, problem: pattern.problem, fix };
+}
+
+export function readRange(text: string): Reading<AddressRange> {
+  const range = parseRange(text);
+  if (range === undefined) {
+    const fix = "Write an address or a CIDR, such as 10.0.0.0/8 or [2001:db8::]:5432.";
+    return { ok: false, problem: `${quoteHost(text)} is not an address range`, fix };
+  }
+  if (isNetworkAddress(range)) return { ok: true, value: range };
+  const bits = range.family === 4 ? 32 : 128;
+  const shift = BigInt(bits - range.length);
+  const network = formatRange({ ...range, base: (range.base >> shift) << shift });
+  const problem = `${quoteHost(text)} has address bits beyond its length`;
+  return { ok: false, problem, fix: `Write ${network} for the whole range.` };
+}
+
+/** TLS on 443 and HTTP on 80 for names; whatever else is there cannot be compared with a name. */
+export function defaultProtocol(target: RuleTarget, ports: PortSet): Protocol {
+  const [only, ...others] = ports;
+  if (target.kind === "range" || only === undefined || others.length > 0) return "opaque";
+  if (only.first !== only.last) return "opaque";
+  if (only.first === TLS_PORT) return "tls";
+  return only.first === HTTP_PORT ? "http" : "opaque";
+}
+
+export function readAddressWords(words: readonly string[]): Reading<AddressGrant | undefined> {
+  if (words.length === 0) return { ok: true, value: undefined };
+  const ranges: AddressRange[] = [];
+  for (const word of words) {
+    if (word === "public" || word === "private") continue;
+    const range = readRange(word);
+    if (!range.ok) {
+      const fix =
+        "Address classes are public, private or a CIDR; protocols are tls, http or opaque.";
+      return { ok: false, problem: range.problem, fix };
+    }
+    ranges.push(range.value);
+  }
+  const grant = { public: words.includes("public"), private: words.includes("private"), ranges };
+  return { ok: true, value: grant };
+}
+
+/** What a rule cannot say, whichever way it was written. */
+export function checkAllow(rule: {
+  target: RuleTarget;
+  protocol: Protocol;
+  addresses: AddressGrant | undefined;
+}): { ok: false; problem: string; fix: string } | undefined {
+  if (rule.target.kind === "host") return undefined;
+  if (rule.protocol !== "opaque") {
+    const problem = `a CIDR rule has no name that ${rule.protocol} could be compared with`;
+    return { ok: false, problem, fix: "Leave the protocol out; a CIDR rule is opaque." };
+  }
+  if (rule.addresses === undefined) return undefined;
+  const fix = "Leave the address class out; a CIDR rule grants exactly its range.";
+  return { ok: false, problem: "a CIDR rule is its own address class", fix };
+}
+
+/** Why a target is too wide to be allowed without a word from the person who wants it. */
+export function explainBroad(target: RuleTarget): string | undefined {
+  if (target.kind === "host") return explainBroadHost(target.pattern);
+  return explainBroadRange(target.range);
+}
+
+function refuseBroad(target: RuleTarget) {
+  const why = explainBroad(target);
+  if (why === undefined) return undefined;
+  const fix =
+    "Name the hosts, or use a policy file with `broad: true` and a reason, or preset open.";
+  return { ok: false as const, problem: `the rule is too broad: ${why}`, fix };
+}
+
+function readPlace(text: string): Reading<{ target: RuleTarget; ports?: PortSet }> {
+  if (text === "") return { ok: false, problem: "the rule is empty", fix: SHORT_FORM_FIX };
+  if (text.includes("//")) {
+    const fix = "Write the host alone, without https:// and without a path.";
+    return { ok: false, problem: `${quoteHost(text)} is an address of a page, not HOST:PORT`, fix };
+  }
+  const match =
+    /^(?<target>\[[^\]]*\])(?::(?<ports>.*))?$/s.exec(text) ??
+    /^(?<target>[^/]*\/[0-9]+)(?::(?<ports>.*))?$/s.exec(text) ??
+    /^(?<target>[^:]*)(?::(?<ports>[^:]*))?$/s.exec(text);
+  if (match?.groups?.["target"] === undefined) {
+    const fix = "Write an IPv6 address in brackets: [2001:db8::1]:443.";
+    return { ok: false, problem: `${quoteHost(text)} is not HOST:PORT`, fix };
+  }
+  const { target: targetText, ports: portsText } = match.groups;
+  const target = readTarget(targetText);
+  if (!target.ok) return target;
+  if (portsText === undefined) return { ok: true, value: { target: target.value } };
+  const span = parsePortSpan(portsText);
+  if (span === undefined) {
+    const fix = "A port is 1 to 65535, a span such as 8000-8010, or *.";
+    return { ok: false, problem: `${quoteHost(portsText)} is not a port`, fix };
+  }
+  return { ok: true, value: { target: target.value, ports: mergePorts([span]) } };
+}
+
+function readProtocolWord(
+  words: readonly string[],
+  target: RuleTarget,
+  ports: PortSet,
+): Reading<Protocol> {
+  const [protocol, ...others] = words.filter(isProtocol);
+  if (others.length > 0) {
+    const fix = "Name one of tls, http and opaque.";
+    return { ok: false, problem: "the rule names two protocols", fix };
+  }
+  return { ok: true, value: protocol ?? defaultProtocol(target, ports) };
+}
+
+function isProtocol(word: string): word is Protocol {
+  return word === "tls" || word === "http" || word === "opaque";
+}
