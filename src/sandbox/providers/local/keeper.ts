@@ -1,0 +1,233 @@
+import { Socket as DatagramSocket } from "node:dgram";
+import { Server } from "node:net";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
+import { assert, CattlegridError } from "../../../errors/error.ts";
+import { spawnProcess, type ChildProcess } from "../../../platform/process.ts";
+import type { CaptureSockets } from "../../provider.ts";
+import type {
+  IdMap,
+  KeeperReply,
+  KeeperRequest,
+  KeeperSetup,
+  SandboxPlan,
+} from "./keeper/message.ts";
+import type { Machine } from "./machine.ts";
+
+const LAUNCH_ERRORS_LENGTH_MAX = 4096;
+/** Enough for the keeper's small objects; the default would let its heap grow for nothing. */
+const NODE_FLAGS = ["--max-old-space-size=32", "--max-semi-space-size=1", "--v8-pool-size=0"];
+
+export interface OpenedSandbox {
+  /** Number of the network namespace's descriptor in the keeper. */
+  networkFd: number;
+  sockets: CaptureSockets;
+  /** Protected paths that no mount can cover. */
+  unprotected: readonly string[];
+}
+
+interface Pending {
+  resolve(reply: KeeperReply): void;
+  reject(error: CattlegridError): void;
+  reply?: KeeperReply;
+  sockets: (Server | DatagramSocket)[];
+}
+
+type Question = KeeperRequest extends infer R
+  ? R extends KeeperRequest
+    ? Omit<R, "request">
+    : never
+  : never;
+
+/** The engine's side of the resident keeper process. */
+export class Keeper {
+  /** Resolves once, when the keeper and so everything inside its namespaces is dead. */
+  readonly ended: Promise<string>;
+  readonly #machine: Machine;
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, Pending>();
+  #requests = 0;
+  #sandboxes = 0;
+  #errors = "";
+
+  private constructor(machine: Machine, child: ChildProcess) {
+    this.#machine = machine;
+    this.#child = child;
+    child.stderr?.on("data", (bytes: Buffer) => {
+      this.#errors = (this.#errors + bytes.toString()).slice(-LAUNCH_ERRORS_LENGTH_MAX);
+    });
+    child.on("message", (message, handle) => this.#receive(message as KeeperReply, handle));
+    this.ended = new Promise((resolve) => {
+      const end = (why: string): void => {
+        this.#failAll(why);
+        resolve(why);
+      };
+      child.once("error", (error) => end(error.message));
+      child.once("exit", () => end(this.#errors.trim() || "the keeper process ended"));
+    });
+  }
+
+  /** Starts the keeper; fails with ISOLATION_UNAVAILABLE where the machine does not let it. */
+  static async launch(machine: Machine, setup: KeeperSetup, cache: string): Promise<Keeper> {
+    const child = spawnProcess(launchCommand(machine), {
+      cwd: "/",
+      // Its own session: a terminal's signals must not end the sandboxes of a daemon in the foreground.
+      detached: true,
+      environment: { PATH: "/usr/bin:/bin", NODE_COMPILE_CACHE: cache, UV_THREADPOOL_SIZE: "1" },
+      // SECURITY: no descriptor of ours goes in but the channel and a pipe for errors.
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    const keeper = new Keeper(machine, child);
+    try {
+      await keeper.#ask({ kind: "setup", setup });
+    } catch (error) {
+      await keeper.kill();
+      throw machine.explainRefusal(error, keeper.#errors);
+    }
+    return keeper;
+  }
+
+  get pid(): number {
+    assert(this.#child.pid !== undefined, "the keeper was not started");
+    return this.#child.pid;
+  }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The command prefix that runs a program where the keeper is. */
+  get enter(): readonly string[] {
+    const own = `/proc/${this.pid}/ns`;
+    const namespaces = [`--mount=${own}/mnt`, `--pid=${own}/pid_for_children`];
+    if (this.#machine.isRoot) return [this.#machine.tools.nsenter, ...namespaces, "--"];
+    return [
+      this.#machine.tools.nsenter,
+      "--preserve-credentials",
+      `--user=${own}/user`,
+      ...namespaces,
+      "--",
+    ];
+  }
+
+  /** Where this process sees the root directory of a process that has this number in the keeper. */
+  rootDirectoryOf(pid: number): string {
+    return `/proc/${this.pid}/root/proc/${pid}/root`;
+  }
+
+  nextSandbox(): number {
+    this.#sandboxes += 1;
+    return this.#sandboxes;
+  }
+
+  async open(plan: SandboxPlan): Promise<OpenedSandbox> {
+    const pending = await this.#ask({ kind: "open", plan });
+    const { reply, sockets } = pending;
+    assert(reply?.kind === "opened", "the keeper opened nothing");
+    const [tcp, ...udp] = sockets;
+    assert(tcp instanceof Server, "the keeper handed over no listener");
+    return {
+      networkFd: reply.networkFd,
+      sockets: { tcp, udp: udp.filter((socket) => socket instanceof DatagramSocket) },
+      unprotected: reply.unprotected,
+    };
+  }
+
+  /** Tells the keeper which process is the sandbox's first; from now on closing kills it. */
+  async adopt(sandbox: number, pid: number): Promise<void> {
+    await this.#ask({ kind: "adopt", sandbox, pid });
+  }
+
+  /** Kills everything in a sandbox and resolves when it is gone, with its network namespace. */
+  async close(sandbox: number): Promise<void> {
+    if (this.isAlive) await this.#ask({ kind: "close", sandbox });
+  }
+
+  async map(map: IdMap): Promise<void> {
+    await this.#ask({ kind: "map", map });
+  }
+
+  /** Ends the keeper and with it all its sandboxes. Idempotent; resolves when they are dead. */
+  async kill(): Promise<void> {
+    if (this.isAlive) this.#child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async #ask(question: Question): Promise<Pending> {
+    if (!this.isAlive) throw keeperLost("the keeper process ended");
+    this.#requests += 1;
+    const request = this.#requests;
+    const pending = await new Promise<Pending>((resolve, reject) => {
+      const entry: Pending = { resolve: () => resolve(entry), reject, sockets: [] };
+      this.#pending.set(request, entry);
+      this.#child.send({ ...question, request }, (error) => {
+        if (error !== null) this.#settle(request, keeperLost(error.message));
+      });
+    });
+    return pending;
+  }
+
+  #receive(message: KeeperReply, handle: unknown): void {
+    const pending = this.#pending.get(message.request);
+    if (pending === undefined) return;
+    if (message.kind === "failed") return this.#settle(message.request, failureOf(message));
+    if (message.kind === "socket") {
+      assert(handle instanceof Server || handle instanceof DatagramSocket, "a socket got lost");
+      pending.sockets[message.index] = handle;
+    } else {
+      pending.reply = message;
+    }
+    const { reply, sockets } = pending;
+    if (reply?.kind === "opened" && sockets.filter(Boolean).length < reply.socketCount) return;
+    if (reply !== undefined) this.#settle(message.request);
+  }
+
+  #settle(request: number, error?: CattlegridError): void {
+    const pending = this.#pending.get(request);
+    this.#pending.delete(request);
+    if (pending === undefined) return;
+    if (error === undefined && pending.reply !== undefined) return pending.resolve(pending.reply);
+    for (const socket of pending.sockets) socket?.close();
+    pending.reject(error ?? keeperLost("no answer"));
+  }
+
+  #failAll(why: string): void {
+    for (const request of this.#pending.keys()) this.#settle(request, keeperLost(why));
+  }
+}
+
+function launchCommand({ isRoot, tools }: Machine): readonly string[] {
+  const main = new URL(`./keeper/main${extname(import.meta.url)}`, import.meta.url);
+  return [
+    tools.unshare,
+    ...(isRoot ? [] : ["--user", "--map-root-user"]),
+    "--net",
+    "--mount",
+    // Mounts made on the host later are seen inside; nothing made inside reaches the host.
+    "--propagation=slave",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--kill-child=SIGKILL",
+    "--",
+    // The kernel then reaps for it: orphans of the sandboxes become children of this init.
+    tools.env,
+    "--ignore-signal=CHLD",
+    process.execPath,
+    ...NODE_FLAGS,
+    fileURLToPath(main),
+  ];
+}
+
+function keeperLost(why: string): CattlegridError {
+  return new CattlegridError("SANDBOX_START_FAILED", `The keeper is gone: ${why}`);
+}
+
+function failureOf(message: KeeperReply & { kind: "failed" }): CattlegridError {
+  const code: ErrorCode = Object.hasOwn(ERROR_CODES, message.code)
+    ? (message.code as ErrorCode)
+    : "INTERNAL";
+  const details = message.errno === undefined ? {} : { errno: message.errno };
+  return new CattlegridError(code, message.message, { hint: message.hint, details });
+}

@@ -1,0 +1,150 @@
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Server } from "node:net";
+import type { Socket } from "node:dgram";
+import { asCattlegridError, assert } from "../../../../errors/error.ts";
+import { bindTree, mountMemory } from "../../../../platform/native/mount.ts";
+import { openNftables } from "../../../../platform/native/nftables.ts";
+import {
+  openProcessHandle,
+  type ProcessHandle,
+} from "../../../../platform/native/process-handle.ts";
+import { adoptSockets } from "./socket.ts";
+import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
+import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
+import {
+  MEMORY,
+  type IdMap,
+  type KeeperReply,
+  type KeeperRequest,
+  type KeeperSetup,
+  type SandboxPlan,
+} from "./message.ts";
+
+/** How often the end of a killed sandbox is looked for: there is no event for it without a thread. */
+const GONE_POLL_MS = 1;
+
+interface KeptSandbox {
+  plan: SandboxPlan;
+  network: NetworkNamespace;
+  init?: ProcessHandle;
+}
+
+/**
+ * The keeper: init of a process namespace and root of a user namespace, in which every sandbox of one
+ * engine lives. It makes what must be made there and holds it. Whatever ends it ends all sandboxes.
+ */
+class Keeper {
+  readonly #nftables = openNftables();
+  readonly #homeFd = openSync("/proc/self/ns/net", "r");
+  readonly #sandboxes = new Map<number, KeptSandbox>();
+  readonly #idMaps = new Map<string, number>();
+  #owner: KeeperSetup["owner"] = { uid: 0, gid: 0 };
+
+  async answer(message: KeeperRequest): Promise<void> {
+    try {
+      await this.#perform(message);
+    } catch (error) {
+      const { code, message: text, hint, details } = asCattlegridError(error);
+      const errno = details["errno"];
+      reply({
+        kind: "failed",
+        request: message.request,
+        code,
+        message: text,
+        hint,
+        ...(typeof errno === "string" ? { errno } : {}),
+      });
+    }
+  }
+
+  async #perform(message: KeeperRequest): Promise<void> {
+    if (message.kind === "open") return this.#open(message.request, message.plan);
+    if (message.kind === "setup") this.#setUp(message.setup);
+    if (message.kind === "map") this.#map(message.map);
+    if (message.kind === "adopt") this.#adopt(message.sandbox, message.pid);
+    if (message.kind === "close") await this.#close(message.sandbox);
+    reply({ kind: "done", request: message.request });
+  }
+
+  /**
+   * The memory hides the host's /sys, where the runtime would otherwise find cgroups that it refuses, and
+   * nothing that the sandbox could be given lies there.
+   */
+  #setUp(setup: KeeperSetup): void {
+    this.#owner = setup.owner;
+    mountMemory(MEMORY, "mode=755");
+    mkdirSync(`${MEMORY}/fs/cgroup`, { recursive: true });
+    mountMemory(`${MEMORY}/fs/cgroup`, "mode=755");
+    for (const { name, source } of setup.directories) {
+      mkdirSync(`${MEMORY}/${name}`);
+      bindTree(source, `${MEMORY}/${name}`, { noDevices: true });
+    }
+  }
+
+  /** Only a process that has its own user namespace can give one; the caller ends that process. */
+  #map({ key, pid, uidMap, gidMap }: IdMap): void {
+    writeFileSync(`/proc/${pid}/uid_map`, uidMap);
+    writeFileSync(`/proc/${pid}/gid_map`, gidMap);
+    const earlier = this.#idMaps.get(key);
+    this.#idMaps.set(key, openSync(`/proc/${pid}/ns/user`, "r"));
+    if (earlier !== undefined) closeSync(earlier);
+  }
+
+  #open(request: number, plan: SandboxPlan): void {
+    const network = openNetworkNamespace(this.#nftables, this.#homeFd);
+    this.#sandboxes.set(plan.sandbox, { plan, network });
+    try {
+      const unprotected = openRootTree(plan, this.#owner, this.#idMaps);
+      const sockets = adoptSockets(network);
+      const socketCount = sockets.length;
+      reply({ kind: "opened", request, networkFd: network.fd, socketCount, unprotected });
+      for (const [index, socket] of sockets.entries()) {
+        handOver({ kind: "socket", request, index }, socket);
+      }
+    } catch (error) {
+      this.#forget(plan.sandbox);
+      throw error;
+    }
+  }
+
+  #adopt(sandbox: number, pid: number): void {
+    const kept = this.#sandboxes.get(sandbox);
+    assert(kept !== undefined, `no sandbox ${sandbox}`);
+    const init = openProcessHandle(pid);
+    if (init !== undefined) kept.init = init;
+    detachTrees(kept.plan);
+  }
+
+  async #close(sandbox: number): Promise<void> {
+    const init = this.#sandboxes.get(sandbox)?.init;
+    init?.kill();
+    while (init !== undefined && !init.isGone()) await delay(GONE_POLL_MS);
+    this.#forget(sandbox);
+  }
+
+  #forget(sandbox: number): void {
+    const kept = this.#sandboxes.get(sandbox);
+    if (kept === undefined) return;
+    this.#sandboxes.delete(sandbox);
+    kept.init?.close();
+    closeSync(kept.network.fd);
+    removeRootTree(kept.plan);
+  }
+}
+
+function reply(message: KeeperReply): void {
+  process.send?.(message);
+}
+
+function handOver(message: KeeperReply, socket: Server | Socket): void {
+  process.send?.(message, socket, { keepOpen: false }, () => socket.close());
+}
+
+// SECURITY: killing this process must kill everything inside, which only the init of a process namespace does.
+assert(readFileSync("/proc/self/stat", "utf8").startsWith("1 "), "the keeper is not process 1");
+assert(process.send !== undefined, "the keeper has no engine");
+const keeper = new Keeper();
+// The leash: the channel closes when the engine dies in whatever way, and with this process all sandboxes.
+process.once("disconnect", () => process.exit(0));
+process.on("message", (message: KeeperRequest) => void keeper.answer(message));

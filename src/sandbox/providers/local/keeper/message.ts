@@ -1,0 +1,72 @@
+/** What the engine asks of the keeper; every request but `leave` is answered once under its number. */
+export type KeeperRequest =
+  | { kind: "setup"; request: number; setup: KeeperSetup }
+  | { kind: "open"; request: number; plan: SandboxPlan }
+  | { kind: "adopt"; request: number; sandbox: number; pid: number }
+  | { kind: "close"; request: number; sandbox: number }
+  | { kind: "map"; request: number; map: IdMap };
+
+export type KeeperReply =
+  | { kind: "done"; request: number }
+  | {
+      kind: "opened";
+      request: number;
+      networkFd: number;
+      socketCount: number;
+      /** Protected paths that no mount can cover: symbolic links. */
+      unprotected: readonly string[];
+    }
+  /** Carries one socket; its place in the order says which one it is. */
+  | { kind: "socket"; request: number; index: number }
+  | {
+      kind: "failed";
+      request: number;
+      code: string;
+      message: string;
+      hint: string;
+      errno?: string;
+    };
+
+export interface KeeperSetup {
+  /** Host directories laid at `MEMORY/<name>`, so that no path inside says where they lie. */
+  directories: readonly { name: string; source: string }[];
+  /** Who owns the root directory of a sandbox, in host ids. */
+  owner: { uid: number; gid: number };
+}
+
+/** One host tree that the runtime binds into a sandbox. */
+export interface TreePlan {
+  source: string;
+  /** Name under the sandbox's own directory in the keeper's memory. */
+  name: string;
+  readonly: boolean;
+  /** Key of an earlier `map` request: files appear with these ids. */
+  idMap?: string;
+  /** Paths below the tree, that become read-only and cannot be moved away. */
+  protectedPaths: readonly string[];
+}
+
+export interface SandboxPlan {
+  sandbox: number;
+  /** Directories of the root file system, each after its parent, without a leading slash. */
+  directories: readonly string[];
+  /** Files to mount over. */
+  files: readonly string[];
+  links: readonly { name: string; target: string }[];
+  trees: readonly TreePlan[];
+}
+
+/** `pid` is a process, in the keeper's numbering, whose new user namespace takes on the maps. */
+export interface IdMap {
+  key: string;
+  pid: number;
+  uidMap: string;
+  gidMap: string;
+}
+
+/** Where the keeper's own file system in memory lies, in its mount namespace only. */
+export const MEMORY = "/sys";
+
+export function sandboxMemory(sandbox: number): string {
+  return `${MEMORY}/m/${sandbox}`;
+}

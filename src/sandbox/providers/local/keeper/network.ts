@@ -1,0 +1,79 @@
+import { closeSync, existsSync, openSync } from "node:fs";
+import {
+  enterNetworkNamespace,
+  enterNewNetworkNamespace,
+} from "../../../../platform/native/namespace.ts";
+import { openLoopback } from "../../../../platform/native/netlink.ts";
+import type { Nftables } from "../../../../platform/native/nftables.ts";
+import { bindUdp, listenTcp } from "../../../../platform/native/raw-socket.ts";
+
+/**
+ * SECURITY: below 1024, so that nothing inside can take it: the capability to bind it belongs to the
+ * user namespace that owns the network namespace, and that is the keeper's.
+ */
+const CAPTURE_PORT = 53;
+const IPV4_LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+const IPV6_LOOPBACK = Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0));
+const IPV4_ANY = new Uint8Array(4);
+const IPV6_ANY = new Uint8Array(16);
+
+export interface NetworkNamespace {
+  /** Keeps the namespace alive; the runtime joins it by this number. */
+  fd: number;
+  tcpFd: number;
+  udp4Fd: number;
+  udp6Fd: number | undefined;
+}
+
+/**
+ * SECURITY: every packet leaves through one of these verdicts. What is addressed to the sandbox's own
+ * loopback stays its own, TCP and DNS to anywhere else land on our sockets, answers to those pass, and the
+ * rest is refused at once. There is no interface but loopback, so nothing leaves even without the table.
+ */
+function rules(family: "inet" | "ip"): string {
+  const ipv6 = family === "inet";
+  return `table ${family} cattlegrid {
+    chain capture {
+      type nat hook output priority -100; policy accept;
+      ip daddr 127.0.0.0/8 return
+      ${ipv6 ? "ip6 daddr ::1 return" : ""}
+      meta l4proto tcp redirect to :${CAPTURE_PORT}
+      udp dport 53 redirect to :${CAPTURE_PORT}
+    }
+    chain fence {
+      type filter hook output priority 0; policy drop;
+      ip daddr 127.0.0.0/8 accept
+      ${ipv6 ? "ip6 daddr ::1 accept" : ""}
+      ct state established,related accept
+      reject
+    }
+  }`;
+}
+
+/**
+ * Makes the network namespace of one sandbox on the calling thread, without waiting for anything, and
+ * goes back to the namespace that `homeFd` refers to.
+ */
+export function openNetworkNamespace(nftables: Nftables, homeFd: number): NetworkNamespace {
+  const opened: number[] = [];
+  const keep = (fd: number): number => {
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    enterNewNetworkNamespace();
+    const fd = keep(openSync("/proc/thread-self/ns/net", "r"));
+    const ipv6 = existsSync("/proc/thread-self/net/if_inet6");
+    openLoopback(ipv6 ? ["ipv4", "ipv6"] : ["ipv4"]);
+    nftables.apply(rules(ipv6 ? "inet" : "ip"));
+    const tcpFd = keep(listenTcp({ address: ipv6 ? IPV6_ANY : IPV4_ANY, port: CAPTURE_PORT }));
+    const udp4Fd = keep(bindUdp({ address: IPV4_LOOPBACK, port: CAPTURE_PORT }));
+    const udp6Fd = ipv6 ? keep(bindUdp({ address: IPV6_LOOPBACK, port: CAPTURE_PORT })) : undefined;
+    return { fd, tcpFd, udp4Fd, udp6Fd };
+  } catch (error) {
+    for (const fd of opened.toReversed()) closeSync(fd);
+    throw error;
+  } finally {
+    enterNetworkNamespace(homeFd);
+  }
+}

@@ -1,0 +1,164 @@
+import {
+  chownSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
+import {
+  attachTree,
+  attachTreeTo,
+  cloneTree,
+  cloneTreeOf,
+  detachMount,
+  openBeneath,
+  setAttributes,
+} from "../../../../platform/native/mount.ts";
+import { sandboxMemory, type KeeperSetup, type SandboxPlan, type TreePlan } from "./message.ts";
+
+/**
+ * Makes the mount points of a sandbox in memory and lays the host's trees where the runtime finds them.
+ * Returns the protected paths that could not be covered.
+ */
+export function openRootTree(
+  plan: SandboxPlan,
+  owner: KeeperSetup["owner"],
+  idMaps: ReadonlyMap<string, number>,
+): readonly string[] {
+  const memory = sandboxMemory(plan.sandbox);
+  const root = join(memory, "root");
+  const own = (path: string): void => chownSync(path, owner.uid, owner.gid);
+  mkdirSync(root, { recursive: true });
+  own(root);
+  for (const directory of plan.directories) {
+    mkdirSync(join(root, directory));
+    own(join(root, directory));
+  }
+  for (const file of plan.files) writeFileSync(join(root, file), "");
+  for (const { name, target } of plan.links) symlinkSync(target, join(root, name));
+  return plan.trees.flatMap((tree) => layTree(tree, join(memory, tree.name), idMaps));
+}
+
+/** The runtime has copied the mounts into the sandbox's own namespace: the keeper's are no longer needed. */
+export function detachTrees(plan: SandboxPlan): void {
+  for (const { name } of plan.trees) {
+    const target = join(sandboxMemory(plan.sandbox), name);
+    try {
+      detachMount(target);
+    } catch (error) {
+      // EINVAL, ENOENT: not mounted, or not even made, because opening failed half way.
+      if (!hasErrno(error, "EINVAL", "ENOENT")) throw error;
+    }
+  }
+}
+
+/**
+ * SECURITY: removes by name what `openRootTree` made and never recursively, so that a mount which is still
+ * there, such as the user's workspace, makes this fail instead of being emptied.
+ */
+export function removeRootTree(plan: SandboxPlan): void {
+  detachTrees(plan);
+  const memory = sandboxMemory(plan.sandbox);
+  const root = join(memory, "root");
+  for (const { name } of plan.links) unlessAbsent(() => unlinkSync(join(root, name)));
+  for (const file of plan.files) unlessAbsent(() => unlinkSync(join(root, file)));
+  for (const directory of plan.directories.toReversed()) {
+    unlessAbsent(() => rmdirSync(join(root, directory)));
+  }
+  unlessAbsent(() => rmdirSync(root));
+  for (const { name } of plan.trees) unlessAbsent(() => rmdirSync(join(memory, name)));
+  unlessAbsent(() => rmdirSync(memory));
+}
+
+function unlessAbsent(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+}
+
+function layTree(
+  tree: TreePlan,
+  target: string,
+  idMaps: ReadonlyMap<string, number>,
+): readonly string[] {
+  mkdirSync(target);
+  using(cloneTree(tree.source), (treeFd) => {
+    const idMapFd = tree.idMap === undefined ? undefined : idMaps.get(tree.idMap);
+    setAttributes(treeFd, { noSetuid: true, noDevices: true, readonly: tree.readonly });
+    if (idMapFd !== undefined) setIdMap(treeFd, idMapFd, tree.source);
+    attachTree(treeFd, target);
+  });
+  return protect(target, tree.protectedPaths);
+}
+
+function setIdMap(treeFd: number, idMapFd: number, source: string): void {
+  try {
+    setAttributes(treeFd, { idMapFd });
+  } catch (error) {
+    if (!hasErrno(error, "EINVAL", "EPERM", "EOPNOTSUPP", "ENOSYS")) throw error;
+    throw new CattlegridError(
+      "FILE_SYSTEM_UNSUITABLE",
+      `The file system of ${source}, or one mounted below it, cannot show files under other owners`,
+      {
+        hint: "As root, use a workspace on ext4, xfs or btrfs; or run Cattlegrid as an ordinary user.",
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * Each protected path becomes a read-only mount of itself.
+ * SECURITY: a mount point cannot be renamed or removed in the namespace that sees it, but its parent
+ * can, which would carry the protection away. So every directory between the workspace and a
+ * protected path is a mount point of its own as well.
+ */
+function protect(root: string, paths: readonly string[]): readonly string[] {
+  const parents = new Set(paths.flatMap(parentsOf));
+  const ordered = [...new Set([...parents, ...paths])].toSorted(
+    (left, right) => left.split("/").length - right.split("/").length,
+  );
+  return ordered.filter((path) => !bindOntoItself(root, path, paths.includes(path)));
+}
+
+function parentsOf(path: string): readonly string[] {
+  const parent = dirname(path);
+  return parent === "." ? [] : [...parentsOf(parent), parent];
+}
+
+/** Returns false for a path that a mount cannot cover: gone since it was listed, or a symbolic link. */
+function bindOntoItself(root: string, path: string, readonly: boolean): boolean {
+  const open = (directoryFd: number): number => openBeneath(directoryFd, path);
+  try {
+    const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+    return using(rootFd, () => using(open(rootFd), (placeFd) => cover(placeFd, readonly)));
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ELOOP", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+function cover(placeFd: number, readonly: boolean): boolean {
+  return using(cloneTreeOf(placeFd), (treeFd) => {
+    if (readonly) setAttributes(treeFd, { readonly });
+    attachTreeTo(treeFd, placeFd);
+    return true;
+  });
+}
+
+function using<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

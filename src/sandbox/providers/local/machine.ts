@@ -1,0 +1,116 @@
+import { accessSync, constants, readFileSync } from "node:fs";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import { CattlegridError } from "../../../errors/error.ts";
+import { hasErrno } from "../../../platform/native/libc.ts";
+import { explainRefusal, type NamespaceSwitches } from "./refusal.ts";
+
+/** Looked in besides nothing: the caller's PATH must not choose what runs with the keeper's rights. */
+const TOOL_DIRECTORIES = [
+  "/usr/bin",
+  "/usr/sbin",
+  "/bin",
+  "/sbin",
+  "/usr/local/bin",
+  "/usr/local/sbin",
+  "/run/current-system/sw/bin",
+];
+const SUBORDINATE_IDS = 65_536;
+const SUBORDINATE_DEFAULT = 231_072;
+const SUBORDINATE_OWNERS = new Set(["root", "0", "cattlegrid"]);
+
+export interface Tools {
+  unshare: string;
+  nsenter: string;
+  env: string;
+  sleep: string;
+  crun: string;
+}
+
+/** What the provider needs to know of the host. */
+export interface Machine {
+  isRoot: boolean;
+  memoryBytes: number;
+  tools: Tools;
+  /** As root: the host ids that stand for 0 to 65535 inside, so that nothing inside is host root. */
+  subordinate: { first: number; count: number };
+  /** Why a keeper could not be made here, with the remedy. */
+  explainRefusal(error: unknown, keeperErrors: string): CattlegridError;
+}
+
+/** Reads what is needed; fails with RUNTIME_MISSING or DEPENDENCY_MISSING when a program is absent. */
+export function inspectMachine(): Machine {
+  return {
+    isRoot: process.getuid?.() === 0,
+    memoryBytes: totalmem(),
+    tools: {
+      unshare: requireTool("unshare"),
+      nsenter: requireTool("nsenter"),
+      env: requireTool("env"),
+      sleep: requireTool("sleep"),
+      crun: requireRuntime(),
+    },
+    subordinate: {
+      first: subordinateRange(readIfPresent("/etc/subuid")),
+      count: SUBORDINATE_IDS,
+    },
+    explainRefusal: (error, keeperErrors) =>
+      explainRefusal(error, keeperErrors, readNamespaceSwitches()),
+  };
+}
+
+export function findTool(name: string): string | undefined {
+  return TOOL_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutable);
+}
+
+/** The first range of 65536 ids that /etc/subuid gives to root or to us; else one that others rarely use. */
+export function subordinateRange(subuid: string): number {
+  for (const line of subuid.split("\n")) {
+    const [owner, first, count] = line.trim().split(":");
+    if (owner === undefined || !SUBORDINATE_OWNERS.has(owner)) continue;
+    if (Number(count) >= SUBORDINATE_IDS && Number(first) > 0) return Number(first);
+  }
+  return SUBORDINATE_DEFAULT;
+}
+
+export function readNamespaceSwitches(): NamespaceSwitches {
+  return {
+    apparmorRestricts:
+      readIfPresent("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").trim() === "1",
+    cloneForbidden: readIfPresent("/proc/sys/kernel/unprivileged_userns_clone").trim() === "0",
+    noneAllowed: readIfPresent("/proc/sys/user/max_user_namespaces").trim() === "0",
+  };
+}
+
+function requireTool(name: string): string {
+  const found = findTool(name);
+  if (found !== undefined) return found;
+  throw new CattlegridError("DEPENDENCY_MISSING", `The program ${name} is not installed.`, {
+    hint: "Install it: `sudo apt-get install util-linux coreutils`.",
+  });
+}
+
+function requireRuntime(): string {
+  const found = findTool("crun");
+  if (found !== undefined) return found;
+  throw new CattlegridError("RUNTIME_MISSING", "The OCI runtime crun is not installed.");
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "EACCES", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+function readIfPresent(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "EACCES", "EPERM")) return "";
+    throw error;
+  }
+}
