@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 
 /** `sockaddr_un` holds 108 bytes, of which the last is the terminating NUL. */
@@ -70,14 +70,18 @@ function isOwnDirectory(path: string, uid: number): boolean {
 
 /** The real path of `path`, of which the last components need not exist yet. */
 export function resolveExisting(path: string): string {
-  const missing: string[] = [];
-  for (let current = path; ; current = dirname(current)) {
-    if (lstatSync(current, { throwIfNoEntry: false }) !== undefined) {
-      return join(realpathOf(current), ...missing);
-    }
-    if (current === dirname(current)) return path;
-    missing.unshift(basename(current));
+  const existing = existingAncestor(path);
+  return join(realpathOf(existing), relative(existing, path));
+}
+
+/** `path` itself, or the nearest directory above it that exists. */
+export function existingAncestor(path: string): string {
+  let current = path;
+  while (lstatSync(current, { throwIfNoEntry: false }) === undefined) {
+    if (current === dirname(current)) return current;
+    current = dirname(current);
   }
+  return current;
 }
 
 function realpathOf(path: string): string {

@@ -13,8 +13,8 @@ export interface StoredSpecification {
   deny: readonly string[];
   limits: NonNullable<SandboxCreate["limits"]>;
   toolchains: readonly string[];
-  gitIdentity?: { name?: string; email?: string };
-  mirrors: { targets: string; certificates?: string } | null;
+  gitIdentity?: NonNullable<SandboxCreate["gitIdentity"]>;
+  mirrors: NonNullable<SandboxCreate["mirrors"]> | null;
   removeAfterSession: boolean;
   /** Of the last start. */
   protectedPaths: readonly string[];

@@ -1,0 +1,137 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import { CattlegridError } from "../errors/error.ts";
+import type { SandboxCreate } from "../protocol/sandbox.ts";
+import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
+import type { SandboxCapabilities } from "./provider.ts";
+
+export interface Wanted {
+  request: SandboxCreate;
+  /** Real path, null for none; undefined when the request leaves it open. */
+  workspace: string | null | undefined;
+}
+
+export interface Given {
+  agent: AgentAdapter;
+  capabilities: SandboxCapabilities;
+  /** The policy's preset, as it was compiled. */
+  preset: string;
+}
+
+/** What a new sandbox keeps. Throws when the provider or the agent rules a wish out. */
+export function specify(
+  { request, workspace }: Wanted,
+  { agent, capabilities, preset }: Given,
+): StoredSpecification {
+  const file = request.policy?.file;
+  checkEnvironment(request, agent);
+  return {
+    workspace: workspace ? { path: workspace, mode: chooseMode(request, capabilities) } : null,
+    isolation: chooseIsolation(request, capabilities),
+    environment: request.environment ?? {},
+    policy: { preset, ...(file === undefined ? {} : { file }) },
+    allow: request.allow ?? [],
+    deny: request.deny ?? [],
+    limits: checkLimits(request, capabilities),
+    toolchains: request.toolchains ?? [],
+    ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
+    mirrors: request.mirrors ?? null,
+    removeAfterSession: request.removeAfterSession ?? false,
+    protectedPaths: [],
+    layers: [],
+  };
+}
+
+function chooseMode(
+  request: SandboxCreate,
+  capabilities: SandboxCapabilities,
+): NonNullable<SandboxCreate["mode"]> {
+  const mode = request.mode ?? "direct";
+  if (capabilities.workspaceModes.includes(mode)) return mode;
+  const message = `The workspace mode ${mode} is not available with this sandbox provider.`;
+  throw new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message);
+}
+
+function chooseIsolation(
+  request: SandboxCreate,
+  capabilities: SandboxCapabilities,
+): StoredSpecification["isolation"] {
+  const isolation = request.isolation ?? capabilities.isolation[0];
+  if (isolation === undefined) {
+    const message = "This machine offers no isolation that a sandbox can use.";
+    throw new CattlegridError("ISOLATION_UNAVAILABLE", message);
+  }
+  if (capabilities.isolation.includes(isolation)) return isolation;
+  const message = `This sandbox provider does not offer the isolation ${isolation}.`;
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: `Use --isolation ${capabilities.isolation.join(" or ")}.`,
+  });
+}
+
+function checkLimits(
+  request: SandboxCreate,
+  capabilities: SandboxCapabilities,
+): StoredSpecification["limits"] {
+  const limits = request.limits ?? {};
+  const wanted = Object.values(limits).some((value) => value !== undefined);
+  if (!wanted || capabilities.limits) return limits;
+  const message = "Limits on cpus, memory and processes cannot be enforced on this machine.";
+  throw new CattlegridError("LIMITS_UNAVAILABLE", message);
+}
+
+/** SECURITY: the environment is stored, so a credential must never come this way. */
+function checkEnvironment(request: SandboxCreate, agent: AgentAdapter): void {
+  const secret = agent.credentials.find((name) => request.environment?.[name] !== undefined);
+  if (secret === undefined) return;
+  throw new CattlegridError("ENVIRONMENT_INVALID", `${secret} is a credential of ${agent.id}.`, {
+    hint: `Pass it on from your own environment with -e ${secret}; it is then never stored.`,
+  });
+}
+
+/** Throws NAME_IN_USE, naming the value, when `row` was created with another value than is wanted now. */
+export function checkSame(row: SandboxRow, wanted: Wanted): void {
+  for (const [what, stored, asked] of compare(row, wanted)) {
+    if (isOpen(asked) || canonical(asked) === canonical(stored)) continue;
+    // Values of the environment and texts of policies are not for messages.
+    const values = UNSHOWN.has(what) ? "differs" : `is ${show(stored)}, not ${show(asked)}`;
+    const message = `The sandbox ${row.name} exists already, and ${what} ${values}.`;
+    throw new CattlegridError("NAME_IN_USE", message, { details: { name: row.name, value: what } });
+  }
+}
+
+const UNSHOWN: ReadonlySet<string> = new Set(["its environment", "its policy file"]);
+
+function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unknown, unknown][] {
+  const stored = row.specification;
+  return [
+    ["its agent", row.agent, request.agent],
+    ["its workspace", stored.workspace?.path ?? null, workspace],
+    ["its workspace mode", stored.workspace?.mode, workspace === null ? undefined : request.mode],
+    ["its provider", row.provider, request.provider],
+    ["its isolation", stored.isolation, request.isolation],
+    ["its policy", stored.policy.preset, request.policy?.preset],
+    ["its policy file", stored.policy.file?.text, request.policy?.file?.text],
+    ["its allow rules", stored.allow, request.allow],
+    ["its deny rules", stored.deny, request.deny],
+    ["its limits", stored.limits, request.limits],
+    ["its toolchains", stored.toolchains, request.toolchains],
+    ["its environment", stored.environment, request.environment],
+    ["its removal after the session", stored.removeAfterSession, request.removeAfterSession],
+  ];
+}
+
+/** Absent and empty wishes are no wishes. Null is one: no workspace. */
+function isOpen(asked: unknown): boolean {
+  if (asked === undefined) return true;
+  return typeof asked === "object" && asked !== null && Object.keys(asked).length === 0;
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return JSON.stringify(value.map(String).sort());
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  return JSON.stringify(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function show(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,60 @@
+import type { Logger } from "../platform/logger.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Store } from "../store/store.ts";
+import type { Gates } from "./gates.ts";
+import type { SandboxProvider } from "./provider.ts";
+import { findProvider } from "./registry.ts";
+import { nextStatus } from "./status.ts";
+
+export interface RecoveryOptions {
+  store: Store;
+  providers: readonly SandboxProvider[];
+  gates: Gates;
+  logger: Logger;
+  now(): Date;
+}
+
+export interface Recovery {
+  /** Resolves when every process and directory that nobody owns is gone. */
+  cleaned: Promise<void>;
+}
+
+/** Tells the truth about what an earlier engine left: nothing of it runs. Cleaning goes on behind. */
+export async function recover(options: RecoveryOptions): Promise<Recovery> {
+  const { store, logger, now } = options;
+  const lost = await store.sessions.lose(now().toISOString());
+  const doomed: SandboxRow[] = [];
+  const kept: SandboxRow[] = [];
+  for (const row of await store.sandboxes.list()) {
+    const isDoomed = row.ephemeral || row.status === "removing";
+    (isDoomed ? doomed : kept).push(row);
+    const status = isDoomed ? "removing" : nextStatus(row.status, "daemon-restarted");
+    if (status === undefined) continue;
+    await store.sandboxes.update(row.id, { status, statusReason: "the daemon restarted" });
+  }
+  if (lost.length + doomed.length > 0) {
+    logger.warn("an earlier daemon left", { sessions: lost.length, sandboxes: doomed.length });
+  }
+  const cleaned = clean(options, doomed, kept);
+  // Whoever starts a sandbox gets the failure; until then it is only logged.
+  cleaned.catch((error: unknown) => logger.error("what was left could not be removed", { error }));
+  return { cleaned };
+}
+
+async function clean(
+  options: RecoveryOptions,
+  doomed: readonly SandboxRow[],
+  kept: readonly SandboxRow[],
+): Promise<void> {
+  const { store, providers, gates, logger } = options;
+  for (const provider of providers) {
+    const keep = kept.filter((row) => row.provider === provider.id).map((row) => row.id);
+    const reaped = await provider.reap(new Set(keep));
+    if (reaped.length > 0) logger.warn("reaped", { provider: provider.id, sandboxes: reaped });
+  }
+  for (const row of doomed) {
+    await findProvider(providers, row.provider).destroy(row.id);
+    await gates.remove(row.id);
+    await store.sandboxes.remove(row.id);
+  }
+}

@@ -1,0 +1,31 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import { CattlegridError } from "../errors/error.ts";
+import type { SandboxProvider } from "./provider.ts";
+
+/** The agents the daemon was composed with. */
+export interface Agents {
+  get(id: string): AgentAdapter | undefined;
+  list(): readonly AgentAdapter[];
+}
+
+export function findAgent(agents: Agents, id: string): AgentAdapter {
+  const agent = agents.get(id);
+  if (agent !== undefined) return agent;
+  const known = agents.list().map((each) => each.id);
+  throw new CattlegridError("AGENT_UNKNOWN", `There is no agent called ${id}.`, {
+    hint: `Use ${known.join(" or ")}.`,
+  });
+}
+
+/** `id` absent: the first provider, which is the default. */
+export function findProvider(
+  providers: readonly SandboxProvider[],
+  id: string | undefined,
+): SandboxProvider {
+  const provider = id === undefined ? providers[0] : providers.find((each) => each.id === id);
+  if (provider !== undefined) return provider;
+  const known = providers.map((each) => each.id);
+  throw new CattlegridError("PROVIDER_UNKNOWN", `There is no sandbox provider called ${id}.`, {
+    hint: `Use --provider ${known.join(" or ")}.`,
+  });
+}

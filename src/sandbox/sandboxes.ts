@@ -1,0 +1,228 @@
+import { CattlegridError } from "../errors/error.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Store } from "../store/store.ts";
+import { createDirectoryReader } from "../workspace/directory-reader.ts";
+import {
+  findCreated,
+  findProtectedPaths,
+  type ProtectedPath,
+} from "../workspace/protected-paths.ts";
+import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
+import type { Gates } from "./gates.ts";
+import { createLeases, type Lease, type Leases } from "./lease.ts";
+import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
+import { createSandboxMaker, type SandboxMaker } from "./making.ts";
+import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
+import { recover } from "./recovery.ts";
+import { findProvider, type Agents } from "./registry.ts";
+import type { StartWatcher } from "./shared-start.ts";
+import { startStored, type LayersFor } from "./starting.ts";
+import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
+import { showSandbox } from "./view.ts";
+
+const LEASE_GRACE_MS = 30_000;
+
+export interface SandboxesOptions {
+  store: Store;
+  /** The first is the default. */
+  providers: readonly SandboxProvider[];
+  agents: Agents;
+  gates: Gates;
+  layersFor: LayersFor;
+  sessions: SandboxSessions;
+  /** Where a workspace may not be. */
+  surroundings: WorkspaceSurroundings;
+  logger: Logger;
+  now?(): Date;
+  leaseGraceMs?: number;
+}
+
+/** The sandboxes of one engine. Ids must exist: `find` is where an id or name is looked up. */
+export interface Sandboxes {
+  /** Idempotent as `SandboxCreate` says; `created` is false for one that was there. */
+  create(owner: string, request: SandboxCreate): Promise<{ sandbox: Sandbox; created: boolean }>;
+  /** By id, or by name among the owner's own. Throws SANDBOX_NOT_FOUND. */
+  find(owner: string, idOrName: string): Promise<{ id: string; owner: string; name: string }>;
+  get(id: string): Promise<Sandbox>;
+  list(owner: string): Promise<readonly Sandbox[]>;
+  /** Single-flight: everybody who starts it meanwhile sees the same events and outcome. */
+  start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<Sandbox>;
+  stop(id: string): Promise<Sandbox>;
+  /** Ends its sessions, stops it and removes every byte of it. Idempotent. */
+  remove(id: string): Promise<void>;
+  /** Throws SANDBOX_NOT_RUNNING. */
+  running(id: string): Promise<RunningSandbox>;
+  /** Keeps an ephemeral sandbox alive until it is closed. */
+  lease(id: string): Lease;
+  /** Its first session has ended: removes it, in its own time, when it was made to go then. */
+  afterSession(id: string): void;
+  /** Protected paths that were not there when it started. */
+  createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]>;
+  createInternal(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
+  /** Recorded egress decisions as JSON texts. */
+  egress(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<string>;
+  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  countRunning(): number;
+  countLeases(): number;
+  /** Settles what an earlier engine left. `start` and `createInternal` wait for it. */
+  recovered: Promise<void>;
+  /** Stops every sandbox. Idempotent. */
+  close(): Promise<void>;
+}
+
+export async function createSandboxes(options: SandboxesOptions): Promise<Sandboxes> {
+  const now = options.now ?? (() => new Date());
+  const { cleaned } = await recover({ ...options, now });
+  return new EngineSandboxes({ ...options, now }, cleaned);
+}
+
+class EngineSandboxes implements Sandboxes {
+  readonly recovered: Promise<void>;
+  readonly #options: SandboxesOptions;
+  readonly #lifecycle: Lifecycle;
+  readonly #leases: Leases;
+  readonly #maker: SandboxMaker;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SandboxesOptions & { now(): Date }, recovered: Promise<void>) {
+    this.#options = options;
+    this.recovered = recovered;
+    this.#maker = createSandboxMaker(options);
+    this.#lifecycle = createLifecycle({
+      ...options,
+      launch: async (row, context) => {
+        await recovered;
+        return startStored(options, row, context);
+      },
+      destroy: async (row) => {
+        await recovered;
+        await findProvider(options.providers, row.provider).destroy(row.id);
+        await options.gates.remove(row.id);
+      },
+    });
+    this.#leases = createLeases({
+      graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
+      onExpired: (id) => this.#removeLater(id),
+    });
+  }
+
+  async create(
+    owner: string,
+    request: SandboxCreate,
+  ): Promise<{ sandbox: Sandbox; created: boolean }> {
+    const { row, created } = await this.#maker.make(owner, request);
+    if (created && row.ephemeral) this.#leases.expect(row.id);
+    return { sandbox: await this.#show(row), created };
+  }
+
+  async find(owner: string, idOrName: string): Promise<SandboxRow> {
+    const { sandboxes } = this.#options.store;
+    const found = await sandboxes.get(idOrName);
+    return found ?? (await sandboxes.getByName(owner, idOrName)) ?? refuseUnknown(idOrName);
+  }
+
+  async get(id: string): Promise<Sandbox> {
+    return this.#show(await this.#getRow(id));
+  }
+
+  async list(owner: string): Promise<readonly Sandbox[]> {
+    const rows = await this.#options.store.sandboxes.list(owner);
+    return Promise.all(rows.map((row) => this.#show(row)));
+  }
+
+  async start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<Sandbox> {
+    await this.#getRow(id);
+    await this.#lifecycle.start(id, request, watcher);
+    return this.get(id);
+  }
+
+  async stop(id: string): Promise<Sandbox> {
+    await this.#getRow(id);
+    await this.#lifecycle.stop(id);
+    return this.get(id);
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#leases.forget(id);
+    await this.#lifecycle.remove(id);
+  }
+
+  async running(id: string): Promise<RunningSandbox> {
+    const running = this.#lifecycle.running(id);
+    if (running !== undefined) return running;
+    const { name, status } = await this.#getRow(id);
+    throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${name} is ${status}.`);
+  }
+
+  lease(id: string): Lease {
+    return this.#leases.open(id);
+  }
+
+  afterSession(id: string): void {
+    const { store, logger } = this.#options;
+    const removeIfAsked = async (): Promise<void> => {
+      const row = await store.sandboxes.get(id);
+      if (row?.specification.removeAfterSession === true) this.#removeLater(id);
+    };
+    removeIfAsked().catch((error: unknown) => logger.error("after a session", { id, error }));
+  }
+
+  async createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]> {
+    const { workspace, protectedPaths } = (await this.#getRow(id)).specification;
+    if (workspace === null || workspace.mode === "readonly") return [];
+    const after = await findProtectedPaths(workspace.path, createDirectoryReader());
+    return findCreated(protectedPaths, after);
+  }
+
+  async createInternal(wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> {
+    await this.recovered;
+    return createThrowAway(this.#options.gates, wanted);
+  }
+
+  egress(id: string, reading: { follow: boolean; signal: AbortSignal }): AsyncIterable<string> {
+    return this.#options.gates.read(id, reading);
+  }
+
+  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
+    const { providers } = this.#options;
+    return (await Promise.all(providers.map((provider) => provider.probe(signal)))).flat();
+  }
+
+  countRunning(): number {
+    return this.#lifecycle.countRunning();
+  }
+
+  countLeases(): number {
+    return this.#leases.count();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#lifecycle.close(async () => {
+      this.#leases.close();
+      await Promise.all(this.#options.providers.map((provider) => provider.close()));
+    });
+    return this.#closing;
+  }
+
+  #removeLater(id: string): void {
+    const { logger } = this.#options;
+    this.remove(id).catch((error: unknown) =>
+      logger.error("a sandbox could not be removed", { id, error }),
+    );
+  }
+
+  async #getRow(id: string): Promise<SandboxRow> {
+    return (await this.#options.store.sandboxes.get(id)) ?? refuseUnknown(id);
+  }
+
+  async #show(row: SandboxRow): Promise<Sandbox> {
+    const sessions = await this.#options.store.sessions.listBySandbox(row.id);
+    return showSandbox({ row, sessions, facts: this.#lifecycle.running(row.id)?.facts ?? {} });
+  }
+}
+
+function refuseUnknown(idOrName: string): never {
+  throw new CattlegridError("SANDBOX_NOT_FOUND", `There is no sandbox ${idOrName}.`);
+}

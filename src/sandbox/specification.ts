@@ -1,0 +1,44 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { SandboxSpecification } from "./provider.ts";
+
+export interface StartingParts {
+  protectedPaths: readonly string[];
+  layers: readonly string[];
+  certificates: readonly string[];
+}
+
+/** What the provider gets to start a stored sandbox. */
+export function toSpecification(
+  row: SandboxRow,
+  agent: AgentAdapter,
+  parts: StartingParts,
+): SandboxSpecification {
+  const stored = row.specification;
+  const { name, email } = stored.gitIdentity ?? {};
+  const identity = {
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+  };
+  return {
+    id: row.id,
+    name: row.name,
+    ...(stored.workspace === null ? {} : { workspace: stored.workspace }),
+    protectedPaths: parts.protectedPaths,
+    homeLayers: parts.layers,
+    toolchains: stored.toolchains,
+    environment: { ...agent.environment, ...stored.environment },
+    ...(stored.gitIdentity === undefined ? {} : { gitIdentity: identity }),
+    certificates: parts.certificates,
+    limits: toLimits(stored.limits),
+  };
+}
+
+function toLimits(limits: SandboxRow["specification"]["limits"]): SandboxSpecification["limits"] {
+  const { cpus, memoryBytes, pids } = limits;
+  return {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(pids === undefined ? {} : { pids }),
+  };
+}

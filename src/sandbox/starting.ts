@@ -1,0 +1,88 @@
+import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+import { checkDiskSpace } from "../platform/disk.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Store } from "../store/store.ts";
+import { createDirectoryReader } from "../workspace/directory-reader.ts";
+import { findProtectedPaths } from "../workspace/protected-paths.ts";
+import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import type { Gates } from "./gates.ts";
+import { launch, type LaunchedSandbox } from "./launch.ts";
+import type { StartContext } from "./lifecycle.ts";
+import type { SandboxProvider } from "./provider.ts";
+import { findAgent, findProvider, type Agents } from "./registry.ts";
+import { toSpecification } from "./specification.ts";
+
+/** A sandbox needs at least this for its directories and records. */
+const DISK_BYTES = 32 * 1024 * 1024;
+
+export interface LayersContext {
+  owner: string;
+  provider: SandboxProvider;
+  /** The redirections in force for the start that needs the layers. */
+  mirrors: NonNullable<SandboxStart["mirrors"]> | null;
+  installTimeoutMs?: number;
+  signal: AbortSignal;
+  onEvent(event: StartEvent): void;
+}
+
+/** The ids of the layers an agent's home stands on, lowest first; makes what is missing. */
+export type LayersFor = (agentId: string, context: LayersContext) => Promise<readonly string[]>;
+
+export interface StartingOptions {
+  store: Store;
+  providers: readonly SandboxProvider[];
+  agents: Agents;
+  gates: Gates;
+  layersFor: LayersFor;
+  surroundings: WorkspaceSurroundings;
+}
+
+/** Everything between the wish to start a stored sandbox and its running behind a gateway. */
+export async function startStored(
+  options: StartingOptions,
+  row: SandboxRow,
+  context: StartContext,
+): Promise<LaunchedSandbox> {
+  const { store, gates, surroundings } = options;
+  const { request, signal, report } = context;
+  const agent = findAgent(options.agents, row.agent);
+  const provider = findProvider(options.providers, row.provider);
+  const mirrors = request.mirrors ?? row.specification.mirrors;
+  await checkDiskSpace(surroundings.stateDirectory, DISK_BYTES);
+  const protectedPaths = await look(row, surroundings);
+  const gate = gates.prepare({
+    sandboxId: row.id,
+    ...row.specification.policy,
+    allow: row.specification.allow,
+    deny: row.specification.deny,
+    hosts: agent.hosts,
+    mirrors,
+  });
+  const layers = await options.layersFor(row.agent, {
+    owner: row.owner,
+    provider,
+    mirrors,
+    ...(request.installTimeoutMs === undefined
+      ? {}
+      : { installTimeoutMs: request.installTimeoutMs }),
+    signal,
+    onEvent: report,
+  });
+  const specification = { ...row.specification, mirrors, protectedPaths, layers };
+  await store.sandboxes.update(row.id, { specification });
+  const parts = { protectedPaths, layers, certificates: gate.certificates };
+  return launch({ provider, specification: toSpecification(row, agent, parts), gate, signal });
+}
+
+/** The workspace may have gone, or become something else, since the sandbox was made. */
+async function look(
+  row: SandboxRow,
+  surroundings: WorkspaceSurroundings,
+): Promise<readonly string[]> {
+  const { workspace } = row.specification;
+  if (workspace === null) return [];
+  await resolveWorkspace(workspace.path, surroundings);
+  if (workspace.mode !== "direct") return [];
+  const found = await findProtectedPaths(workspace.path, createDirectoryReader());
+  return found.map(({ path }) => path);
+}

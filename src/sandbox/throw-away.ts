@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { StoredSpecification } from "../store/sandbox-rows.ts";
+import type { Gates } from "./gates.ts";
+import { launch } from "./launch.ts";
+import type { RunningSandbox, SandboxProvider } from "./provider.ts";
+
+export interface ThrowAwayOptions {
+  agent: AgentAdapter;
+  provider: SandboxProvider;
+  mirrors: StoredSpecification["mirrors"];
+  signal: AbortSignal;
+}
+
+/**
+ * A sandbox that no list shows and no row holds: an empty home, no workspace, the agent's hosts only. One that a
+ * crash leaves behind is unknown at the next start, and so the reaper takes it.
+ */
+export interface ThrowAwaySandbox {
+  readonly id: string;
+  readonly running: RunningSandbox;
+  /** Recorded decisions so far, as JSON texts. */
+  decisions(): Promise<readonly string[]>;
+  /** Stops it and turns its home into a layer. */
+  seal(layerId: string): Promise<void>;
+  /** Idempotent. The owner calls it on every way out. */
+  remove(): Promise<void>;
+}
+
+export async function createThrowAway(
+  gates: Gates,
+  options: ThrowAwayOptions,
+): Promise<ThrowAwaySandbox> {
+  const { agent, provider, mirrors, signal } = options;
+  const id = randomUUID();
+  const rules = { preset: "agent", allow: [], deny: [], hosts: agent.hosts };
+  const prepared = gates.prepare({ sandboxId: id, ...rules, mirrors });
+  const specification = {
+    id,
+    name: `install-${agent.id}`,
+    protectedPaths: [],
+    homeLayers: [],
+    toolchains: [],
+    environment: agent.environment,
+    certificates: prepared.certificates,
+    limits: {},
+  };
+  const clean = async (): Promise<void> => {
+    await provider.destroy(id);
+    await gates.remove(id);
+  };
+  let launched;
+  try {
+    launched = await launch({ provider, specification, gate: prepared, signal });
+  } catch (error) {
+    await clean();
+    throw error;
+  }
+  const { running, gate } = launched;
+  const end = async (): Promise<void> => {
+    await running.stop();
+    await gate.close();
+  };
+  return {
+    id,
+    running,
+    async decisions() {
+      const found: string[] = [];
+      for await (const text of gates.read(id, { follow: false, signal })) found.push(text);
+      return found;
+    },
+    async seal(layerId) {
+      await end();
+      await provider.layers.seal(id, layerId);
+    },
+    async remove() {
+      await end();
+      await clean();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { Sandbox } from "../protocol/sandbox.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { SessionRow } from "../store/session-rows.ts";
+
+export interface SandboxParts {
+  row: SandboxRow;
+  sessions: readonly SessionRow[];
+  /** What the provider states while it runs. */
+  facts: Readonly<Record<string, unknown>>;
+}
+
+/** SECURITY: names of environment variables only; their values and all certificates stay out. */
+export function showSandbox({ row, sessions, facts }: SandboxParts): Sandbox {
+  const stored = row.specification;
+  const { preset, file } = stored.policy;
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    agent: row.agent,
+    provider: row.provider,
+    isolation: stored.isolation,
+    status: row.status,
+    ...(row.statusReason === undefined ? {} : { statusReason: row.statusReason }),
+    workspace: stored.workspace,
+    ephemeral: row.ephemeral,
+    environmentNames: Object.keys(stored.environment).sort(),
+    policy: {
+      preset,
+      ...(file === undefined ? {} : { file: file.path }),
+      allow: stored.allow,
+      deny: stored.deny,
+    },
+    mirrors: stored.mirrors?.targets ?? null,
+    limits: stored.limits,
+    toolchains: stored.toolchains,
+    protectedPaths: stored.protectedPaths,
+    layers: stored.layers,
+    facts,
+    sessions: sessions.map(({ id, kind, status }) => ({ id, kind, status })),
+    createdAt: row.createdAt,
+    ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+  };
+}

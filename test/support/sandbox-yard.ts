@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SILENT_LOGGER } from "../../src/platform/logger.ts";
+import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
+import { createGates } from "../../src/sandbox/gateway-gates.ts";
+import {
+  createSandboxes,
+  type Sandboxes,
+  type SandboxesOptions,
+} from "../../src/sandbox/sandboxes.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
+import { createSmallAgents } from "./small-agents.ts";
+
+export const OWNER = "local:7";
+
+/** The sandboxes of one engine over the process provider, in a directory of their own. */
+export class SandboxYard {
+  readonly root: string;
+  readonly workspace: string;
+  readonly provider: ProcessProvider;
+  readonly store: Store;
+  readonly sandboxes: Sandboxes;
+  /** Ids of the sandboxes whose sessions were ended or lost. */
+  readonly ended: string[] = [];
+  readonly lost: string[] = [];
+
+  private constructor(parts: Pick<SandboxYard, "root" | "provider" | "store" | "sandboxes">) {
+    this.root = parts.root;
+    this.workspace = join(parts.root, "home/My Project");
+    this.provider = parts.provider;
+    this.store = parts.store;
+    this.sandboxes = parts.sandboxes;
+  }
+
+  static async open(
+    change: Partial<SandboxesOptions> = {},
+    root = realpathSync(mkdtempSync(join(tmpdir(), "cg-yard-"))),
+  ): Promise<SandboxYard> {
+    mkdirSync(join(root, "home/My Project"), { recursive: true });
+    const provider = createProcessProvider(join(root, "provider"));
+    const store = await openStore({ stateDirectory: join(root, "state") });
+    const [ended, lost]: [string[], string[]] = [[], []];
+    const sandboxes = await createSandboxes({
+      store,
+      providers: [provider],
+      agents: createSmallAgents(),
+      gates: createGates({ directory: join(root, "egress"), logger: SILENT_LOGGER }),
+      layersFor: async () => [],
+      sessions: {
+        endAll: async (id) => void ended.push(id),
+        loseAll: async (id, reason) => void lost.push(`${id}: ${reason}`),
+      },
+      surroundings: {
+        stateDirectory: join(root, "state"),
+        runtimeDirectory: join(root, "run"),
+        homeDirectory: join(root, "home"),
+      },
+      logger: SILENT_LOGGER,
+      ...change,
+    });
+    const yard = new SandboxYard({ root, provider, store, sandboxes });
+    return Object.assign(yard, { ended, lost });
+  }
+
+  async make(request: SandboxCreate = {}): Promise<string> {
+    const wanted = { agent: "shell", workspace: this.workspace, ...request };
+    return (await this.sandboxes.create(OWNER, wanted)).sandbox.id;
+  }
+
+  async run(id: string): Promise<void> {
+    await this.sandboxes.start(id, {}, { signal: new AbortController().signal });
+  }
+
+  async statusOf(id: string): Promise<string> {
+    return (await this.sandboxes.get(id)).status;
+  }
+
+  async close(): Promise<void> {
+    await this.sandboxes.close();
+    await this.store.close();
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
