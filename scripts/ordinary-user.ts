@@ -109,7 +109,7 @@ function shareClone(clone: string, { uid, gid }: { uid: number; gid: number }): 
 }
 
 function removeUser(name: string, { uid, base }: { uid?: number; base: string }): string[] {
-  const left = uid === undefined ? [] : listProcesses([uid, ...readSubordinateRange(name)]);
+  const left = uid === undefined ? [] : listLasting([uid, ...readSubordinateRange(name)]);
   for (const { pid } of left) killIfThere(pid);
   if (/^cattlegrid-test-\d+:/m.test(readFileSync("/etc/passwd", "utf8"))) {
     run("userdel", ["--force", name]);
@@ -134,6 +134,13 @@ function readSubordinateRange(name: string): number[] {
   );
   if (match === null) return [];
   return [Number(match[1]), Number(match[1]) + Number(match[2]) - 1];
+}
+
+/** What is still there after a second: processes that are about to end are nobody's leak. */
+function listLasting(owners: readonly number[]): { pid: number; command: string }[] {
+  if (listProcesses(owners).length === 0) return [];
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  return listProcesses(owners);
 }
 
 function listProcesses([uid, first = -1, last = -2]: readonly number[]): {
