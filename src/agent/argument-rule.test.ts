@@ -46,7 +46,7 @@ describe("what runs", () => {
       true,
     ],
   ];
-  test.each(cases)("%s", (_title, args, rule, argv, isStandalone) => {
+  test.each(cases)("%s", (...[, args, rule, argv, isStandalone]) => {
     expect(resolveCommand(adapter, args, rule)).toEqual({ argv, isStandalone });
   });
 });

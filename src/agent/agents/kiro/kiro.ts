@@ -1,0 +1,23 @@
+import type { AgentAdapter } from "../../agent.ts";
+import { hostsOf, KIRO_REGIONS } from "./hosts.ts";
+import { installation } from "./installation.ts";
+import { signIn } from "./sign-in.ts";
+import { turns } from "./turns.ts";
+
+/** AWS Kiro CLI. */
+export const kiro: AgentAdapter = {
+  id: "kiro",
+  title: "Kiro CLI (AWS)",
+  command: ["kiro-cli", "chat", "--trust-all-tools"],
+  hosts: hostsOf(KIRO_REGIONS),
+  environment: {
+    KIRO_NO_AUTO_UPDATE: "1",
+    KIRO_DISABLE_TELEMETRY: "1",
+    Q_DISABLE_TELEMETRY: "1",
+  },
+  credentials: ["KIRO_API_KEY"],
+  standaloneWords: ["login", "logout", "whoami", "--version", "--help"],
+  install: installation,
+  signIn,
+  turns,
+};
