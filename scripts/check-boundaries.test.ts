@@ -21,11 +21,13 @@ const SOUND: Readonly<Record<string, string>> = {
   "src/session/session.ts":
     'import type { Agent } from "../agent/agent.ts"; export const session = {} as Agent;',
   "src/server/server.ts":
-    'export { session } from "../session/session.ts"; export { provider } from "../sandbox/provider.ts";',
+    'export { session } from "../session/session.ts"; export { provider } from "../sandbox/provider.ts"; import "./workers.ts";',
   "src/daemon/main.ts":
     'import "../server/server.ts"; import "../sandbox/providers/local/provider.ts"; import "../sandbox/providers/remote/provider.ts"; import "../agent/agents/kiro/agent.ts";',
   "src/cli/main.ts":
     'import { schema } from "../protocol/sandbox.ts"; new URL("../daemon/main.ts", import.meta.url); schema;',
+  "src/server/worker.ts": "export const worker = 1;",
+  "src/server/workers.ts": "new URL(`./worker${extname(import.meta.url)}`, import.meta.url);",
   "src/session/session.test.ts": 'import "./session.ts"; import "vitest";',
   "simulator/main.ts": 'import "node:http";',
 };

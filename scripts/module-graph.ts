@@ -27,6 +27,8 @@ export interface ModuleGraph {
 
 const IMPORT_STATEMENT = /^\s*(?:import|export)\b(?:[^;"'=(:]*\bfrom)?\s*["'][^"'\n]+["']/m;
 const MODULE_PATH = /["'`](\.\.?\/[^"'`$\s]+\.ts)["'`]/g;
+/** `./main${extname(import.meta.url)}` names the same module in the source and when compiled. */
+const MODULE_STEM = /`(\.\.?\/[^"'`$\s]+)\$\{extname\(import\.meta\.\w+\)\}`/g;
 
 /** Reads the imports of every TypeScript file in `folders`; type-only and dynamic ones count too. */
 export function readModuleGraph(root: string, folders: readonly string[]): ModuleGraph {
@@ -44,10 +46,11 @@ function readModule(root: string, path: string): Module {
     const found = { specifier: file.fileName, line: lineAt(text, file.pos) };
     return target === undefined ? found : { ...found, target };
   });
-  const mentions = [...text.matchAll(MODULE_PATH)].flatMap((match) => {
-    const target = resolveOwn(path, match[1] ?? "");
-    return target === undefined ? [] : [target];
-  });
+  const named = [
+    ...[...text.matchAll(MODULE_PATH)].map((match) => match[1] ?? ""),
+    ...[...text.matchAll(MODULE_STEM)].map((match) => `${match[1]}.ts`),
+  ];
+  const mentions = named.flatMap((name) => resolveOwn(path, name) ?? []);
   return { path, imports, mentions, isRead: imports.length > 0 || !IMPORT_STATEMENT.test(text) };
 }
 
