@@ -1,0 +1,163 @@
+import { AGENT_ID, HOME } from "./environment.ts";
+import { MEMORY, sandboxMemory } from "./keeper/message.ts";
+import type { RootLayout } from "./root-layout.ts";
+
+/** The part of an OCI configuration that every process inside shares: what it may do and how it starts. */
+export interface ProcessDefaults {
+  user: { uid: number; gid: number };
+  cwd: string;
+  env: readonly string[];
+  capabilities: Record<string, readonly string[]>;
+  rlimits: readonly { type: string; soft: number; hard: number }[];
+  noNewPrivileges: true;
+  oomScoreAdj: number;
+}
+
+export interface ResourceBounds {
+  pids: number;
+  /** The hard limit of this process; a child cannot have more. */
+  openFiles: number;
+  oomScoreAdj: number;
+  temporaryBytes: number;
+}
+
+export interface BundleSources {
+  sandbox: number;
+  /** Directory of the sandbox's own files, as the runtime sees it. */
+  stateDirectory: string;
+  hostname: string;
+  layout: RootLayout;
+  process: ProcessDefaults;
+  bounds: ResourceBounds;
+  networkFd: number;
+  /** Where ids of the sandbox lie in the keeper's numbering. */
+  idMapping: { containerID: number; hostID: number; size: number };
+  /** Directories under /etc and the home, highest first, as the runtime sees them. */
+  etcLayers: readonly string[];
+  homeLayers: readonly string[];
+  seccomp: object;
+}
+
+const CAPABILITY_SETS = ["bounding", "effective", "inheritable", "permitted", "ambient"];
+const MASKED = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+];
+const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const RUN_BYTES = 16 * 2 ** 20;
+const OPEN_FILES_SOFT = 16_384;
+
+/** SECURITY: no capability in any set and no way to gain one: what holds for exec as well as for init. */
+export function processDefaults(
+  environment: Readonly<Record<string, string>>,
+  cwd: string,
+  bounds: ResourceBounds,
+): ProcessDefaults {
+  const limit = (type: string, soft: number, hard: number) => ({ type, soft, hard });
+  return {
+    user: { uid: AGENT_ID, gid: AGENT_ID },
+    cwd,
+    env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    capabilities: Object.fromEntries(CAPABILITY_SETS.map((set) => [set, []])),
+    rlimits: [
+      limit("RLIMIT_NOFILE", Math.min(OPEN_FILES_SOFT, bounds.openFiles), bounds.openFiles),
+      limit("RLIMIT_NPROC", bounds.pids, bounds.pids),
+      limit("RLIMIT_CORE", 0, 0),
+    ],
+    noNewPrivileges: true,
+    oomScoreAdj: bounds.oomScoreAdj,
+  };
+}
+
+/** The `config.json` of a sandbox. Sources of mounts are the keeper's: no path of the host shows inside. */
+export function ociConfiguration(sources: BundleSources): object {
+  const { sandbox, layout, idMapping, networkFd } = sources;
+  const namespaces = ["user", "pid", "mount", "ipc", "uts", "cgroup"].map((type) => ({ type }));
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      ...sources.process,
+      terminal: false,
+      cwd: "/",
+      env: ["PATH=/usr/bin:/bin"],
+      // Ignoring SIGCHLD makes the kernel reap whatever is orphaned inside, with one process of 0.1 MiB.
+      args: ["/usr/bin/env", "--ignore-signal=CHLD", "sleep", "infinity"],
+    },
+    root: { path: `${sandboxMemory(sandbox)}/root`, readonly: true },
+    hostname: sources.hostname,
+    mounts: [...systemMounts(sources), ...treeMounts(sandbox, layout)],
+    linux: {
+      namespaces: [...namespaces, { type: "network", path: `/proc/1/fd/${networkFd}` }],
+      uidMappings: [idMapping],
+      gidMappings: [idMapping],
+      maskedPaths: MASKED,
+      readonlyPaths: READONLY,
+      seccomp: sources.seccomp,
+    },
+  };
+}
+
+interface Mount {
+  destination: string;
+  type: string;
+  source: string;
+  options: readonly string[];
+}
+
+function systemMounts(sources: BundleSources): readonly Mount[] {
+  const { stateDirectory, etcLayers, homeLayers, bounds } = sources;
+  const memory = (destination: string, mode: string, bytes: number): Mount => ({
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "nodev", `mode=${mode}`, `size=${bytes}`],
+  });
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    memory("/dev", "755", 65_536),
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+    },
+    memory("/dev/shm", "1777", bounds.temporaryBytes),
+    memory("/tmp", "1777", bounds.temporaryBytes),
+    memory("/run", "1777", RUN_BYTES),
+    overlay("/usr", ["/usr"], `${stateDirectory}/usr`),
+    overlay("/etc", etcLayers),
+    overlay(HOME, homeLayers, `${stateDirectory}/home`),
+  ];
+}
+
+/** Without a directory to write to, what is below cannot be changed by anybody. */
+function overlay(destination: string, lower: readonly string[], writable?: string): Mount {
+  const options = ["nosuid", "nodev", "userxattr", `lowerdir=${lower.join(":")}`];
+  if (writable === undefined) options.push("ro");
+  else options.push(`upperdir=${writable}/upper`, `workdir=${writable}/work`);
+  return { destination, type: "overlay", source: "overlay", options };
+}
+
+function treeMounts(sandbox: number, layout: RootLayout): readonly Mount[] {
+  return layout.targets.map(({ tree, path, readonly }) => ({
+    destination: path,
+    type: "none",
+    source: `${sandboxMemory(sandbox)}/${tree}`,
+    options: ["rbind", readonly ? "ro" : "rw"],
+  }));
+}
+
+/** Names of the directories that the keeper lays out of the way of meaningful paths. */
+export const KEEPER_DIRECTORIES = {
+  sandboxes: `${MEMORY}/s`,
+  layers: `${MEMORY}/l`,
+  runtime: `${MEMORY}/r`,
+};

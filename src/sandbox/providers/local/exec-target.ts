@@ -1,0 +1,20 @@
+import type { ProcessDefaults } from "./bundle.ts";
+
+/** What is needed to start a process in a running sandbox. */
+export interface ExecTarget {
+  /** Command prefix that enters the sandbox's cgroup, if it has one, and the keeper's namespaces. */
+  enter: readonly string[];
+  /** Path of the OCI runtime. */
+  runtime: string;
+  /** Its `--root`, in the keeper's mount namespace. */
+  stateRoot: string;
+  containerId: string;
+  /** The process object that every exec must carry whole: `crun exec` without it drops no_new_privs. */
+  process: ProcessDefaults;
+  /** The default working directory inside. */
+  cwd: string;
+  /** The sandbox's root directory as this process sees it; links in it are not to be followed by the kernel. */
+  rootDirectory: string;
+  /** An own directory for process files, pid files and sockets: the same path here and for the runtime. */
+  scratchDirectory: string;
+}
