@@ -153,7 +153,6 @@ describe("a flag", () => {
     expect(error.code).toBe("POLICY_INVALID");
     expect(error.message).toContain("--allow");
     expect(error.message).toContain(problem);
-    // oxlint-disable-next-line no-control-regex -- that none is left is what is asserted
     expect(error.message).not.toMatch(/[\u0000-\u001f]/);
   });
 });

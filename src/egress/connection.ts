@@ -1,0 +1,258 @@
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import type { EgressRecord } from "../protocol/egress.ts";
+import { formatAddress, parseAddress } from "./address.ts";
+import { decide, type EgressRequest } from "./decide.ts";
+import { dialFirst, type DialTarget } from "./dial.ts";
+import type { HostName } from "./host-name.ts";
+import type { HttpProblem } from "./http-head.ts";
+import { findMirror, formatMirror, type Mirrors } from "./mirrors.ts";
+import type { ResolveName } from "./name-resolver.ts";
+import type { EgressPolicy } from "./policy.ts";
+import { Refusal } from "./refusal.ts";
+import { refuseSocket } from "./refuse-socket.ts";
+import { relay, resetSocket, screenRequests, type RelayEnding } from "./relay.ts";
+import type { Protocol, Rule } from "./rule.ts";
+import { hearClient, OPAQUE_SPEECH, type Speech } from "./speech.ts";
+import type { SyntheticAddresses } from "./synthetic-addresses.ts";
+import {
+  askAbout,
+  formatTarget,
+  identifyTarget,
+  refuseTarget,
+  type OriginalDestination,
+  type Target,
+} from "./target.ts";
+
+/** What a connection needs of its gateway. */
+export interface ConnectionContext {
+  policy(): EgressPolicy;
+  readonly mirrors: Mirrors;
+  readonly names: SyntheticAddresses;
+  readonly resolveName: ResolveName;
+  originalDestination(socket: Socket): OriginalDestination | undefined;
+  record(fields: Omit<EgressRecord, "time" | "sandboxId">): void;
+}
+
+/** Addresses that were granted, and the question whose answer granted them. */
+interface Route {
+  rule: Rule;
+  reason: string;
+  targets: readonly DialTarget[];
+  standing(target: DialTarget): EgressRequest;
+  mirror?: string;
+}
+
+/** One captured connection, from its acceptance until both ends are closed. Owns both sockets. */
+export class GatewayConnection {
+  readonly #id = randomUUID();
+  readonly #startedAt = performance.now();
+  readonly #client: Socket;
+  readonly #context: ConnectionContext;
+  readonly #gone = new AbortController();
+  #target: Target | undefined;
+  #protocol: Protocol | undefined;
+  #upstream: Socket | undefined;
+  /** The question the relay rests on, asked again when the policy changes. */
+  #standing: EgressRequest | undefined;
+
+  constructor(client: Socket, context: ConnectionContext) {
+    this.#client = client;
+    this.#context = context;
+    client.allowHalfOpen = true;
+    client.setNoDelay(true);
+    // `close` follows every error, and is what ends the connection.
+    client.on("error", () => this.#gone.abort());
+    client.once("close", () => this.#gone.abort());
+  }
+
+  /** The name it is for, whose synthetic address must stay while it is open. */
+  get name(): HostName | undefined {
+    return this.#target?.kind === "name" ? this.#target.name : undefined;
+  }
+
+  /** Resolves when both sockets are closed, or about to. */
+  async run(): Promise<void> {
+    const opened = await this.#open();
+    if (opened instanceof Refusal) return this.#refuse(opened);
+    const { upstream, speech } = opened;
+    if (speech.bytes.length > 0) upstream.write(speech.bytes);
+    const screen =
+      speech.screen === undefined
+        ? undefined
+        : screenRequests(speech.screen, (problem) => this.#refuseRequest(problem));
+    this.#recordClose(upstream, await relay({ client: this.#client, upstream }, screen));
+  }
+
+  /** Breaks off an open connection that the policy does not allow any more. */
+  reconsider(): void {
+    if (this.#standing === undefined || this.#client.destroyed) return;
+    const decision = decide(this.#context.policy(), this.#standing);
+    if (decision.action === "allow") return;
+    const reason = `the policy changed: ${decision.reason}`;
+    this.#recordRefusal(new Refusal("policy-changed", reason, { rule: decision.rule }));
+    this.reset();
+  }
+
+  reset(): void {
+    resetSocket(this.#client);
+    if (this.#upstream !== undefined) resetSocket(this.#upstream);
+    this.#gone.abort();
+  }
+
+  async #open(): Promise<Refusal | { upstream: Socket; speech: Speech }> {
+    const target = identifyTarget(
+      this.#context.originalDestination(this.#client),
+      this.#context.names,
+    );
+    this.#target = target;
+    const impossible = refuseTarget(target);
+    if (target === undefined || impossible !== undefined) return impossible ?? Refusal.gone();
+    const speech = await this.#listen(target);
+    if (speech instanceof Refusal) return speech;
+    const route = await this.#findRoute(target, speech.protocol);
+    if (route instanceof Refusal) return route;
+    const upstream = await this.#dial(route, formatTarget(target));
+    return upstream instanceof Refusal ? upstream : { upstream, speech };
+  }
+
+  /** Waits for the client's first bytes, unless a rule lets it say anything. */
+  async #listen(target: Target): Promise<Speech | Refusal> {
+    const decision = decide(this.#context.policy(), askAbout(target));
+    if (decision.action === "deny") return Refusal.of(decision);
+    if (target.kind === "literal" || decision.protocols.includes("opaque")) {
+      this.#protocol = "opaque";
+      return OPAQUE_SPEECH;
+    }
+    const hearing = await hearClient(this.#client, target, () => this.#context.policy());
+    this.#protocol = hearing.ok ? hearing.speech.protocol : hearing.protocol;
+    return hearing.ok ? hearing.speech : hearing.refusal;
+  }
+
+  async #findRoute(target: Target, protocol: Protocol): Promise<Route | Refusal> {
+    const policy = this.#context.policy();
+    if (target.kind === "literal") {
+      const decision = decide(policy, target);
+      if (decision.action === "deny") return Refusal.of(decision);
+      const targets = [{ address: formatAddress(target.address), port: target.port }];
+      return { ...decision, targets, standing: () => target };
+    }
+    const mirror = findMirror(this.#context.mirrors, target);
+    if (mirror === undefined) return this.#resolve(target, protocol);
+    const request = { ...askAbout(target), protocol };
+    const decision = decide(policy, request);
+    if (decision.action === "deny") return Refusal.of(decision);
+    // SECURITY: the operator chose this address, so it alone is exempt from the check of addresses.
+    return {
+      ...decision,
+      targets: [mirror],
+      standing: () => request,
+      mirror: formatMirror(mirror),
+    };
+  }
+
+  /** Resolves the name outside and keeps those addresses that a rule grants it. */
+  async #resolve(target: Target & { kind: "name" }, protocol: Protocol): Promise<Route | Refusal> {
+    const { name, port } = target;
+    const resolution = await this.#context.resolveName(name, this.#gone.signal);
+    if (this.#gone.signal.aborted) return Refusal.gone();
+    if (!resolution.ok) return Refusal.unreachable(name, resolution.problem);
+    const policy = this.#context.policy();
+    const decisions = resolution.addresses.map((address) => {
+      const decision = decide(policy, { kind: "dial", name, port, protocol, address });
+      return { address: formatAddress(address), decision };
+    });
+    const granted = decisions.find(({ decision }) => decision.action === "allow");
+    const { decision } = granted ?? decisions[0] ?? {};
+    if (decision === undefined) return Refusal.unreachable(name, "it has no address");
+    if (decision.action === "deny") return Refusal.of(decision);
+    const targets = decisions
+      .filter((each) => each.decision.action === "allow")
+      .map(({ address }) => ({ address, port }));
+    const standing = (dialled: DialTarget): EgressRequest => {
+      const address = parseAddress(dialled.address);
+      if (address === undefined) return { kind: "connect", name, port, protocol };
+      return { kind: "dial", name, port, protocol, address };
+    };
+    return { ...decision, targets, standing };
+  }
+
+  async #dial(route: Route, what: string): Promise<Socket | Refusal> {
+    const dialled = await dialFirst(route.targets, this.#gone.signal);
+    if (!dialled.ok) {
+      return this.#gone.signal.aborted
+        ? Refusal.gone()
+        : Refusal.unreachable(what, dialled.problem);
+    }
+    this.#upstream = dialled.socket;
+    const standing = route.standing(dialled.target);
+    // The policy may have changed while the other side was being reached.
+    const decision = decide(this.#context.policy(), standing);
+    if (decision.action === "deny") return Refusal.of(decision);
+    this.#standing = standing;
+    this.#record({
+      kind: "connect",
+      action: "allow",
+      address: dialled.target.address,
+      rule: { id: decision.rule.id, text: decision.rule.text },
+      reasonCode: "allowed",
+      reason: decision.reason,
+      ...(route.mirror === undefined ? {} : { mirror: route.mirror }),
+    });
+    return dialled.socket;
+  }
+
+  #refuseRequest({ code, problem }: HttpProblem): void {
+    this.#recordRefusal(new Refusal(code, `a later request on the connection: ${problem}`));
+    this.reset();
+  }
+
+  async #refuse(refusal: Refusal): Promise<void> {
+    if (this.#upstream !== undefined) resetSocket(this.#upstream);
+    this.#recordRefusal(refusal);
+    const target = this.#target;
+    if (target === undefined) return resetSocket(this.#client);
+    const mayBeHttp = target.port === 80 && this.#protocol === undefined;
+    await refuseSocket(this.#client, {
+      refusal,
+      isHttp: mayBeHttp ? undefined : this.#protocol === "http",
+      place: formatTarget(target),
+    });
+  }
+
+  #recordRefusal(refusal: Refusal): void {
+    const { rule } = refusal;
+    this.#record({
+      kind: "connect",
+      action: refusal.action,
+      reasonCode: refusal.code,
+      reason: refusal.reason,
+      ...(this.#target?.kind === "literal" ? { address: formatAddress(this.#target.address) } : {}),
+      ...(rule === undefined ? {} : { rule: { id: rule.id, text: rule.text } }),
+    });
+  }
+
+  #recordClose(upstream: Socket, ending: RelayEnding): void {
+    this.#record({
+      kind: "close",
+      action: "allow",
+      reasonCode: "closed",
+      reason: ending === "ended" ? "both sides ended it" : "it was broken off",
+      bytesIn: upstream.bytesRead,
+      bytesOut: upstream.bytesWritten,
+      durationMs: Math.round(performance.now() - this.#startedAt),
+    });
+  }
+
+  #record(fields: Omit<EgressRecord, "time" | "sandboxId" | "connectionId">): void {
+    const { name } = this;
+    const port = this.#target?.port;
+    this.#context.record({
+      connectionId: this.#id,
+      ...(name === undefined ? {} : { name }),
+      ...(port === undefined ? {} : { port }),
+      ...(this.#protocol === undefined ? {} : { protocol: this.#protocol }),
+      ...fields,
+    });
+  }
+}

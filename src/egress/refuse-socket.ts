@@ -1,0 +1,77 @@
+import type { Socket } from "node:net";
+import { looksLikeRequest } from "./http-head.ts";
+import type { Refusal } from "./refusal.ts";
+import { resetSocket } from "./relay.ts";
+
+export interface RefusedClient {
+  refusal: Refusal;
+  /** Whether the client speaks HTTP; undefined when it has not been asked and the port suggests it. */
+  isHttp: boolean | undefined;
+  /** What was asked for, as a rule would name it. */
+  place: string;
+}
+
+/** A client on port 80 sends its request at once; one that does not is reset. */
+const REQUEST_WAIT_MS = 250;
+const ANSWER_DEADLINE_MS = 1000;
+
+/** Ends a refused connection at once: an HTTP client reads why, any other sees a reset. Never rejects. */
+export async function refuseSocket(socket: Socket, client: RefusedClient): Promise<void> {
+  const isHttp = client.isHttp ?? (await startsLikeHttp(socket));
+  if (!isHttp || socket.destroyed) return resetSocket(socket);
+  await answer(socket, explain(client));
+}
+
+function startsLikeHttp(socket: Socket): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (isHttp: boolean) => {
+      clearTimeout(timer);
+      socket.off("data", onData).off("end", onEnd).off("close", onEnd);
+      resolve(isHttp);
+    };
+    const onData = (bytes: Buffer) => finish(looksLikeRequest(bytes));
+    const onEnd = () => finish(false);
+    const timer = setTimeout(onEnd, REQUEST_WAIT_MS);
+    socket.on("data", onData).once("end", onEnd).once("close", onEnd);
+    if (socket.destroyed) onEnd();
+  });
+}
+
+function answer(socket: Socket, text: string): Promise<void> {
+  const body = Buffer.from(text);
+  const head = [
+    "HTTP/1.1 403 Forbidden",
+    "Content-Type: text/plain; charset=utf-8",
+    `Content-Length: ${body.length}`,
+    "Connection: close",
+  ];
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resetSocket(socket), ANSWER_DEADLINE_MS);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    // What the client still sends is read and dropped: closing on unread bytes would destroy the answer.
+    socket.resume();
+    socket.end(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]));
+  });
+}
+
+function explain({ refusal, place }: RefusedClient): string {
+  const lines = [`Cattlegrid refused this request: ${refusal.reason}.`];
+  switch (refusal.code) {
+    case "no-rule":
+    case "port-not-allowed":
+    case "address-not-named":
+      lines.push(`Whoever started the sandbox can allow it with: --allow ${place}`);
+      break;
+    case "address-not-allowed":
+      lines.push(`Whoever started the sandbox can allow it with: --allow ${place},private`);
+      break;
+    case "denied-by-rule":
+      lines.push("Whoever started the sandbox can allow it by removing that rule.");
+      break;
+    default:
+  }
+  return `${lines.join("\n")}\n`;
+}
