@@ -1,0 +1,236 @@
+import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import type { TerminalEnding, TerminalSize } from "../protocol/process.ts";
+import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
+import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
+import { Attachment, type AttachmentSource } from "./attachment.ts";
+import { OutputLog, type OutputStream } from "./output-log.ts";
+
+export interface TerminalLimits {
+  /** Unacknowledged bytes of one attachment after which it is sent no more, and the program is held. */
+  windowBytes: number;
+  /** Acknowledged bytes kept for the next viewer to see what was there. */
+  replayBytes: number;
+  /** Bytes kept in memory while nobody reads; more goes to disk. */
+  memoryBytes: number;
+  /** Bytes on disk after which the program is held until somebody reads. */
+  spoolBytes: number;
+}
+
+export const TERMINAL_LIMITS: TerminalLimits = {
+  windowBytes: ATTACHMENT_WINDOW_BYTES,
+  replayBytes: 256 * 1024,
+  memoryBytes: 1024 * 1024,
+  spoolBytes: 64 * 1024 * 1024,
+};
+
+export interface TerminalOptions {
+  id: string;
+  process: SandboxProcess;
+  /** Whether the program has a controlling terminal; otherwise pipes. */
+  tty: boolean;
+  /** Directory for the overflow of detached output; exists, 0700. */
+  spoolDirectory: string;
+  /** The program is ended as `timed-out` after this long. Default: never. */
+  timeoutMs?: number;
+  limits?: Partial<TerminalLimits>;
+  /** Told when output cannot be kept on disk; the program is held, not ended. */
+  onSpoolFailure?(error: CattlegridError): void;
+}
+
+/**
+ * What one process inside a sandbox reads and writes through. It belongs to the engine and outlives its
+ * viewers; no byte is lost or repeated across detach and re-attach, and `ended` follows the last one.
+ */
+export class Terminal {
+  readonly id: string;
+  readonly tty: boolean;
+  /** Resolves when the program has ended and its last byte is in the log. Never rejects. */
+  readonly ended: Promise<TerminalEnding>;
+  readonly #process: SandboxProcess;
+  readonly #limits: TerminalLimits;
+  readonly #log: OutputLog;
+  readonly #options: TerminalOptions;
+  readonly #attachments = new Set<Attachment>();
+  #endedWith: TerminalEnding | undefined;
+  #cause: "timed-out" | "stopped" | undefined;
+  #acknowledged = 0;
+  #isHeld = false;
+  #isSpillBroken = false;
+  #isSpilling = false;
+
+  constructor(options: TerminalOptions) {
+    this.id = options.id;
+    this.tty = options.tty;
+    this.#options = options;
+    this.#process = options.process;
+    this.#limits = { ...TERMINAL_LIMITS, ...options.limits };
+    this.#log = new OutputLog(options.spoolDirectory, options.id);
+    this.#pump("output", options.process.output);
+    if (options.process.errors !== undefined) this.#pump("errors", options.process.errors);
+    // A program that no longer reads is no fault of the terminal; its ending tells the story.
+    options.process.input.on("error", () => this.#process.input.destroy());
+    this.ended = this.#settle();
+  }
+
+  get endedWith(): TerminalEnding | undefined {
+    return this.#endedWith;
+  }
+
+  /** Offset after the last byte so far. */
+  get end(): number {
+    return this.#log.end;
+  }
+
+  /**
+   * Adds a viewer that sees everything from `offset` on; without one, everything that is still kept.
+   * Throws TERMINAL_OFFSET_GONE for an offset that was released or not reached.
+   */
+  attach(from: { offset?: number } = {}): Attachment {
+    const offset = from.offset ?? this.#log.start;
+    if (offset < this.#log.start || offset > this.#log.end) {
+      throw new CattlegridError(
+        "TERMINAL_OFFSET_GONE",
+        `Offset ${offset} is not kept: this terminal holds ${this.#log.start} to ${this.#log.end}.`,
+        { details: { start: this.#log.start, end: this.#log.end } },
+      );
+    }
+    const attachment = new Attachment(this.#source(), {
+      offset,
+      windowBytes: this.#limits.windowBytes,
+    });
+    this.#attachments.add(attachment);
+    this.#balance();
+    return attachment;
+  }
+
+  /** Sends input; resolves when the program may take more. Does nothing once the program ended. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const { input } = this.#process;
+    if (this.#endedWith !== undefined || input.destroyed || input.writableEnded) return;
+    if (input.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        input.off("drain", done);
+        input.off("close", done);
+        resolve();
+      };
+      input.on("drain", done);
+      input.on("close", done);
+    });
+  }
+
+  /** Closes the program's standard input, when that is a pipe. */
+  endInput(): void {
+    if (!this.tty && !this.#process.input.writableEnded) this.#process.input.end();
+  }
+
+  resize(size: TerminalSize): void {
+    if (this.tty && this.#endedWith === undefined) this.#process.resize(size);
+  }
+
+  async signal(name: NodeJS.Signals): Promise<void> {
+    if (this.#endedWith === undefined) await this.#process.signal(name);
+  }
+
+  /** Ends the program and all its children; the ending is then `stopped`, or the cause given. */
+  async kill(cause: "timed-out" | "stopped" = "stopped"): Promise<void> {
+    if (this.#endedWith !== undefined) return;
+    this.#cause ??= cause;
+    // Nobody may be reading: the rest has to flow before the ending can be told.
+    this.#release();
+    await this.#process.kill();
+  }
+
+  /** Ends the program, detaches every viewer, forgets the output. Idempotent. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    await this.ended;
+    for (const attachment of this.#attachments) attachment.detach();
+    await this.#log.close();
+  }
+
+  #source(): AttachmentSource {
+    return {
+      end: () => this.#log.end,
+      ending: () => this.#endedWith,
+      read: (offset) => this.#log.read(offset),
+      onAcknowledge: () => this.#balance(),
+      onDetach: (attachment) => {
+        this.#acknowledged = Math.max(this.#acknowledged, attachment.acknowledged);
+        this.#attachments.delete(attachment);
+        this.#balance();
+      },
+    };
+  }
+
+  #pump(stream: OutputStream, readable: NodeJS.ReadableStream): void {
+    readable.on("data", (bytes: Buffer) => {
+      this.#log.append(stream, bytes);
+      for (const attachment of this.#attachments) attachment.wake();
+      this.#balance();
+    });
+    readable.on("error", () => readable.resume());
+  }
+
+  async #settle(): Promise<TerminalEnding> {
+    const { timeoutMs } = this.#options;
+    const deadline =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => void this.kill("timed-out"), timeoutMs);
+    const ending = await this.#process.ended;
+    clearTimeout(deadline);
+    this.#endedWith = describeEnding(ending, this.#cause);
+    for (const attachment of this.#attachments) attachment.wake();
+    return this.#endedWith;
+  }
+
+  /** Decides after each change what may be released, what goes to disk, and whether the program is held. */
+  #balance(): void {
+    const slowest = Math.min(...[...this.#attachments].map((viewer) => viewer.acknowledged));
+    if (this.#attachments.size > 0) this.#acknowledged = slowest;
+    void this.#log.discard(this.#acknowledged - this.#limits.replayBytes);
+    if (this.#attachments.size > 0) {
+      this.#hold(this.#log.end - slowest > this.#limits.windowBytes);
+      return;
+    }
+    this.#hold(this.#isSpillBroken || this.#log.spooledBytes > this.#limits.spoolBytes);
+    if (this.#log.memoryBytes > this.#limits.memoryBytes) void this.#spill();
+  }
+
+  async #spill(): Promise<void> {
+    if (this.#isSpilling || this.#isSpillBroken || this.#endedWith !== undefined) return;
+    this.#isSpilling = true;
+    try {
+      await this.#log.spill(this.#limits.memoryBytes / 2);
+    } catch (error) {
+      this.#isSpillBroken = true;
+      this.#options.onSpoolFailure?.(asCattlegridError(error, "DISK_FULL"));
+    } finally {
+      this.#isSpilling = false;
+    }
+    this.#balance();
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld || (isHeld && this.#cause !== undefined)) return;
+    this.#isHeld = isHeld;
+    for (const readable of [this.#process.output, this.#process.errors]) {
+      if (isHeld) readable?.pause();
+      else readable?.resume();
+    }
+  }
+
+  #release(): void {
+    this.#hold(false);
+  }
+}
+
+function describeEnding(
+  ending: ProcessEnding,
+  cause: "timed-out" | "stopped" | undefined,
+): TerminalEnding {
+  if (cause === "timed-out") return { kind: "timed-out", code: 124 };
+  if (cause === "stopped" && ending.kind !== "lost") return { kind: "stopped", code: ending.code };
+  return ending;
+}
