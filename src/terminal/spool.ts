@@ -36,7 +36,12 @@ export class Spool {
     const position = this.#size;
     let written = 0;
     while (written < bytes.length) {
-      const step = await this.#file.write(bytes, written, bytes.length - written, position + written);
+      const step = await this.#file.write(
+        bytes,
+        written,
+        bytes.length - written,
+        position + written,
+      );
       written += step.bytesWritten;
     }
     this.#size = position + bytes.length;
