@@ -1,3 +1,4 @@
+import { deepEqual } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,7 +42,7 @@ afterEach(async () => {
   await sandbox.stop();
   const leftSpools = readdirSync(directory).filter((name) => name.endsWith(".spool"));
   rmSync(directory, { recursive: true, force: true });
-  expect(leftSpools).toEqual([]);
+  deepEqual(leftSpools, [], "every spool is gone");
 });
 
 async function open(script: string, options: Partial<TerminalOptions> = {}): Promise<Terminal> {
