@@ -65,7 +65,8 @@ function createCertificate(signing: Signing, subject: Subject): string {
   const now = Date.now();
   const content = der.sequence(
     der.explicit(0, der.integer(Buffer.from([2]))),
-    der.integer(randomBytes(16)),
+    // The first byte is neither zero nor negative, so the number needs no padding.
+    der.integer(Buffer.concat([Buffer.from([0x01]), randomBytes(15)])),
     ECDSA_WITH_SHA256,
     distinguishedName(signing.issuer),
     // A day of slack: the clock of a sandbox or a virtual machine may lag behind ours.

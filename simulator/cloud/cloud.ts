@@ -110,7 +110,7 @@ export async function startKiroCloud(options: KiroCloudOptions): Promise<KiroClo
   const certificates = createCertificates(hosts.ALL_HOSTS);
   const authorityPath = join(directory, "simulator-ca.pem");
   await writeFile(authorityPath, certificates.authority, { mode: 0o644 });
-  const service = await createService(options);
+  const service = createService(options);
   const requests: string[] = [];
   await using stack = new AsyncDisposableStack();
   const cloud = stack.use(
@@ -144,22 +144,24 @@ export async function startKiroCloud(options: KiroCloudOptions): Promise<KiroClo
 interface Service {
   identity: Identity;
   runtime: Runtime;
-  release: Release;
+  /** Built when it is first asked for: most tests never install. */
+  release(): Promise<Release>;
   account: Account;
   installerFault: InstallerFault;
 }
 
-async function createService(options: KiroCloudOptions): Promise<Service> {
+function createService(options: KiroCloudOptions): Service {
   const settings = { ...DEFAULTS, ...options };
   const { approval, codeLifetimeMs, enterApproves, paceMs, apiKeys, version, profile } = settings;
   const tokens = new Tokens(settings.tokenLifetimeMs);
   const signIns = new SignIns({ approval, codeLifetimeMs });
   const intervalSeconds = settings.pollIntervalSeconds;
   const cacheDirectory = options.cacheDirectory ?? join(options.directory, "cache");
+  let release: Promise<Release> | undefined;
   return {
     identity: { signIns, tokens, intervalSeconds, enterApproves },
     runtime: { tokens, apiKeys, paceMs, failure: undefined, creditsUsed: 0 },
-    release: await buildRelease({ version, cacheDirectory, profile }),
+    release: () => (release ??= buildRelease({ version, cacheDirectory, profile })),
     account: settings.account,
     installerFault: settings.installerFault,
   };
@@ -203,7 +205,7 @@ async function route(exchange: Exchange, service: Service): Promise<void> {
   const { host } = exchange;
   if (host === hosts.INSTALLER_HOST) return serveInstaller(exchange, service.installerFault);
   if (host === hosts.DOWNLOAD_HOST) {
-    return serveDownload(exchange, service.release, service.installerFault);
+    return serveDownload(exchange, await service.release(), service.installerFault);
   }
   if (hosts.IDENTITY_HOSTS.includes(host)) return serveOidc(exchange, service.identity);
   if (host === hosts.SOCIAL_HOST) return serveSocial(exchange, service.identity);

@@ -17,9 +17,9 @@ export function explicit(number: number, ...contents: readonly Uint8Array[]): Bu
   return element(0xa0 | number, ...contents);
 }
 
+/** A positive number as its shortest big-endian bytes: the first is 1 to 127. */
 export function integer(bytes: Uint8Array): Buffer {
-  const isNegative = ((bytes[0] ?? 0) & 0x80) !== 0;
-  return element(0x02, isNegative ? Buffer.concat([Buffer.from([0]), bytes]) : bytes);
+  return element(0x02, bytes);
 }
 
 export function objectIdentifier(dotted: string): Buffer {

@@ -129,7 +129,11 @@ async function write(exchange: Exchange, event: JsonObject): Promise<void> {
   const { response } = exchange;
   if (response.destroyed) throw new Error("The client went away.");
   if (response.write(`${JSON.stringify(event)}\n`)) return;
-  await Promise.race([once(response, "drain"), once(response, "close")]);
+  const settled = new AbortController();
+  const { signal } = settled;
+  // Whichever comes first; the other listener goes with the signal.
+  await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]);
+  settled.abort();
 }
 
 /** Reads prompts and tool results from the request, which has the shape of CodeWhisperer's. */

@@ -1,0 +1,166 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { ToolCall, ToolResult } from "./conversation.ts";
+import type { TurnView } from "./view.ts";
+
+export interface ToolRun {
+  tool: ToolCall;
+  view: TurnView;
+  environment: NodeJS.ProcessEnv;
+  sessionId: string;
+  signal: AbortSignal;
+}
+
+const RESULT_CHARACTERS_MAX = 30_000;
+
+const PUBLIC_NAMES: Readonly<Record<string, string>> = {
+  fs_read: "read",
+  fs_write: "write",
+  execute_bash: "shell",
+};
+
+/** Tools that run unasked when nothing else was trusted. */
+const READ_ONLY = new Set(["fs_read"]);
+
+export function isTrusted(tool: ToolCall, trust: "all" | readonly string[] | undefined): boolean {
+  if (trust === "all") return true;
+  if (trust === undefined) return READ_ONLY.has(tool.name);
+  return trust.includes(tool.name) || trust.includes(PUBLIC_NAMES[tool.name] ?? tool.name);
+}
+
+/** Runs one tool for real and shows it in the words of the V1 engine. */
+export async function runTool(run: ToolRun): Promise<ToolResult> {
+  const startedAtMs = performance.now();
+  try {
+    const content = await perform(run);
+    await run.view.tool(` - Completed in ${duration(startedAtMs)}\n\n`);
+    return { tool_use_id: run.tool.id, status: "Success", content };
+  } catch (error) {
+    run.signal.throwIfAborted();
+    const { message } = error as Error;
+    process.stderr.write(` ● Execution failed after ${duration(startedAtMs)}:\n${message}\n`);
+    return { tool_use_id: run.tool.id, status: "Error", content: message };
+  }
+}
+
+function perform(run: ToolRun): Promise<unknown> {
+  switch (run.tool.name) {
+    case "execute_bash":
+      return executeBash(run);
+    case "fs_write":
+      return writeFileTool(run);
+    case "fs_read":
+      return readFilesTool(run);
+    default:
+      throw new Error(`the simulator has no tool named ${run.tool.name}`);
+  }
+}
+
+/** Milliseconds are not padded: `0.4s` can mean four milliseconds. */
+function duration(startedAtMs: number): string {
+  const elapsedMs = Math.round(performance.now() - startedAtMs);
+  return `${String(Math.floor(elapsedMs / 1000))}.${String(elapsedMs % 1000)}s`;
+}
+
+async function executeBash({
+  tool,
+  view,
+  environment,
+  sessionId,
+  signal,
+}: ToolRun): Promise<unknown> {
+  const command = text(tool, "command");
+  await view.tool(
+    `I will run the following command: ${command} (using tool: shell)\n${purpose(tool)}\n`,
+  );
+  const shell = environment["KIRO_CHAT_SHELL"] ?? "bash";
+  // The command keeps this program's stdin and process group, so a terminal's Ctrl-C reaches both.
+  const child = spawn(shell, ["-c", command], {
+    stdio: ["inherit", "pipe", "pipe"],
+    env: { ...environment, KIRO_SESSION_ID: sessionId },
+  });
+  const onAbort = (): boolean => child.kill("SIGTERM");
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const closed = once(child, "close") as Promise<[number | null]>;
+    const [stdout, stderr] = await Promise.all([
+      show(child.stdout, view),
+      show(child.stderr, view),
+    ]);
+    const [status] = await closed;
+    signal.throwIfAborted();
+    return { exit_status: String(status), stdout, stderr };
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function show(stream: AsyncIterable<Buffer>, view: TurnView): Promise<string> {
+  let kept = "";
+  for await (const bytes of stream) {
+    await view.raw(bytes);
+    if (kept.length < RESULT_CHARACTERS_MAX) kept += bytes.toString();
+  }
+  return kept.slice(0, RESULT_CHARACTERS_MAX);
+}
+
+async function writeFileTool({ tool, view }: ToolRun): Promise<unknown> {
+  const path = text(tool, "path");
+  const content = text(tool, "file_text");
+  const lines = content.replace(/\n$/, "").split("\n");
+  const diff = lines.map((line, index) => `+${String(index + 1).padStart(5)}: ${line}\n`).join("");
+  await view.tool(
+    `I'll create the following file: ${path} (using tool: write)\n${purpose(tool)}\n${diff}`,
+  );
+  await view.tool(`Creating: ${path}\n`);
+  const target = resolve(path);
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, content);
+  return "";
+}
+
+async function readFilesTool({ tool, view }: ToolRun): Promise<unknown> {
+  const operations = (tool.args["operations"] ?? []) as readonly { path: string }[];
+  const [only] = operations;
+  if (operations.length === 1 && only !== undefined) {
+    await view.tool(`Reading file: ${only.path}, all lines (using tool: read)\n`);
+    const bytes = await readFile(resolve(only.path));
+    await view.tool(` ✓ Successfully read ${String(bytes.length)} bytes from ${only.path}\n`);
+    return bytes.toString().slice(0, RESULT_CHARACTERS_MAX);
+  }
+  return readBatch(operations, view);
+}
+
+async function readBatch(
+  operations: readonly { path: string }[],
+  view: TurnView,
+): Promise<readonly unknown[]> {
+  const count = operations.length;
+  await view.tool(`Batch fs_read operation with ${String(count)} operations (using tool: read)\n`);
+  const contents: unknown[] = [];
+  for (const [index, { path }] of operations.entries()) {
+    await view.tool(`↱ Operation ${String(index + 1)}: Reading file: ${path}, all lines\n ⋮\n`);
+    contents.push(await readFile(resolve(path), "utf8").catch(absentAsUndefined));
+  }
+  const failed = contents.filter((content) => content === undefined).length;
+  const counts = `${String(count - failed)} successful, ${String(failed)} failed`;
+  await view.tool(` - Summary: ${String(count)} operations processed, ${counts}\n`);
+  return contents;
+}
+
+function absentAsUndefined(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+  return undefined;
+}
+
+function text(tool: ToolCall, key: string): string {
+  const value = tool.args[key];
+  return typeof value === "string" ? value : "";
+}
+
+function purpose(tool: ToolCall): string {
+  const summary = text(tool, "summary");
+  return summary === "" ? "" : `Purpose: ${summary}\n`;
+}
