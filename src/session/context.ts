@@ -1,0 +1,22 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { SessionCreate, SessionEvent } from "../protocol/session.ts";
+import type { RunningSandbox } from "../sandbox/provider.ts";
+import type { Terminals } from "../sandbox/terminals.ts";
+
+/** What the parts of one session share. */
+export interface SessionContext {
+  readonly sessionId: string;
+  readonly owner: string;
+  readonly agent: AgentAdapter;
+  readonly request: Omit<SessionCreate, "secrets">;
+  /**
+   * SECURITY: the caller's credentials, in memory and only as long as the session lives. They go into a process
+   * request and nowhere else.
+   */
+  secrets: Readonly<Record<string, string>>;
+  readonly running: RunningSandbox;
+  /** Aborts when the session is ended or lost. */
+  readonly signal: AbortSignal;
+  readonly terminals: Pick<Terminals, "open">;
+  report(event: SessionEvent): void;
+}

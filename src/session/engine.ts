@@ -1,0 +1,98 @@
+import type { AgentRegistry } from "../agent/registry.ts";
+import { assert } from "../errors/error.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Paths } from "../platform/paths.ts";
+import { createGatewayGates } from "../sandbox/gateway-gates.ts";
+import type { Gates } from "../sandbox/gates.ts";
+import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
+import { createSandboxes, type Sandboxes } from "../sandbox/sandboxes.ts";
+import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
+import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { createInstallation } from "./installation.ts";
+import { createSessions } from "./live-sessions.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface EngineOptions {
+  paths: Pick<Paths, "stateDirectory" | "runtimeDirectory" | "egressDirectory" | "spoolDirectory">;
+  /** The user's own, which is never a workspace. */
+  homeDirectory: string;
+  /** The first is the default. */
+  providers: readonly SandboxProvider[];
+  agents: AgentRegistry;
+  logger: Logger;
+  /** Default: egress gateways of this process. */
+  gates?: Gates;
+  /** How long a leased session lives on without a reader. */
+  readerGraceMs?: number;
+}
+
+/** Everything below the API. Holds no global: several can live in one process. */
+export interface Engine {
+  readonly sandboxes: Sandboxes;
+  readonly sessions: Sessions;
+  readonly terminals: Terminals;
+  /** Executes the checks that `doctor` shows. */
+  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  /** Ends every session and sandbox, then gives the state free. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens the state and composes the parts. Throws what `openStore` throws, and has then let go of everything. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  await using opened = new AsyncDisposableStack();
+  const { paths, logger } = options;
+  const store = await openStore({ stateDirectory: paths.stateDirectory });
+  opened.defer(() => store.close());
+  const terminals = createTerminals({ spoolDirectory: paths.spoolDirectory, logger });
+  opened.defer(() => terminals.close());
+  const { sandboxes, sessions } = await compose(options, { store, terminals });
+  opened.defer(() => sandboxes.close());
+  opened.defer(() => sessions.close());
+  const resources = opened.move();
+  let closing: Promise<void> | undefined;
+  return {
+    sandboxes,
+    sessions,
+    terminals,
+    probe: (signal) => sandboxes.probe(signal),
+    close: () => (closing ??= resources.disposeAsync()),
+  };
+}
+
+/** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
+async function compose(
+  options: EngineOptions,
+  { store, terminals }: { store: Store; terminals: Terminals },
+): Promise<Pick<Engine, "sandboxes" | "sessions">> {
+  const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
+  const { stateDirectory, runtimeDirectory, egressDirectory } = paths;
+  const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
+  const createThrowAway = async (wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> => {
+    assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
+    return bound.sandboxes.createInternal(wanted);
+  };
+  bound.sandboxes = await createSandboxes({
+    store,
+    providers,
+    agents,
+    terminals,
+    logger,
+    gates: options.gates ?? createGatewayGates({ directory: egressDirectory, logger }),
+    layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
+    sessions: {
+      endAll: async (id) => bound.sessions?.endAll(id),
+      loseAll: async (id, reason) => bound.sessions?.loseAll(id, reason),
+    },
+    surroundings: { stateDirectory, runtimeDirectory, homeDirectory },
+  });
+  bound.sessions = createSessions({
+    sandboxes: bound.sandboxes,
+    agents,
+    terminals,
+    logger,
+    repository: store.sessions,
+    ...(readerGraceMs === undefined ? {} : { readerGraceMs }),
+  });
+  return { sandboxes: bound.sandboxes, sessions: bound.sessions };
+}

@@ -1,0 +1,35 @@
+/** What an installed agent's layer is kept under. */
+export interface LayerKey {
+  agent: string;
+  /** Such as `glibc-2.36`. */
+  libc: string;
+  /** Whether an operator's mirrors stood in for the agent's own hosts. */
+  mirrored: boolean;
+}
+
+export function layerName(key: LayerKey, version: string): string {
+  return `${key.agent}-${version}-${suffix(key)}`;
+}
+
+/** The layer of the newest version among `layers`, of which most may be somebody else's. */
+export function findLayer(key: LayerKey, layers: readonly string[]): string | undefined {
+  const ending = `-${suffix(key)}`;
+  const versions = layers
+    .filter((layer) => layer.startsWith(`${key.agent}-`) && layer.endsWith(ending))
+    .map((layer) => layer.slice(key.agent.length + 1, -ending.length))
+    .filter((version) => /^\d+(\.\d+)*$/.test(version));
+  const newest = versions.toSorted(compareVersions).at(-1);
+  return newest === undefined ? undefined : layerName(key, newest);
+}
+
+/**
+ * SECURITY: what came from a mirror, which may be a simulator, must never pass for what the agent's own hosts
+ * serve, nor the other way round.
+ */
+function suffix({ libc, mirrored }: LayerKey): string {
+  return mirrored ? `${libc}-mirrored` : libc;
+}
+
+function compareVersions(left: string, right: string): number {
+  return left.localeCompare(right, "en", { numeric: true });
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from "node:crypto";
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { AgentRegistry } from "../agent/registry.ts";
+import { CattlegridError } from "../errors/error.ts";
+import type { Logger } from "../platform/logger.ts";
+import type {
+  Session,
+  SessionCreate,
+  SessionEvent,
+  TurnCreate,
+  TurnEvent,
+} from "../protocol/session.ts";
+import type { RunningSandbox } from "../sandbox/provider.ts";
+import { findAgent } from "../sandbox/registry.ts";
+import type { Sandboxes } from "../sandbox/sandboxes.ts";
+import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
+import { LiveSession, showSession } from "./live-session.ts";
+import { openReaderLease, type ReaderLease } from "./reader-lease.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Terminals } from "../sandbox/terminals.ts";
+
+/** Sessions that are over and whose events can still be read in full. */
+const FINISHED_KEPT_MAX = 64;
+
+export interface SessionsOptions {
+  sandboxes: Pick<Sandboxes, "get" | "running" | "afterSession">;
+  agents: AgentRegistry;
+  terminals: Pick<Terminals, "open">;
+  repository: SessionRepository;
+  logger: Logger;
+  now?(): Date;
+  /** How long a leased session lives on without a reader. Default 2 s. */
+  readerGraceMs?: number;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  return new LiveSessions(options);
+}
+
+class LiveSessions implements Sessions {
+  readonly #options: SessionsOptions;
+  /** Every session that is open, and the last ones that were; oldest first. */
+  readonly #sessions = new Map<string, LiveSession>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  async create(owner: string, sandboxId: string, request: SessionCreate): Promise<Session> {
+    const { sandboxes, agents, repository } = this.#options;
+    const { agent } = await sandboxes.get(sandboxId);
+    checkRequest(findAgent(agents, agent), request);
+    const running = await sandboxes.running(sandboxId);
+    const { kind } = request;
+    const createdAt = this.#now().toISOString();
+    const id = randomUUID();
+    const fixed = { id, owner, sandboxId, agent, kind, createdAt };
+    const row: SessionRow = { ...fixed, status: "starting", turns: 0 };
+    await repository.insert(row);
+    return this.#begin(row, request, running).view();
+  }
+
+  async get(id: string): Promise<Session> {
+    return this.#sessions.get(id)?.view() ?? showSession(await this.#getRow(id));
+  }
+
+  async list(sandboxId: string): Promise<readonly Session[]> {
+    const rows = await this.#options.repository.listBySandbox(sandboxId);
+    return rows.map((row) => this.#sessions.get(row.id)?.view() ?? showSession(row));
+  }
+
+  async *events(id: string, signal: AbortSignal): AsyncGenerator<SessionEvent> {
+    const session = await this.#find(id);
+    if (session === undefined) yield* retell(await this.#getRow(id));
+    else yield* session.events(signal);
+  }
+
+  async end(id: string): Promise<void> {
+    await (await this.#find(id))?.end();
+  }
+
+  async *turn(id: string, request: TurnCreate, signal: AbortSignal): AsyncGenerator<TurnEvent> {
+    const session = await this.#find(id);
+    if (session === undefined) {
+      throw new CattlegridError("SESSION_ENDED", "The session has ended.");
+    }
+    yield* session.turn(request, signal);
+  }
+
+  async cancelTurn(id: string, turnId: string): Promise<void> {
+    (await this.#find(id))?.cancelTurn(turnId);
+  }
+
+  countOpen(): number {
+    return this.#open().length;
+  }
+
+  async endAll(sandboxId: string): Promise<void> {
+    await Promise.all(this.#open(sandboxId).map((session) => session.end()));
+  }
+
+  async loseAll(sandboxId: string, reason: string): Promise<void> {
+    await Promise.all(this.#open(sandboxId).map((session) => session.lose(reason)));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open().map((session) => session.end()));
+  }
+
+  #now(): Date {
+    return this.#options.now?.() ?? new Date();
+  }
+
+  #open(sandboxId?: string): LiveSession[] {
+    const isMeant = (session: LiveSession): boolean =>
+      !session.isOver && (sandboxId === undefined || session.sandboxId === sandboxId);
+    return [...this.#sessions.values()].filter(isMeant);
+  }
+
+  #begin(row: SessionRow, request: SessionCreate, running: RunningSandbox): LiveSession {
+    const { sandboxes, agents, repository, logger, terminals, readerGraceMs } = this.#options;
+    const { secrets = {}, ...rest } = request;
+    let lease: ReaderLease | undefined;
+    const session = new LiveSession({
+      row,
+      context: { agent: findAgent(agents, row.agent), request: rest, secrets, running, terminals },
+      repository,
+      logger,
+      now: () => this.#now(),
+      onReaders: (count) => lease?.update(count),
+    });
+    if (request.leased === true) {
+      lease = openReaderLease({
+        onExpired: () => void session.end(),
+        ...(readerGraceMs === undefined ? {} : { nextReaderMs: readerGraceMs }),
+      });
+    }
+    this.#sessions.set(row.id, session);
+    void session.over.then(() => {
+      lease?.close();
+      this.#forgetOldest();
+      sandboxes.afterSession(row.sandboxId);
+    });
+    return session;
+  }
+
+  /** Throws for a session that never was; undefined for one of which only the row is left. */
+  async #find(id: string): Promise<LiveSession | undefined> {
+    const session = this.#sessions.get(id);
+    if (session === undefined) await this.#getRow(id);
+    return session;
+  }
+
+  async #getRow(id: string): Promise<SessionRow> {
+    const row = await this.#options.repository.get(id);
+    if (row !== undefined) return row;
+    throw new CattlegridError("SESSION_NOT_FOUND", `There is no session ${id}.`);
+  }
+
+  #forgetOldest(): void {
+    const finished = [...this.#sessions.values()].filter((session) => session.isOver);
+    const excess = Math.max(0, finished.length - FINISHED_KEPT_MAX);
+    for (const { id } of finished.slice(0, excess)) this.#sessions.delete(id);
+  }
+}
+
+function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
+  const { kind, environment = {} } = request;
+  // SECURITY: an environment may be shown and stored; a credential comes as a secret or not at all.
+  const credential = agent.credentials.find((name) => environment[name] !== undefined);
+  if (credential !== undefined) {
+    throw new CattlegridError("ENVIRONMENT_INVALID", `${credential} is a credential.`, {
+      hint: `Pass it on from your own environment with -e ${credential}.`,
+    });
+  }
+  if (kind !== "turns") return;
+  if (agent.turns === undefined) {
+    const message = `${agent.title} takes no prompts one by one.`;
+    throw new CattlegridError("AGENT_COMMAND_INVALID", message, {
+      hint: `Use \`cattlegrid run ${agent.id}\`.`,
+    });
+  }
+  if ((request.arguments ?? []).length > 0) {
+    const message = "A session of turns takes prompts and no arguments.";
+    throw new CattlegridError("REQUEST_INVALID", message);
+  }
+}
+
+/** All that is known of a session of an earlier engine. */
+function retell(row: SessionRow): SessionEvent[] {
+  return [
+    { type: "session-start", session: showSession(row) },
+    { type: "session-end", exitCode: row.exitCode ?? 125 },
+  ];
+}
