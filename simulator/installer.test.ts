@@ -10,7 +10,7 @@ import type { KiroCloud, KiroCloudOptions } from "./cloud/cloud.ts";
 const missing = ["bash", "curl", "unzip"].filter(
   (name) => spawnSync("which", [name], { stdio: "ignore" }).status !== 0,
 );
-const WHY = missing.length > 0 ? ` (skipped: needs ${missing.join(", ")})` : "";
+const WHY = missing.length > 0 ? ` [skipped: needs ${missing.join(", ")}]` : "";
 
 let root: string;
 beforeAll(async () => {
