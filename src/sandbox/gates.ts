@@ -1,4 +1,5 @@
 import type { AgentHost } from "../agent/agent.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
 import type { CaptureSockets } from "./provider.ts";
 
@@ -14,26 +15,37 @@ export interface GateRequest {
   mirrors: StoredSpecification["mirrors"];
 }
 
-/** A gateway that accepts, decides and records. */
+/** A gateway with its record: nothing passes before `capture`, nothing after `close`. */
 export interface Gate {
+  /** From here on every connection at these sockets is decided and recorded; the gate owns them. */
+  capture(sockets: CaptureSockets): void;
+  readonly isCapturing: boolean;
+  /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** A policy that compiled; nothing listens yet. */
+/** A policy that compiled. */
 export interface PreparedGate {
   /** The preset in force. */
   preset: string;
   /** PEM certificates of the mirrors, for the trust stores inside. */
   certificates: readonly string[];
-  open(sockets: CaptureSockets): Gate;
+  /** Opens the record. */
+  open(): Promise<Gate>;
+}
+
+export interface ReadingOptions {
+  /** Goes on until `signal` aborts. */
+  follow: boolean;
+  signal: AbortSignal;
 }
 
 /** The gateways of all sandboxes and their records. */
 export interface Gates {
   /** Throws POLICY_INVALID, POLICY_UNKNOWN or MIRROR_INVALID. */
   prepare(request: GateRequest): PreparedGate;
-  /** The recorded decisions as JSON texts, oldest first; `follow` goes on until `signal` aborts. */
-  read(sandboxId: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<string>;
+  /** The recorded decisions, oldest first. */
+  read(sandboxId: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
   /** Removes the records of a sandbox. Idempotent. */
   remove(sandboxId: string): Promise<void>;
 }

@@ -1,18 +1,104 @@
-import { mkdirSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { compilePolicy } from "../egress/compile-policy.ts";
-import type { Logger } from "../platform/logger.ts";
+import { openGateway, type Gateway } from "../egress/gateway.ts";
+import { parseMirrors, type Mirrors } from "../egress/mirrors.ts";
+import { createNameResolver } from "../egress/name-resolver.ts";
+import type { EgressPolicy } from "../egress/policy.ts";
+import { readRecords } from "../egress/record-reader.ts";
+import { openRecorder, type Recorder } from "../egress/recorder.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { Gates } from "./gates.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Gate, Gates } from "./gates.ts";
+import type { CaptureSockets } from "./provider.ts";
 
-export function createGates(o: { directory: string; logger: Logger }): Gates {
-  mkdirSync(o.directory, { recursive: true });
+export interface GatewayGatesOptions {
+  /** Where records lie, outside every sandbox. Made when it is first needed. */
+  directory: string;
+  logger: Logger;
+}
+
+/** Gates that are egress gateways of this process. */
+export function createGatewayGates(options: GatewayGatesOptions): Gates {
+  const { directory, logger } = options;
+  const resolveName = createNameResolver();
+  const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
   return {
-    prepare(request) {
-      const policy = compilePolicy({ ...request, agentHosts: request.hosts });
-      if (request.mirrors?.targets === "nonsense") throw new CattlegridError("MIRROR_INVALID", "x");
-      return { preset: policy.preset, certificates: [], open: () => ({ close: async () => {} }) };
+    prepare({ sandboxId, hosts, mirrors: redirections, ...rest }) {
+      const policy = compilePolicy({ ...rest, agentHosts: hosts });
+      const mirrors = parseMirrors(redirections?.targets ?? "");
+      const certificates = splitCertificates(redirections?.certificates ?? "");
+      return {
+        preset: policy.preset,
+        certificates,
+        async open() {
+          await mkdir(directory, { recursive: true, mode: 0o700 });
+          const onFailure = (error: Error): void =>
+            logger.error("egress records could not be written", { sandboxId, error });
+          const recorder = await openRecorder({ path: pathOf(sandboxId), onFailure });
+          return new GatewayGate({ sandboxId, policy, mirrors, resolveName }, recorder);
+        },
+      };
     },
-    async *read() {},
-    async remove() {},
+    read: (sandboxId, reading) => readRecords({ path: pathOf(sandboxId), ...reading }),
+    async remove(sandboxId) {
+      for (const ending of ["", ".1"]) await rm(pathOf(sandboxId) + ending, { force: true });
+    },
   };
+}
+
+interface GatewayParts {
+  sandboxId: string;
+  policy: EgressPolicy;
+  mirrors: Mirrors;
+  resolveName: ReturnType<typeof createNameResolver>;
+}
+
+class GatewayGate implements Gate {
+  readonly #parts: GatewayParts;
+  readonly #recorder: Recorder;
+  #gateway: Gateway | undefined;
+
+  constructor(parts: GatewayParts, recorder: Recorder) {
+    this.#parts = parts;
+    this.#recorder = recorder;
+  }
+
+  get isCapturing(): boolean {
+    return this.#gateway !== undefined;
+  }
+
+  capture(sockets: CaptureSockets): void {
+    const record = this.#recorder.record.bind(this.#recorder);
+    this.#gateway = openGateway({ ...this.#parts, sockets, record });
+  }
+
+  async close(): Promise<void> {
+    await this.#gateway?.close();
+    await this.#recorder.close();
+  }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** One PEM text per certificate. Throws MIRROR_INVALID for a text that holds none, or a broken one. */
+function splitCertificates(text: string): readonly string[] {
+  if (text.trim() === "") return [];
+  const found = text.match(CERTIFICATE) ?? [];
+  if (found.length > 0 && found.every(isCertificate)) return found.map((each) => `${each}\n`);
+  const message =
+    "The mirrors' certificate file holds no certificate in PEM form, or a broken one.";
+  throw new CattlegridError("MIRROR_INVALID", message, {
+    hint: "Point CATTLEGRID_MIRROR_CA at a PEM file of the authority that signed the mirrors.",
+  });
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return false;
+    throw error;
+  }
 }

@@ -1,6 +1,11 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Gate, PreparedGate } from "./gates.ts";
-import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./provider.ts";
+import type {
+  CaptureSockets,
+  RunningSandbox,
+  SandboxProvider,
+  SandboxSpecification,
+} from "./provider.ts";
 
 export interface Launch {
   provider: SandboxProvider;
@@ -23,21 +28,19 @@ export async function launch(options: Launch): Promise<LaunchedSandbox> {
     const message = `The sandbox provider ${provider.id} cannot enforce an egress policy per connection.`;
     throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
   }
-  let gate: Gate | undefined;
+  const gate = await options.gate.open();
   try {
     await provider.create(specification, signal);
-    const running = await provider.start(
-      specification,
-      { onCapture: (sockets) => void (gate = options.gate.open(sockets)) },
-      signal,
-    );
-    if (gate !== undefined) return { running, gate };
+    const hooks = { onCapture: (sockets: CaptureSockets) => gate.capture(sockets) };
+    const running = await provider.start(specification, hooks, signal);
+    if (gate.isCapturing) return { running, gate };
     // SECURITY: without a gateway nothing may go on running, whatever the provider says.
     await running.stop();
   } catch (error) {
-    await gate?.close();
+    await gate.close();
     throw error;
   }
+  await gate.close();
   const message = "The sandbox started without handing its network to the gateway.";
   throw new CattlegridError("EGRESS_UNAVAILABLE", message);
 }

@@ -48,7 +48,6 @@ export interface Lifecycle {
 
 interface LiveSandbox extends LaunchedSandbox {
   isStopping: boolean;
-  settled: Promise<void>;
 }
 
 /** One sandbox's way through its statuses. Steps wait for each other in `#queue`. */
@@ -59,6 +58,8 @@ class SandboxLife {
   #queue: Promise<unknown> = Promise.resolve();
   #start: SharedStart | undefined;
   #live: LiveSandbox | undefined;
+  /** The end of the settling of what ran last. Never rejects. */
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(id: string, options: LifecycleOptions) {
     this.#id = id;
@@ -100,11 +101,11 @@ class SandboxLife {
 
   async settled(): Promise<void> {
     await this.#queue;
-    await this.#live?.settled;
+    await this.#settled;
   }
 
   #enqueue(step: () => Promise<void>): Promise<void> {
-    const done = this.#queue.then(step);
+    const done = this.#queue.then(() => this.#settled).then(step);
     this.#queue = Promise.allSettled([done]);
     return done;
   }
@@ -141,10 +142,13 @@ class SandboxLife {
       await this.#advance("start-failed", { statusReason: message });
       throw error;
     }
-    const live: LiveSandbox = { ...launched, isStopping: false, settled: Promise.resolve() };
+    const live: LiveSandbox = { ...launched, isStopping: false };
     this.#live = live;
     await this.#advance("started", { startedAt: this.#options.now().toISOString() });
-    live.settled = launched.running.ended.then((ending) => this.#settle(live, ending));
+    void live.running.ended.then((ending) => {
+      this.#live = undefined;
+      this.#settled = this.#settle(live, ending);
+    });
   }
 
   async #whyNot(): Promise<CattlegridError> {
@@ -185,12 +189,12 @@ class SandboxLife {
       live.isStopping = false;
       throw error;
     }
-    await live.settled;
+    await live.running.ended;
+    await this.#settled;
   }
 
   async #settle(live: LiveSandbox, ending: SandboxEnding): Promise<void> {
     const { sessions, logger } = this.#options;
-    this.#live = undefined;
     const died = ending.kind === "died" ? ending.reason : undefined;
     try {
       await live.gate.close();

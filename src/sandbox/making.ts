@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
@@ -8,7 +9,7 @@ import { checkSame, specify, type Wanted } from "./creation.ts";
 import type { Gates } from "./gates.ts";
 import { defaultName, distinctName } from "./name.ts";
 import type { SandboxProvider } from "./provider.ts";
-import { findAgent, findProvider, type Agents } from "./registry.ts";
+import { findAgent, findProvider } from "./registry.ts";
 import { checkToolchain } from "./toolchains.ts";
 
 const CAPABILITIES_TIMEOUT_MS = 30_000;
@@ -16,7 +17,7 @@ const CAPABILITIES_TIMEOUT_MS = 30_000;
 export interface SandboxMakerOptions {
   store: Store;
   providers: readonly SandboxProvider[];
-  agents: Agents;
+  agents: AgentRegistry;
   gates: Gates;
   surroundings: WorkspaceSurroundings;
   now(): Date;

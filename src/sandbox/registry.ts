@@ -1,14 +1,9 @@
 import type { AgentAdapter } from "../agent/agent.ts";
+import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxProvider } from "./provider.ts";
 
-/** The agents the daemon was composed with. */
-export interface Agents {
-  get(id: string): AgentAdapter | undefined;
-  list(): readonly AgentAdapter[];
-}
-
-export function findAgent(agents: Agents, id: string): AgentAdapter {
+export function findAgent(agents: AgentRegistry, id: string): AgentAdapter {
   const agent = agents.get(id);
   if (agent !== undefined) return agent;
   const known = agents.list().map((each) => each.id);

@@ -1,5 +1,8 @@
-import { CattlegridError } from "../errors/error.ts";
+import type { AgentRegistry } from "../agent/registry.ts";
+import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
+import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
@@ -10,15 +13,18 @@ import {
   type ProtectedPath,
 } from "../workspace/protected-paths.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
-import type { Gates } from "./gates.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import type { Gates, ReadingOptions } from "./gates.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
 import { recover } from "./recovery.ts";
-import { findProvider, type Agents } from "./registry.ts";
+import { findProvider } from "./registry.ts";
 import type { StartWatcher } from "./shared-start.ts";
 import { startStored, type LayersFor } from "./starting.ts";
+import { toProcessRequest } from "./process-request.ts";
+import type { Terminals } from "./terminals.ts";
 import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
 import { showSandbox } from "./view.ts";
 
@@ -28,8 +34,9 @@ export interface SandboxesOptions {
   store: Store;
   /** The first is the default. */
   providers: readonly SandboxProvider[];
-  agents: Agents;
+  agents: AgentRegistry;
   gates: Gates;
+  terminals: Terminals;
   layersFor: LayersFor;
   sessions: SandboxSessions;
   /** Where a workspace may not be. */
@@ -54,6 +61,8 @@ export interface Sandboxes {
   remove(id: string): Promise<void>;
   /** Throws SANDBOX_NOT_RUNNING. */
   running(id: string): Promise<RunningSandbox>;
+  /** Starts a process; its terminal is one of the engine's. Throws SANDBOX_NOT_RUNNING, COMMAND_NOT_FOUND… */
+  exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** Its first session has ended: removes it, in its own time, when it was made to go then. */
@@ -61,13 +70,15 @@ export interface Sandboxes {
   /** Protected paths that were not there when it started. */
   createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]>;
   createInternal(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
-  /** Recorded egress decisions as JSON texts. */
-  egress(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<string>;
+  /** Recorded egress decisions, oldest first. */
+  egress(id: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   countRunning(): number;
   countLeases(): number;
   /** Settles what an earlier engine left. `start` and `createInternal` wait for it. */
   recovered: Promise<void>;
+  /** Removes the sandboxes of every owner and all layers. Throws what could not be removed, after the rest is. */
+  removeEverything(): Promise<void>;
   /** Stops every sandbox. Idempotent. */
   close(): Promise<void>;
 }
@@ -156,6 +167,19 @@ class EngineSandboxes implements Sandboxes {
     throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${name} is ${status}.`);
   }
 
+  async exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal> {
+    const { owner } = await this.#getRow(id);
+    const running = await this.running(id);
+    const process = await running.exec(toProcessRequest(request), signal);
+    return this.#options.terminals.open({
+      owner,
+      sandboxId: id,
+      process,
+      ...(request.terminal === undefined ? {} : { size: request.terminal }),
+      ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+    });
+  }
+
   lease(id: string): Lease {
     return this.#leases.open(id);
   }
@@ -181,7 +205,7 @@ class EngineSandboxes implements Sandboxes {
     return createThrowAway(this.#options.gates, wanted);
   }
 
-  egress(id: string, reading: { follow: boolean; signal: AbortSignal }): AsyncIterable<string> {
+  egress(id: string, reading: ReadingOptions): AsyncIterable<EgressRecord> {
     return this.#options.gates.read(id, reading);
   }
 
@@ -196,6 +220,17 @@ class EngineSandboxes implements Sandboxes {
 
   countLeases(): number {
     return this.#leases.count();
+  }
+
+  async removeEverything(): Promise<void> {
+    const { store, providers } = this.#options;
+    const rows = await store.sandboxes.list();
+    const removals = await Promise.allSettled(rows.map((row) => this.remove(row.id)));
+    for (const { layers } of providers) {
+      for (const layer of await layers.list()) await layers.remove(layer);
+    }
+    const failed = removals.find((removal) => removal.status === "rejected");
+    if (failed !== undefined) throw asCattlegridError(failed.reason);
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { AgentRegistry } from "../agent/registry.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
@@ -9,7 +10,7 @@ import type { Gates } from "./gates.ts";
 import { launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
-import { findAgent, findProvider, type Agents } from "./registry.ts";
+import { findAgent, findProvider } from "./registry.ts";
 import { toSpecification } from "./specification.ts";
 
 /** A sandbox needs at least this for its directories and records. */
@@ -31,7 +32,7 @@ export type LayersFor = (agentId: string, context: LayersContext) => Promise<rea
 export interface StartingOptions {
   store: Store;
   providers: readonly SandboxProvider[];
-  agents: Agents;
+  agents: AgentRegistry;
   gates: Gates;
   layersFor: LayersFor;
   surroundings: WorkspaceSurroundings;

@@ -66,7 +66,8 @@ export async function createThrowAway(
     running,
     async decisions() {
       const found: string[] = [];
-      for await (const text of gates.read(id, { follow: false, signal })) found.push(text);
+      const records = gates.read(id, { follow: false, signal });
+      for await (const record of records) found.push(JSON.stringify(record));
       return found;
     },
     async seal(layerId) {

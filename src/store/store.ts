@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openDatabase } from "./database.ts";
 import { createSandboxRepository, type SandboxRepository } from "./sandbox-rows.ts";
 import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
-import { openStateDirectory } from "./state-directory.ts";
+import { openStateDirectory } from "../platform/state-directory.ts";
 
 /** The state of one installation. Nothing outside this folder knows how it is kept. */
 export interface Store {

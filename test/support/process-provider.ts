@@ -31,7 +31,7 @@ export interface ProcessProvider extends SandboxProvider {
 export function createProcessProvider(directory: string): ProcessProvider {
   const homes = join(directory, "homes");
   const layers = join(directory, "layers");
-  for (const path of [homes, layers]) mkdirSync(path, { recursive: true });
+  const listOf = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
   const live = new Map<string, LiveProcesses>();
   const provider: ProcessProvider = {
     id: "process",
@@ -72,8 +72,9 @@ export function createProcessProvider(directory: string): ProcessProvider {
       rmSync(join(homes, sandboxId), { recursive: true, force: true });
     },
     layers: {
-      list: async () => readdirSync(layers),
+      list: async () => listOf(layers),
       async seal(sandboxId, layerId) {
+        mkdirSync(layers, { recursive: true });
         if (!existsSync(join(layers, layerId)))
           renameSync(join(homes, sandboxId), join(layers, layerId));
         mkdirSync(join(homes, sandboxId), { recursive: true });
@@ -83,7 +84,7 @@ export function createProcessProvider(directory: string): ProcessProvider {
       },
     },
     async reap(keep) {
-      const gone = readdirSync(homes).filter((id) => !keep.has(id));
+      const gone = listOf(homes).filter((id) => !keep.has(id));
       for (const id of gone) rmSync(join(homes, id), { recursive: true, force: true });
       return gone;
     },
@@ -160,11 +161,14 @@ function toProcess(
   closed: Promise<[number | null, NodeJS.Signals | null]>,
   request: ProcessRequest,
 ): SandboxProcess {
+  // Node discards what nobody reads of a child that exits, so both are taken at once.
+  const errors = child.stderr!.pipe(new PassThrough());
+  const output = child.stdout!.pipe(new PassThrough());
   const merged = request.terminal !== undefined && request.terminal.separateErrors !== true;
   if (request.inputBytes !== undefined) child.stdin!.end(request.inputBytes);
   return {
-    output: merged ? mergeOutput(child) : child.stdout!,
-    errors: merged ? undefined : child.stderr!,
+    output: merged ? mergeOutput(output, errors) : output,
+    errors: merged ? undefined : errors,
     input: child.stdin!,
     ended: closed.then(([code, signal]) => toEnding(code, signal)),
     resize: () => undefined,
@@ -176,11 +180,13 @@ function toProcess(
   };
 }
 
-function mergeOutput(child: ChildProcess): PassThrough {
+function mergeOutput(output: PassThrough, errors: PassThrough): PassThrough {
   const merged = new PassThrough();
-  child.stdout!.pipe(merged, { end: false });
-  child.stderr!.pipe(merged, { end: false });
-  child.once("close", () => merged.end());
+  let open = 2;
+  for (const stream of [output, errors]) {
+    stream.pipe(merged, { end: false });
+    stream.once("end", () => --open === 0 && merged.end());
+  }
   return merged;
 }
 

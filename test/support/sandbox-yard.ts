@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
-import { createGates } from "../../src/sandbox/gateway-gates.ts";
+import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
 import {
   createSandboxes,
   type Sandboxes,
   type SandboxesOptions,
 } from "../../src/sandbox/sandboxes.ts";
+import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
 import { createSmallAgents } from "./small-agents.ts";
@@ -22,16 +23,20 @@ export class SandboxYard {
   readonly provider: ProcessProvider;
   readonly store: Store;
   readonly sandboxes: Sandboxes;
+  readonly terminals: Terminals;
   /** Ids of the sandboxes whose sessions were ended or lost. */
   readonly ended: string[] = [];
   readonly lost: string[] = [];
 
-  private constructor(parts: Pick<SandboxYard, "root" | "provider" | "store" | "sandboxes">) {
+  private constructor(
+    parts: Pick<SandboxYard, "root" | "provider" | "store" | "sandboxes" | "terminals">,
+  ) {
     this.root = parts.root;
     this.workspace = join(parts.root, "home/My Project");
     this.provider = parts.provider;
     this.store = parts.store;
     this.sandboxes = parts.sandboxes;
+    this.terminals = parts.terminals;
   }
 
   static async open(
@@ -41,12 +46,15 @@ export class SandboxYard {
     mkdirSync(join(root, "home/My Project"), { recursive: true });
     const provider = createProcessProvider(join(root, "provider"));
     const store = await openStore({ stateDirectory: join(root, "state") });
+    const spoolDirectory = join(root, "spool");
+    const terminals = createTerminals({ spoolDirectory, logger: SILENT_LOGGER });
     const [ended, lost]: [string[], string[]] = [[], []];
     const sandboxes = await createSandboxes({
       store,
       providers: [provider],
       agents: createSmallAgents(),
-      gates: createGates({ directory: join(root, "egress"), logger: SILENT_LOGGER }),
+      gates: createGatewayGates({ directory: join(root, "egress"), logger: SILENT_LOGGER }),
+      terminals,
       layersFor: async () => [],
       sessions: {
         endAll: async (id) => void ended.push(id),
@@ -60,7 +68,7 @@ export class SandboxYard {
       logger: SILENT_LOGGER,
       ...change,
     });
-    const yard = new SandboxYard({ root, provider, store, sandboxes });
+    const yard = new SandboxYard({ root, provider, store, sandboxes, terminals });
     return Object.assign(yard, { ended, lost });
   }
 
@@ -78,6 +86,7 @@ export class SandboxYard {
   }
 
   async close(): Promise<void> {
+    await this.terminals.close();
     await this.sandboxes.close();
     await this.store.close();
   }

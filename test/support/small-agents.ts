@@ -1,10 +1,9 @@
 import type { AgentAdapter } from "../../src/agent/agent.ts";
-import type { Agents } from "../../src/sandbox/registry.ts";
+import { createAgentRegistry, type AgentRegistry } from "../../src/agent/registry.ts";
 
 /** Two agents that need no installation. */
-export function createSmallAgents(): Agents {
-  const list = [makeAgent("shell"), makeAgent("other")];
-  return { get: (id) => list.find((agent) => agent.id === id), list: () => list };
+export function createSmallAgents(): AgentRegistry {
+  return createAgentRegistry([makeAgent("shell"), makeAgent("other")]);
 }
 
 function makeAgent(id: string): AgentAdapter {

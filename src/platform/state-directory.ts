@@ -36,6 +36,11 @@ export function openStateDirectory(path: string): string {
   }
 }
 
+/** Throws STATE_NOT_OURS for a directory that holds anything and is not one of ours. */
+export function checkStateDirectory(path: string): void {
+  if (readdirSync(path).length > 0) readMarker(path);
+}
+
 function writeMarker(path: string): string {
   const installation = randomUUID();
   const unfinished = join(path, MARKER_UNFINISHED);
@@ -47,10 +52,19 @@ function writeMarker(path: string): string {
 }
 
 function readMarker(path: string): string {
-  const text = readFileSync(join(path, MARKER_FILE), "utf8");
+  const text = readMarkerText(join(path, MARKER_FILE));
   const marker = markerSchema.safeParse(parseJson(text));
   if (!marker.success) throw notOurs(path, `has a ${MARKER_FILE} that Cattlegrid did not write`);
   return marker.data.installation;
+}
+
+function readMarkerText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
 }
 
 function parseJson(text: string): unknown {

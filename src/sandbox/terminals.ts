@@ -1,0 +1,111 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { CattlegridError } from "../errors/error.ts";
+import type { Logger } from "../platform/logger.ts";
+import { Terminal } from "../terminal/terminal.ts";
+import type { SandboxProcess } from "./provider.ts";
+
+/** How long an ended terminal waits for somebody to read what it left. */
+const KEPT_MS = 60_000;
+
+export interface TerminalOpening {
+  owner: string;
+  sandboxId: string;
+  /** The terminal owns it from here on. */
+  process: SandboxProcess;
+  /** Present: the process has a controlling terminal. Absent: pipes. */
+  size?: { columns: number; rows: number };
+  timeoutMs?: number;
+}
+
+export interface OpenedTerminal {
+  readonly terminal: Terminal;
+  readonly owner: string;
+  readonly sandboxId: string;
+  /**
+   * Counts a viewer until the returned function is called, once, with whether the viewer took everything up to the
+   * ending. After the last such viewer of an ended terminal nothing of it is kept.
+   */
+  enter(): (hasSeenEnding: boolean) => void;
+}
+
+interface KeptTerminal extends OpenedTerminal {
+  viewers: number;
+  timer?: NodeJS.Timeout;
+}
+
+/** Every terminal of one engine, whoever made it. */
+export interface Terminals {
+  /** At once, so that what a process writes meanwhile always finds its reader. */
+  open(opening: TerminalOpening): Promise<Terminal>;
+  /** Throws TERMINAL_NOT_FOUND for one that never was, or that was read to its end. */
+  get(id: string): OpenedTerminal;
+  count(): number;
+  /** Ends every program. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface TerminalsOptions {
+  /** For the overflow of detached output; made when it is first needed. */
+  spoolDirectory: string;
+  logger: Logger;
+  keptMs?: number;
+}
+
+export function createTerminals(options: TerminalsOptions): Terminals {
+  const { spoolDirectory, logger, keptMs = KEPT_MS } = options;
+  const open = new Map<string, KeptTerminal>();
+  let hasSpool = false;
+  const forget = async (id: string): Promise<void> => {
+    const found = open.get(id);
+    open.delete(id);
+    clearTimeout(found?.timer);
+    await found?.terminal.dispose();
+  };
+  const forgetLater = (id: string): void => {
+    forget(id).catch((error: unknown) => logger.error("a terminal did not close", { id, error }));
+  };
+  return {
+    async open({ owner, sandboxId, process, size, timeoutMs }) {
+      if (!hasSpool) mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
+      hasSpool = true;
+      const id = randomUUID();
+      const terminal = new Terminal({
+        id,
+        process,
+        tty: size !== undefined,
+        spoolDirectory,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        onSpoolFailure: (error) => logger.error("output could not be kept", { id, error }),
+      });
+      const entry: KeptTerminal = {
+        terminal,
+        owner,
+        sandboxId,
+        viewers: 0,
+        enter() {
+          entry.viewers++;
+          return (hasSeenEnding) => {
+            entry.viewers--;
+            if (hasSeenEnding && entry.viewers === 0) forgetLater(id);
+          };
+        },
+      };
+      open.set(id, entry);
+      void terminal.ended.then(() => {
+        entry.timer = setTimeout(() => forgetLater(id), keptMs);
+        entry.timer.unref();
+      });
+      return terminal;
+    },
+    get(id) {
+      const found = open.get(id);
+      if (found !== undefined) return found;
+      throw new CattlegridError("TERMINAL_NOT_FOUND", `There is no terminal ${id}.`);
+    },
+    count: () => open.size,
+    async close() {
+      await Promise.all([...open.keys()].map(forget));
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Logger } from "../platform/logger.ts";
+import type { Probe } from "../sandbox/provider.ts";
+import type { Sandboxes } from "../sandbox/sandboxes.ts";
+import type { Terminals } from "../sandbox/terminals.ts";
+import type { Sessions } from "../session/sessions.ts";
+import { authorise, type Action, type Principal } from "./authorise.ts";
+
+/** What the API stands on. */
+export interface Engine {
+  sandboxes: Sandboxes;
+  sessions: Sessions;
+  terminals: Terminals;
+  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+}
+
+export interface Api {
+  app: FastifyInstance;
+  engine: Engine;
+  logger: Logger;
+  /** Who opened the connection of a request. */
+  principalOf(request: FastifyRequest): Principal;
+}
+
+export interface IdParameters {
+  Params: { id: string };
+}
+
+export type IdRequest = FastifyRequest<IdParameters>;
+
+/** The sandbox that a path names by id or name, once the caller may do `action` with it. */
+export async function openSandbox(
+  api: Api,
+  request: IdRequest,
+  action: Action,
+): Promise<{ id: string; owner: string }> {
+  const principal = api.principalOf(request);
+  const found = await api.engine.sandboxes.find(principal.id, request.params.id);
+  authorise(principal, action, { kind: "sandbox", owner: found.owner });
+  return found;
+}
+
+/** The same for a session. */
+export async function openSession(
+  api: Api,
+  request: IdRequest,
+  action: Action,
+): Promise<{ id: string; owner: string }> {
+  const found = await api.engine.sessions.get(request.params.id);
+  authorise(api.principalOf(request), action, { kind: "session", owner: found.owner });
+  return found;
+}
