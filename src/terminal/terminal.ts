@@ -56,7 +56,7 @@ export class Terminal {
   #acknowledged = 0;
   #isHeld = false;
   #isSpillBroken = false;
-  #isSpilling = false;
+  #spilling: Promise<void> | undefined;
 
   constructor(options: TerminalOptions) {
     this.id = options.id;
@@ -147,6 +147,7 @@ export class Terminal {
     await this.ended;
     for (const attachment of this.#attachments) attachment.detach();
     await this.#log.close();
+    await this.#spilling;
   }
 
   #source(): AttachmentSource {
@@ -195,20 +196,22 @@ export class Terminal {
       return;
     }
     this.#hold(this.#isSpillBroken || this.#log.spooledBytes > this.#limits.spoolBytes);
-    if (this.#log.memoryBytes > this.#limits.memoryBytes) void this.#spill();
+    if (this.#log.memoryBytes > this.#limits.memoryBytes) this.#startSpill();
+  }
+
+  #startSpill(): void {
+    if (this.#isSpillBroken || this.#endedWith !== undefined) return;
+    this.#spilling ??= this.#spill();
   }
 
   async #spill(): Promise<void> {
-    if (this.#isSpilling || this.#isSpillBroken || this.#endedWith !== undefined) return;
-    this.#isSpilling = true;
     try {
       await this.#log.spill(this.#limits.memoryBytes / 2);
     } catch (error) {
       this.#isSpillBroken = true;
       this.#options.onSpoolFailure?.(asCattlegridError(error, "DISK_FULL"));
-    } finally {
-      this.#isSpilling = false;
     }
+    this.#spilling = undefined;
     this.#balance();
   }
 
