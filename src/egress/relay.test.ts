@@ -1,0 +1,74 @@
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { describe, expect, test } from "vitest";
+import { LOCAL, opaque, openYard, readToEnd } from "../../test/support/gateway-rig.ts";
+
+const yard = openYard();
+
+describe("the relay", () => {
+  test("carries every byte both ways, and keeps an end open that only one side ended", async () => {
+    const request = randomBytes(8 * 1024 * 1024);
+    const response = randomBytes(8 * 1024 * 1024);
+    const peer = await yard.peer();
+    const rig = await yard.rig({ allow: [opaque("a.example", peer.port)], addresses: LOCAL });
+    const client = await rig.connect("a.example", peer.port);
+    const upstream = await peer.accepted();
+    const digest = (socket: Socket) => {
+      const hash = createHash("sha256");
+      socket.on("data", (bytes: Buffer) => hash.update(bytes));
+      return once(socket, "end").then(() => hash.digest("hex"));
+    };
+    const [gotRequest, gotResponse] = [digest(upstream), digest(client)];
+    client.end(request);
+    const expected = createHash("sha256").update(request).digest("hex");
+    expect(await gotRequest).toBe(expected);
+    upstream.end(response);
+    expect(await gotResponse).toBe(createHash("sha256").update(response).digest("hex"));
+    const closed = await rig.recorded({ kind: "close" });
+    expect(closed).toMatchObject({ bytesIn: response.length, bytesOut: request.length });
+  });
+
+  test("lets a client go on sending after the server has said all", async () => {
+    const peer = await yard.peer((socket) => socket.end("bye"));
+    const rig = await yard.rig({ allow: [opaque("a.example", peer.port)], addresses: LOCAL });
+    const client = await rig.connect("a.example", peer.port);
+    client.resume();
+    await once(client, "end");
+    const upstream = await peer.accepted();
+    const heard = once(upstream, "data");
+    client.end("late words");
+    expect(String(await heard)).toBe("late words");
+  });
+
+  test("passes a reset on, in both directions", async () => {
+    const peer = await yard.peer();
+    const rig = await yard.rig({ allow: [opaque("a.example", peer.port)], addresses: LOCAL });
+    const first = await rig.connect("a.example", peer.port);
+    const firstEnd = readToEnd(first);
+    (await peer.accepted()).resetAndDestroy();
+    expect((await firstEnd).ending).toBe("reset");
+    const second = await rig.connect("a.example", peer.port);
+    const secondEnd = readToEnd(await peer.accepted());
+    second.resetAndDestroy();
+    expect((await secondEnd).ending).toBe("reset");
+  });
+
+  test("holds a sender back while nobody reads", async () => {
+    const peer = await yard.peer();
+    const rig = await yard.rig({ allow: [opaque("a.example", peer.port)], addresses: LOCAL });
+    const client = await rig.connect("a.example", peer.port);
+    client.pause();
+    const upstream = await peer.accepted();
+    const chunk = Buffer.alloc(1024 * 1024);
+    let sent = 0;
+    while (sent < 256 && upstream.write(chunk)) sent += 1;
+    const drained = once(upstream, "drain").then(() => "drained");
+    for (let round = 0; round < 50; round++) await new Promise(setImmediate);
+    const rest = 64;
+    for (let index = 0; index < rest; index++) upstream.write(chunk);
+    expect(upstream.writableLength).toBeGreaterThan(32 * chunk.length);
+    client.resume();
+    expect(await drained).toBe("drained");
+  });
+});
