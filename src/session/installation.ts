@@ -7,7 +7,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { StartEvent } from "../protocol/sandbox.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
-import { shareStart, type SharedStart } from "../sandbox/shared-start.ts";
+import { shareStart, type SharedStart, type StartWork } from "../sandbox/shared-start.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { runCommand } from "./command.ts";
@@ -31,29 +31,64 @@ type InstallableAgent = AgentAdapter & { install: AgentInstallation };
  * meanwhile waits for the same installation. Throws DISK_FULL, DEPENDENCY_MISSING, AGENT_INSTALL_FAILED, TIMED_OUT.
  */
 export function createInstallation(options: InstallationOptions): LayersFor {
-  const running = new Map<string, SharedStart>();
+  const running = new Map<string, RunningInstallation>();
   return async (agentId, context) => {
     const agent = findAgent(options.agents, agentId);
     if (!isInstallable(agent)) return [];
-    const { provider, mirrors, signal, onEvent } = context;
+    const { provider, mirrors } = context;
     const key = { agent: agent.id, libc: describeLibc(), mirrored: mirrors !== null };
     const present = findLayer(key, await provider.layers.list());
     if (present !== undefined) return [present];
     const name = JSON.stringify([provider.id, key]);
-    let shared = running.get(name);
-    if (shared === undefined) {
-      shared = shareStart((sharedSignal, report) =>
-        install(options, { agent, key, context, signal: sharedSignal, report }).finally(() =>
+    // One that nobody waits for any more is on its way out: it is no installation to join.
+    if (running.get(name)?.abandoned.aborted) await running.get(name)?.cleaned;
+    let installation = running.get(name);
+    if (installation === undefined) {
+      installation = begin(async (signal, report) => {
+        await install(options, { agent, key, context, signal, report }).finally(() =>
           running.delete(name),
-        ),
-      );
-      running.set(name, shared);
+        );
+      });
+      running.set(name, installation);
     }
-    await shared.watch({ signal, onEvent });
+    await waitFor(installation, context);
     const made = findLayer(key, await provider.layers.list());
     if (made !== undefined) return [made];
     throw new CattlegridError("INTERNAL", `The layer of ${agent.id} vanished after it was made.`);
   };
+}
+
+interface RunningInstallation {
+  shared: SharedStart;
+  /** Aborts when nobody waits any more. */
+  abandoned: AbortSignal;
+  /** Resolves when nothing of the throw-away sandbox is left. */
+  cleaned: Promise<void>;
+}
+
+function begin(work: StartWork): RunningInstallation {
+  const abandoned = new AbortController();
+  const cleaned = Promise.withResolvers<void>();
+  const shared = shareStart(async (signal, report) => {
+    signal.addEventListener("abort", () => abandoned.abort(), { once: true });
+    try {
+      await work(signal, report);
+    } finally {
+      cleaned.resolve();
+    }
+  });
+  return { shared, abandoned: abandoned.signal, cleaned: cleaned.promise };
+}
+
+/** Whoever is the last to give up leaves when everything is cleared away. */
+async function waitFor(installation: RunningInstallation, context: LayersContext): Promise<void> {
+  const { signal, onEvent } = context;
+  try {
+    await installation.shared.watch({ signal, onEvent });
+  } catch (error) {
+    if (installation.abandoned.aborted) await installation.cleaned;
+    throw error;
+  }
 }
 
 function isInstallable(agent: AgentAdapter): agent is InstallableAgent {

@@ -196,8 +196,9 @@ function toEnding(code: number | null, signal: NodeJS.Signals | null): ProcessEn
 }
 
 function killGroup(child: ChildProcess, name: NodeJS.Signals): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined) return;
   try {
+    // Also once the child has ended: what it left running in the background is of its group.
     process.kill(-child.pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
