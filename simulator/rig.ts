@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { startKiroCloud } from "./cloud/cloud.ts";
 import type { KiroCloud, KiroCloudOptions } from "./cloud/cloud.ts";
+import { compileStandIn } from "./cloud/program.ts";
 
+const COMPILED = join(import.meta.dirname, "..", "node_modules", ".cache", "kiro-simulator");
 const LAUNCHERS = join(import.meta.dirname, "kiro-cli", "bin");
 
 export interface Finished {
@@ -62,7 +64,10 @@ export async function createRig(options: Partial<KiroCloudOptions> = {}): Promis
   for (const folder of Object.values(folders)) await mkdir(folder);
   await symlink(process.execPath, join(folders.program, "node"));
   await symlink(process.execPath, join(folders.path, "node"));
-  await symlink(join(import.meta.dirname, "kiro-cli", "main.ts"), join(folders.program, "main.ts"));
+  const program = await compileStandIn(COMPILED);
+  for (const name of await readdir(program)) {
+    await symlink(join(program, name), join(folders.program, name));
+  }
   const cloud = stack.use(
     await startKiroCloud({
       directory: join(root, "cloud"),

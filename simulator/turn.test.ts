@@ -32,6 +32,13 @@ describe("a signed-in stand-in", () => {
     expect(stderr).toMatch(TRAILER);
   });
 
+  test("a global option before chat reaches the sibling program", async () => {
+    expect(await rig.run(["-v", "chat", "--no-interactive", "say: hello"])).toMatchObject({
+      exitCode: 0,
+      stdout: `${MARK}hello`,
+    });
+  });
+
   test("takes the prompt from stdin when there is no argument", async () => {
     const { stdout } = await rig.run(["chat", "--no-interactive"], { input: " say: piped\n" });
     expect(stdout).toBe(`${MARK}piped`);

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { compileStandIn, STAND_IN } from "./program.ts";
 import { writeZip } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
-const STAND_IN = join(import.meta.dirname, "..", "kiro-cli");
 const PROGRAM = "kirocli/libexec";
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 
@@ -31,7 +31,6 @@ export async function buildRelease(options: ReleaseOptions): Promise<Release> {
   const machine = ARCHITECTURES[process.arch] ?? process.arch;
   const entries = await listEntries(options);
   const zipPath = join(options.cacheDirectory, `kirocli-${await identify(entries)}.zip`);
-  await mkdir(options.cacheDirectory, { recursive: true, mode: 0o700 });
   const sha256 = await buildOnce(zipPath, entries);
   const { size } = await stat(zipPath);
   const variants = [
@@ -60,8 +59,8 @@ export async function buildRelease(options: ReleaseOptions): Promise<Release> {
 }
 
 async function listEntries(options: ReleaseOptions): Promise<ZipEntry[]> {
-  const names = await readdir(STAND_IN, { recursive: true });
-  const sources = names.filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts")).sort();
+  const program = await compileStandIn(options.cacheDirectory);
+  const names = (await readdir(program)).toSorted();
   const profile = { FAKE_KIRO_VERSION: options.version, ...options.profile };
   const buildInfo = `Kiro CLI SIMULATOR ${options.version}: a stand-in, not Kiro.\n`;
   return [
@@ -71,8 +70,7 @@ async function listEntries(options: ReleaseOptions): Promise<ZipEntry[]> {
     ),
     bytesEntry("kirocli/BUILD-INFO", buildInfo),
     bytesEntry(`${PROGRAM}/profile.json`, JSON.stringify(profile)),
-    bytesEntry(`${PROGRAM}/package.json`, '{"type":"module"}'),
-    ...sources.map((name) => fileEntry(`${PROGRAM}/${name}`, join(STAND_IN, name), 0o644)),
+    ...names.map((name) => fileEntry(`${PROGRAM}/${name}`, join(program, name), 0o644)),
     fileEntry(`${PROGRAM}/node`, process.execPath, 0o755),
   ];
 }

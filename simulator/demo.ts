@@ -1,0 +1,186 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { startKiroCloud } from "./cloud/cloud.ts";
+import type { KiroCloud } from "./cloud/cloud.ts";
+
+const CATTLEGRID = join(import.meta.dirname, "..", "bin", "cattlegrid");
+const SANDBOX = "demo";
+const PACE_MS = 12;
+const INTERRUPTED = 130;
+
+const TURNS = [
+  "Write donut.js, a program that draws a donut as ASCII art, and run it.",
+  "Remember my name is Ada.",
+  "What is my name?",
+];
+
+/** What one run of the demo owns; all of it is gone at the end, however it ends. */
+interface Demo {
+  /** Nobody is asked: no terminal, or --auto. */
+  isAutomatic: boolean;
+  cloud: KiroCloud;
+  workspace: string;
+  environment: NodeJS.ProcessEnv;
+  interruption: Interruption;
+}
+
+interface Interruption extends Disposable {
+  /** Set once a signal wants the demo to end. */
+  exitCode: number | undefined;
+  /** The command that runs now, which a signal has to reach. */
+  child: ChildProcess | undefined;
+}
+
+async function main(): Promise<number> {
+  const isAutomatic =
+    process.argv.includes("--auto") || !process.stdin.isTTY || !process.stdout.isTTY;
+  using interruption = watchSignals();
+  await using stack = new AsyncDisposableStack();
+  const root = await mkdtemp(join(tmpdir(), "cattlegrid-demo-"));
+  stack.defer(() => rm(root, { recursive: true, force: true }));
+  const workspace = join(root, "workspace");
+  await mkdir(workspace);
+  const cloud = stack.use(
+    await startKiroCloud({
+      directory: join(root, "cloud"),
+      approval: isAutomatic ? "auto" : "manual",
+      enterApproves: !isAutomatic,
+      paceMs: PACE_MS,
+    }),
+  );
+  const environment = createEnvironment(cloud, join(root, "state"));
+  stack.defer(() => removeState(environment));
+  return await playDemo({ isAutomatic, cloud, workspace, environment, interruption });
+}
+
+/** The caller's environment without settings of Cattlegrid's: an installation of its own, and the mirrors. */
+function createEnvironment(cloud: KiroCloud, stateDirectory: string): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CATTLEGRID_"));
+  return {
+    ...Object.fromEntries(own),
+    CATTLEGRID_HOME: stateDirectory,
+    CATTLEGRID_MIRRORS: cloud.mirrors,
+    CATTLEGRID_MIRROR_CA: cloud.authorityPath,
+  };
+}
+
+async function playDemo(demo: Demo): Promise<number> {
+  introduce(demo);
+  const { workspace } = demo;
+  const named = [workspace, "--name", SANDBOX];
+  if (demo.isAutomatic) {
+    explain("Make a sandbox, install Kiro CLI in it (a simulator), and sign in (simulated).");
+    const login = ["run", "kiro", ...named, "--", "login", "--use-device-flow"];
+    const status = await run(demo, login);
+    if (status !== 0) return status;
+  }
+  explain("Three turns without any approval, all in one conversation.");
+  const prompts = TURNS.flatMap((prompt) => ["--prompt", prompt]);
+  const status = await run(demo, ["chat", "kiro", ...named, ...prompts]);
+  if (status !== 0) return status;
+  process.stdout.write("\n");
+  await stat(join(workspace, "donut.js"));
+  explain("What left the sandbox, and what was refused.");
+  const recorded = await run(demo, ["logs", SANDBOX, "--egress"]);
+  if (recorded !== 0 || demo.isAutomatic) return recorded;
+  explain("Your turn. Ctrl+D ends the demo.");
+  return run(demo, ["chat", "kiro", ...named]);
+}
+
+function introduce({ isAutomatic, cloud }: Demo): void {
+  say(
+    "Cattlegrid's demo: a real sandbox behind a real gateway; Kiro CLI and its cloud are simulated.",
+  );
+  say("No account is used, and nothing leaves this machine.");
+  if (isAutomatic) return;
+  say("");
+  say("Kiro will show a code. Choose a method with the arrow keys and Enter, then approve it at");
+  say(`    ${cloud.approvalUrl}   (simulated; a page on this machine)`);
+  say("or by pressing Enter once more.");
+}
+
+function explain(text: string): void {
+  say(`\n${process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text}`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Runs one command of the public command line and gives its exit status. */
+async function run(demo: Demo, words: readonly string[]): Promise<number> {
+  const { interruption, isAutomatic, environment } = demo;
+  if (interruption.exitCode !== undefined) return interruption.exitCode;
+  say(`$ cattlegrid ${words.map(quote).join(" ")}`);
+  const stdio: StdioOptions = [isAutomatic ? "ignore" : "inherit", "inherit", "inherit"];
+  const child = spawn(CATTLEGRID, words, { env: environment, stdio });
+  interruption.child = child;
+  const status = await untilEnded(child);
+  interruption.child = undefined;
+  return interruption.exitCode ?? status;
+}
+
+/** Ends the daemon with everything it holds; a session of its own keeps a second Ctrl+C away from it. */
+async function removeState(environment: NodeJS.ProcessEnv): Promise<void> {
+  say("\nRemoving the demo's sandbox and state.");
+  const child = spawn(CATTLEGRID, ["reset", "--yes"], {
+    env: environment,
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
+  const complaints: Buffer[] = [];
+  child.stderr.on("data", (bytes: Buffer) => complaints.push(bytes));
+  const status = await untilEnded(child);
+  if (status === 0) return;
+  throw new Error(
+    `cattlegrid reset ended with ${String(status)}: ${Buffer.concat(complaints).toString()}`,
+  );
+}
+
+async function untilEnded(child: ChildProcess): Promise<number> {
+  const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  return status ?? 128 + constants.signals[signal ?? "SIGTERM"];
+}
+
+/**
+ * A terminal sends Ctrl+C to the running command too, which knows best what it means: at the prompt it
+ * only cancels a turn. So the demo ends by Ctrl+C when that command does, or when none runs. Other
+ * signals, and SIGINT from a script, end both.
+ */
+function watchSignals(): Interruption {
+  const interruption: Interruption = {
+    exitCode: undefined,
+    child: undefined,
+    [Symbol.dispose]() {
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    },
+  };
+  const listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
+    const listener = (): void => {
+      if (signal === "SIGINT" && process.stdin.isTTY && interruption.child !== undefined) return;
+      interruption.exitCode = 128 + constants.signals[signal];
+      interruption.child?.kill(signal);
+    };
+    process.on(signal, listener);
+    return [signal, listener] as const;
+  });
+  return interruption;
+}
+
+function quote(word: string): string {
+  return /^[\w./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+try {
+  const status = await main();
+  if (status === INTERRUPTED) say("The demo was interrupted.");
+  else if (status !== 0) process.stderr.write(`The demo ended with ${String(status)}.\n`);
+  process.exitCode = status;
+} catch (error) {
+  process.stderr.write(`The demo failed: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
