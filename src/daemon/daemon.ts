@@ -1,10 +1,14 @@
 import type { AgentAdapter } from "../agent/agent.ts";
+import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import { removeDaemonFile, writeDaemonFile } from "../platform/daemon-start.ts";
 import { openRuntimeDirectory, type Paths } from "../platform/paths.ts";
 import type { Engine } from "../server/api.ts";
 import { createServer } from "../server/server.ts";
 import { watchIdle } from "./idle-watch.ts";
+
+/** Ending all sessions and sandboxes takes well under a second; agents get some to put things away. */
+const CLOSE_MS = 15_000;
 
 export interface DaemonOptions {
   paths: Paths;
@@ -68,10 +72,14 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const closeAll = async (): Promise<void> => {
     idle.close();
     logger.info("the daemon ends");
-    // New clients must find no socket while the old ones still hear how their sessions end.
+    // Before the state is given free, or these would be the next daemon's; old clients still hear how it ends.
     removeDaemonFile(paths);
-    await engine.close();
-    await server.close();
+    await server.stopListening();
+    try {
+      await withinDeadline(engine.close());
+    } finally {
+      await server.close();
+    }
     logger.info("the daemon has ended");
   };
   const close = (): Promise<void> => {
@@ -87,4 +95,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   logger.info("the daemon listens", { pid: process.pid, version: options.version });
   return { closed, close };
+}
+
+/**
+ * Whatever hangs, the daemon goes: what it leaves is found by the next one's reaper, but a daemon that neither serves
+ * nor ends keeps its state locked for everybody.
+ */
+async function withinDeadline(closing: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const message = `The engine did not close within ${CLOSE_MS} ms.`;
+  const timer = setTimeout(() => reject(new CattlegridError("INTERNAL", message)), CLOSE_MS);
+  try {
+    await Promise.race([closing, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -48,9 +48,13 @@ async function main(): Promise<void> {
   process.on("SIGHUP", () => logger.info("hangup ignored"));
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => void daemon.close());
   tellStarted(settings, paths);
-  await daemon.closed;
-  logger.close();
-  // Whatever still holds the event loop has been told to end; a daemon that lingers would keep nobody out and help nobody.
+  try {
+    await daemon.closed;
+  } catch (error) {
+    logger.error("the daemon did not end in good order", { error });
+    process.exit(EXIT_FAILED);
+  }
+  // Whatever still holds the event loop has been told to end; a daemon that lingers helps nobody.
   process.exit(0);
 }
 

@@ -92,15 +92,13 @@ async function startDaemon(options: EnsureDaemonOptions): Promise<StartReport> {
   const { paths, environment } = options;
   const entries = Object.entries(environment).filter(([name]) => DAEMON_ENVIRONMENT.test(name));
   const kept = Object.fromEntries(entries.map(([name, value]) => [name, value ?? ""]));
-  const child = spawnProcess(
-    [process.execPath, ...process.execArgv, daemonEntry(), DETACHED_FLAG],
-    {
-      cwd: "/",
-      environment: { ...kept, CATTLEGRID_HOME: paths.stateDirectory },
-      detached: true,
-      stdio: ["ignore", "ignore", "ignore", "pipe"],
-    },
-  );
+  const argv = [process.execPath, QUIET_FLAG, daemonEntry(), DETACHED_FLAG];
+  const child = spawnProcess(argv, {
+    cwd: "/",
+    environment: { ...kept, CATTLEGRID_HOME: paths.stateDirectory },
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
   child.unref();
   const report = child.stdio[START_REPORT_DESCRIPTOR] as Readable;
   const failed = new Promise<never>((_resolve, reject) => child.once("error", reject));
@@ -117,6 +115,8 @@ async function startDaemon(options: EnsureDaemonOptions): Promise<StartReport> {
   }
 }
 
+/** The database module of this Node announces itself as experimental. */
+const QUIET_FLAG = "--disable-warning=ExperimentalWarning";
 const SLOW = "The daemon did not say in time that it runs.";
 
 /** This module's own neighbour, in the source tree and in the published package alike. */

@@ -1,4 +1,6 @@
+import { CattlegridError } from "../errors/error.ts";
 import {
+  SANDBOX_NAME,
   sandboxCreateSchema,
   sandboxStartSchema,
   type SandboxStart,
@@ -26,6 +28,7 @@ export function addSandboxRoutes(api: Api): void {
   app.post("/v1/sandboxes", async (request, reply) => {
     const principal = api.principalOf(request);
     authorise(principal, "create", { kind: "sandbox", owner: principal.id });
+    checkName(request.body);
     const body = readBody(sandboxCreateSchema, request.body);
     const { sandbox, created } = await sandboxes.create(principal.id, body);
     return reply.code(created ? 201 : 200).send(sandbox);
@@ -67,6 +70,13 @@ export function addSandboxRoutes(api: Api): void {
 
   addStartRoute(api);
   addEgressRoute(api);
+}
+
+/** The schema says the same, but not so that a person who chose a name understands it. */
+function checkName(body: unknown): void {
+  const name = (body as { name?: unknown } | null | undefined)?.name;
+  if (typeof name !== "string" || SANDBOX_NAME.test(name)) return;
+  throw new CattlegridError("NAME_INVALID", `${JSON.stringify(name)} cannot be a name.`);
 }
 
 function addStartRoute({ app, engine, logger, ...rest }: Api): void {

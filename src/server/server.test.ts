@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -170,7 +170,7 @@ describe("a request that is wrong", () => {
   test.each<[string, object, string]>([
     ["an unknown field", { agent: "shell", colour: "red" }, "REQUEST_INVALID"],
     ["a field of another type", { agent: 7 }, "REQUEST_INVALID"],
-    ["a bad name", { agent: "shell", name: "../x" }, "REQUEST_INVALID"],
+    ["a bad name", { agent: "shell", name: "../x" }, "NAME_INVALID"],
     ["an unknown agent", { agent: "nobody" }, "AGENT_UNKNOWN"],
     ["a missing workspace", { agent: "shell", workspace: "/nonexistent" }, "WORKSPACE_MISSING"],
     ["a forbidden workspace", { agent: "shell", workspace: "/etc" }, "WORKSPACE_FORBIDDEN"],
@@ -274,6 +274,20 @@ describe("the socket", () => {
     await expect.poll(() => server.countConnections()).toBe(0);
     expect(await server.retire()).toBe(true);
     expect(existsSync(api.socket)).toBe(false);
+  });
+
+  test("leaves its name to a successor, while who waits for an answer still waits", async () => {
+    await api.call("/v1/sandboxes", { body: { ...wanted(), name: "mine" } });
+    const lease = await api.open("/v1/sandboxes/mine/lease");
+    const cut = once(lease, "close");
+    lease.on("error", () => undefined);
+    await server.stopListening();
+    expect([existsSync(api.socket), server.countConnections()]).toEqual([false, 1]);
+    writeFileSync(api.socket, "the successor's");
+    await server.close();
+    lease.resume();
+    await cut;
+    expect(readFileSync(api.socket, "utf8")).toBe("the successor's");
   });
 
   test("that a killed daemon left is replaced; one with too long a path is refused", async () => {

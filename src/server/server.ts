@@ -34,6 +34,8 @@ export interface Server {
   countConnections(): number;
   /** Takes the socket away unless somebody is connected; false, and all as before, when somebody is. */
   retire(): Promise<boolean>;
+  /** Nobody new can connect, and the socket's name is free; who waits for an answer still gets it. */
+  stopListening(): Promise<void>;
   /** Closes every connection. Idempotent. */
   close(): Promise<void>;
 }
@@ -80,10 +82,16 @@ export function createServer(options: ServerOptions): Server {
       await rename(aside, socket);
       return false;
     },
+    async stopListening() {
+      if (!app.server.listening) return;
+      // Removes the socket's name too; it calls back only when the last connection is gone.
+      app.server.close();
+      await rm(`${socket}.old`, { force: true });
+    },
     async close() {
       terminals.close();
+      await this.stopListening();
       await app.close();
-      for (const path of [socket, `${socket}.old`]) await rm(path, { force: true });
     },
   };
 }
