@@ -41,7 +41,8 @@ async function main(): Promise<number> {
   using interruption = watchSignals();
   await using stack = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), "cattlegrid-demo-"));
-  stack.defer(() => rm(root, { recursive: true, force: true }));
+  const stateDirectory = join(root, "state");
+  stack.defer(() => removeEverything(root, stateDirectory));
   const workspace = join(root, "workspace");
   await mkdir(workspace);
   const cloud = stack.use(
@@ -52,8 +53,7 @@ async function main(): Promise<number> {
       paceMs: PACE_MS,
     }),
   );
-  const environment = createEnvironment(cloud, join(root, "state"));
-  stack.defer(() => removeState(environment));
+  const environment = createEnvironment(cloud, stateDirectory);
   return await playDemo({ isAutomatic, cloud, workspace, environment, interruption });
 }
 
@@ -124,21 +124,26 @@ async function run(demo: Demo, words: readonly string[]): Promise<number> {
   return interruption.exitCode ?? status;
 }
 
-/** Ends the daemon with everything it holds; a session of its own keeps a second Ctrl+C away from it. */
-async function removeState(environment: NodeJS.ProcessEnv): Promise<void> {
+/**
+ * Ends the daemon with everything it holds, then removes the files; a session of its own keeps a second
+ * Ctrl+C away from it. What could not be ended keeps its files, or nothing could end it later.
+ */
+async function removeEverything(root: string, stateDirectory: string): Promise<void> {
   say("\nRemoving the demo's sandbox and state.");
   const child = spawn(CATTLEGRID, ["reset", "--yes"], {
-    env: environment,
+    env: { ...process.env, CATTLEGRID_HOME: stateDirectory },
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
   const complaints: Buffer[] = [];
   child.stderr.on("data", (bytes: Buffer) => complaints.push(bytes));
-  const status = await untilEnded(child);
-  if (status === 0) return;
-  throw new Error(
-    `cattlegrid reset ended with ${String(status)}: ${Buffer.concat(complaints).toString()}`,
-  );
+  if ((await untilEnded(child)) !== 0) {
+    throw new Error(
+      `the state could not be removed: ${Buffer.concat(complaints).toString()}` +
+        `Try again with: CATTLEGRID_HOME=${stateDirectory} ${CATTLEGRID} reset --yes && rm -r ${root}`,
+    );
+  }
+  await rm(root, { recursive: true, force: true });
 }
 
 async function untilEnded(child: ChildProcess): Promise<number> {
