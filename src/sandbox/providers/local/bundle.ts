@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import { AGENT_ID, HOME } from "./environment.ts";
-import { MEMORY, sandboxMemory } from "./keeper/message.ts";
+import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
 
 /** The part of an OCI configuration that every process inside shares: what it may do and how it starts. */
@@ -28,6 +29,8 @@ export interface BundleSources {
   hostname: string;
   layout: RootLayout;
   process: ProcessDefaults;
+  /** What the keeper laid, parents first. */
+  treeMounts: readonly TreeMount[];
   bounds: ResourceBounds;
   networkFd: number;
   /** Where ids of the sandbox lie in the keeper's numbering. */
@@ -69,6 +72,7 @@ export function processDefaults(
     capabilities: Object.fromEntries(CAPABILITY_SETS.map((set) => [set, []])),
     rlimits: [
       limit("RLIMIT_NOFILE", Math.min(OPEN_FILES_SOFT, bounds.openFiles), bounds.openFiles),
+      // The kernel counts processes by user and user namespace, so this bounds each sandbox by itself.
       limit("RLIMIT_NPROC", bounds.pids, bounds.pids),
       limit("RLIMIT_CORE", 0, 0),
     ],
@@ -79,7 +83,7 @@ export function processDefaults(
 
 /** The `config.json` of a sandbox. Sources of mounts are the keeper's: no path of the host shows inside. */
 export function ociConfiguration(sources: BundleSources): object {
-  const { sandbox, layout, idMapping, networkFd } = sources;
+  const { sandbox, idMapping, networkFd } = sources;
   const namespaces = ["user", "pid", "mount", "ipc", "uts", "cgroup"].map((type) => ({ type }));
   return {
     ociVersion: "1.0.2",
@@ -93,7 +97,7 @@ export function ociConfiguration(sources: BundleSources): object {
     },
     root: { path: `${sandboxMemory(sandbox)}/root`, readonly: true },
     hostname: sources.hostname,
-    mounts: [...systemMounts(sources), ...treeMounts(sandbox, layout)],
+    mounts: [...systemMounts(sources), ...treeMounts(sources)],
     linux: {
       namespaces: [...namespaces, { type: "network", path: `/proc/1/fd/${networkFd}` }],
       uidMappings: [idMapping],
@@ -146,13 +150,21 @@ function overlay(destination: string, lower: readonly string[], writable?: strin
   return { destination, type: "overlay", source: "overlay", options };
 }
 
-function treeMounts(sandbox: number, layout: RootLayout): readonly Mount[] {
-  return layout.targets.map(({ tree, path, readonly }) => ({
-    destination: path,
-    type: "none",
-    source: `${sandboxMemory(sandbox)}/${tree}`,
-    options: ["rbind", readonly ? "ro" : "rw"],
-  }));
+/**
+ * One entry for every mount, as crun 1.8 copies only the topmost one of an `rbind` into a user namespace,
+ * which would silently drop what protects paths of the workspace.
+ */
+function treeMounts({ sandbox, layout, treeMounts: mounts }: BundleSources): readonly Mount[] {
+  return layout.targets.flatMap(({ tree, path }) =>
+    mounts
+      .filter((mount) => mount.tree === tree)
+      .map((mount) => ({
+        destination: join(path, mount.path),
+        type: "none",
+        source: join(sandboxMemory(sandbox), tree, mount.path),
+        options: ["bind", mount.readonly ? "ro" : "rw"],
+      })),
+  );
 }
 
 /** Names of the directories that the keeper lays out of the way of meaningful paths. */

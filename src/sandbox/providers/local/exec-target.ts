@@ -6,6 +6,8 @@ export interface ExecTarget {
   enter: readonly string[];
   /** Path of the OCI runtime. */
   runtime: string;
+  /** Options before the runtime's own `exec`. Default: none. */
+  runtimeOptions?: readonly string[];
   /** Its `--root`, in the keeper's mount namespace. */
   stateRoot: string;
   containerId: string;
@@ -13,8 +15,6 @@ export interface ExecTarget {
   process: ProcessDefaults;
   /** The default working directory inside. */
   cwd: string;
-  /** The sandbox's root directory as this process sees it; links in it are not to be followed by the kernel. */
-  rootDirectory: string;
   /** An own directory for process files, pid files and sockets: the same path here and for the runtime. */
   scratchDirectory: string;
 }

@@ -12,6 +12,7 @@ import type {
   KeeperRequest,
   KeeperSetup,
   SandboxPlan,
+  TreeMount,
 } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 
@@ -23,6 +24,7 @@ export interface OpenedSandbox {
   /** Number of the network namespace's descriptor in the keeper. */
   networkFd: number;
   sockets: CaptureSockets;
+  mounts: readonly TreeMount[];
   /** Protected paths that no mount can cover. */
   unprotected: readonly string[];
 }
@@ -111,11 +113,6 @@ export class Keeper {
     ];
   }
 
-  /** Where this process sees the root directory of a process that has this number in the keeper. */
-  rootDirectoryOf(pid: number): string {
-    return `/proc/${this.pid}/root/proc/${pid}/root`;
-  }
-
   nextSandbox(): number {
     this.#sandboxes += 1;
     return this.#sandboxes;
@@ -130,6 +127,7 @@ export class Keeper {
     return {
       networkFd: reply.networkFd,
       sockets: { tcp, udp: udp.filter((socket) => socket instanceof DatagramSocket) },
+      mounts: reply.mounts,
       unprotected: reply.unprotected,
     };
   }
@@ -211,9 +209,6 @@ function launchCommand({ isRoot, tools }: Machine): readonly string[] {
     "--mount-proc",
     "--kill-child=SIGKILL",
     "--",
-    // The kernel then reaps for it: orphans of the sandboxes become children of this init.
-    tools.env,
-    "--ignore-signal=CHLD",
     process.execPath,
     ...NODE_FLAGS,
     fileURLToPath(main),

@@ -22,8 +22,6 @@ const SUBORDINATE_OWNERS = new Set(["root", "0", "cattlegrid"]);
 export interface Tools {
   unshare: string;
   nsenter: string;
-  env: string;
-  sleep: string;
   crun: string;
 }
 
@@ -46,8 +44,6 @@ export function inspectMachine(): Machine {
     tools: {
       unshare: requireTool("unshare"),
       nsenter: requireTool("nsenter"),
-      env: requireTool("env"),
-      sleep: requireTool("sleep"),
       crun: requireRuntime(),
     },
     subordinate: {

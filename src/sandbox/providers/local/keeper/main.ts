@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Server } from "node:net";
 import type { Socket } from "node:dgram";
 import { asCattlegridError, assert } from "../../../../errors/error.ts";
+import { ignoreChildEndings } from "../../../../platform/native/child-signal.ts";
 import { bindTree, mountMemory } from "../../../../platform/native/mount.ts";
 import { openNftables } from "../../../../platform/native/nftables.ts";
 import {
@@ -95,10 +96,10 @@ class Keeper {
     const network = openNetworkNamespace(this.#nftables, this.#homeFd);
     this.#sandboxes.set(plan.sandbox, { plan, network });
     try {
-      const unprotected = openRootTree(plan, this.#owner, this.#idMaps);
+      const root = openRootTree(plan, this.#owner, this.#idMaps);
       const sockets = adoptSockets(network);
       const socketCount = sockets.length;
-      reply({ kind: "opened", request, networkFd: network.fd, socketCount, unprotected });
+      reply({ kind: "opened", request, networkFd: network.fd, socketCount, ...root });
       for (const [index, socket] of sockets.entries()) {
         handOver({ kind: "socket", request, index }, socket);
       }
@@ -144,6 +145,7 @@ function handOver(message: KeeperReply, socket: Server | Socket): void {
 // SECURITY: killing this process must kill everything inside, which only the init of a process namespace does.
 assert(readFileSync("/proc/self/stat", "utf8").startsWith("1 "), "the keeper is not process 1");
 assert(process.send !== undefined, "the keeper has no engine");
+ignoreChildEndings();
 const keeper = new Keeper();
 // The leash: the channel closes when the engine dies in whatever way, and with this process all sandboxes.
 process.once("disconnect", () => process.exit(0));

@@ -13,6 +13,7 @@ export type KeeperReply =
       request: number;
       networkFd: number;
       socketCount: number;
+      mounts: readonly TreeMount[];
       /** Protected paths that no mount can cover: symbolic links. */
       unprotected: readonly string[];
     }
@@ -46,12 +47,18 @@ export interface TreePlan {
   protectedPaths: readonly string[];
 }
 
+/** One mount of a tree: the tree itself, or one below it, the host's as well as ours. */
+export interface TreeMount {
+  tree: string;
+  /** Relative to the tree; empty for the tree itself. */
+  path: string;
+  readonly: boolean;
+}
+
 export interface SandboxPlan {
   sandbox: number;
   /** Directories of the root file system, each after its parent, without a leading slash. */
   directories: readonly string[];
-  /** Files to mount over. */
-  files: readonly string[];
   links: readonly { name: string; target: string }[];
   trees: readonly TreePlan[];
 }

@@ -7,7 +7,6 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { CattlegridError } from "../../../../errors/error.ts";
@@ -21,17 +20,27 @@ import {
   openBeneath,
   setAttributes,
 } from "../../../../platform/native/mount.ts";
-import { sandboxMemory, type KeeperSetup, type SandboxPlan, type TreePlan } from "./message.ts";
+import {
+  sandboxMemory,
+  type KeeperSetup,
+  type SandboxPlan,
+  type TreeMount,
+  type TreePlan,
+} from "./message.ts";
+import { mountsBelow } from "./mount-table.ts";
 
-/**
- * Makes the mount points of a sandbox in memory and lays the host's trees where the runtime finds them.
- * Returns the protected paths that could not be covered.
- */
+export interface OpenedRoot {
+  mounts: readonly TreeMount[];
+  /** Protected paths that could not be covered. */
+  unprotected: readonly string[];
+}
+
+/** Makes the mount points of a sandbox in memory and lays the host's trees where the runtime finds them. */
 export function openRootTree(
   plan: SandboxPlan,
   owner: KeeperSetup["owner"],
   idMaps: ReadonlyMap<string, number>,
-): readonly string[] {
+): OpenedRoot {
   const memory = sandboxMemory(plan.sandbox);
   const root = join(memory, "root");
   const own = (path: string): void => chownSync(path, owner.uid, owner.gid);
@@ -41,9 +50,16 @@ export function openRootTree(
     mkdirSync(join(root, directory));
     own(join(root, directory));
   }
-  for (const file of plan.files) writeFileSync(join(root, file), "");
   for (const { name, target } of plan.links) symlinkSync(target, join(root, name));
-  return plan.trees.flatMap((tree) => layTree(tree, join(memory, tree.name), idMaps));
+  const unprotected = plan.trees.flatMap((tree) => layTree(tree, join(memory, tree.name), idMaps));
+  return { mounts: listMounts(memory), unprotected };
+}
+
+function listMounts(memory: string): readonly TreeMount[] {
+  return mountsBelow(memory).map(({ path, readonly }) => {
+    const [tree = "", ...below] = path.slice(memory.length + 1).split("/");
+    return { tree, path: below.join("/"), readonly };
+  });
 }
 
 /** The runtime has copied the mounts into the sandbox's own namespace: the keeper's are no longer needed. */
@@ -68,7 +84,6 @@ export function removeRootTree(plan: SandboxPlan): void {
   const memory = sandboxMemory(plan.sandbox);
   const root = join(memory, "root");
   for (const { name } of plan.links) unlessAbsent(() => unlinkSync(join(root, name)));
-  for (const file of plan.files) unlessAbsent(() => unlinkSync(join(root, file)));
   for (const directory of plan.directories.toReversed()) {
     unlessAbsent(() => rmdirSync(join(root, directory)));
   }

@@ -1,0 +1,158 @@
+import { chmodSync, chownSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { assert, CattlegridError } from "../../../errors/error.ts";
+import { hasErrno } from "../../../platform/native/libc.ts";
+
+/** Kinds of file system on which the kernel cannot keep an overlay's changes. */
+const UNSUITABLE = new Map([
+  [0x794c7630, "an overlay (as in a container)"],
+  [0x6969, "NFS"],
+  [0xff534d42, "a network share"],
+  [0xfe534d42, "a network share"],
+  [0x01021997, "a share of a virtual machine's host"],
+  [0x65735546, "FUSE"],
+]);
+/** As the runtime writes them into mount options, ids must be free of what has a meaning there. */
+const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+const WRITABLE_TREES = ["home", "usr"];
+/** Directories that `make install` and its like write to: the agent's, in its own copy. */
+const LOCAL = ["bin", "include", "sbin", "share", "src"];
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** The directories of the provider on disk. */
+export interface Directories {
+  sandboxes: string;
+  layers: string;
+  /** Where removal of a tree begins, so that half a sandbox is never taken for one. */
+  trash: string;
+  subordinateFile: string;
+}
+
+export function directoriesOf(stateDirectory: string): Directories {
+  return {
+    sandboxes: join(stateDirectory, "sandboxes"),
+    layers: join(stateDirectory, "layers"),
+    trash: join(stateDirectory, "trash"),
+    subordinateFile: join(stateDirectory, "subordinate-ids"),
+  };
+}
+
+/**
+ * SECURITY: only we may pass through the state directory itself; what lies in it can therefore let the
+ * sandbox's ids through, which reach it by a mount and not by its path.
+ */
+export function openDirectories(stateDirectory: string): Directories {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  chmodSync(stateDirectory, 0o700);
+  checkFileSystem(stateDirectory);
+  const directories = directoriesOf(stateDirectory);
+  for (const path of [directories.sandboxes, directories.layers, directories.trash]) {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  }
+  return directories;
+}
+
+function checkFileSystem(path: string): void {
+  const kind = UNSUITABLE.get(statfsSync(path).type);
+  if (kind === undefined) return;
+  throw new CattlegridError(
+    "FILE_SYSTEM_UNSUITABLE",
+    `${path} lies on ${kind}, which cannot hold the changes of a sandbox.`,
+  );
+}
+
+/** The first subordinate id of this state, fixed by the first use: files on disk carry it. */
+export function fixSubordinateRange(file: string, proposed: number): number {
+  try {
+    writeFileSync(file, `${proposed}\n`, { flag: "wx" });
+    return proposed;
+  } catch (error) {
+    if (!hasErrno(error, "EEXIST")) throw error;
+  }
+  const first = Number(readFileSync(file, "utf8"));
+  return Number.isSafeInteger(first) && first > 0 ? first : proposed;
+}
+
+export function checkId(id: string): void {
+  assert(PLAIN_ID.test(id) && id.length <= 100, `the id ${JSON.stringify(id)} is not plain`);
+}
+
+/** A layer's directory name: its id with all but plain characters as `_hexadecimal_` bytes. */
+export function layerName(layerId: string): string {
+  return layerId.replaceAll(/[^A-Za-z0-9.-]|^\./gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `_${byte.toString(16).padStart(2, "0")}_`).join(""),
+  );
+}
+
+export function layerIdOf(name: string): string {
+  return decodeURIComponent(name.replaceAll(/_([0-9a-f]{2})_/g, "%$1"));
+}
+
+/** Makes the directories of a sandbox, or finds them made. */
+export function makeSandboxDirectories(directory: string, owner: Owner | undefined): void {
+  const own = (path: string): void => {
+    mkdirSync(path, { recursive: true });
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  };
+  own(directory);
+  for (const tree of WRITABLE_TREES) {
+    for (const part of ["upper", "work"]) {
+      own(join(directory, tree));
+      own(join(directory, tree, part));
+    }
+  }
+  chmodSync(join(directory, "home/upper"), 0o700);
+  own(join(directory, "usr/upper/local"));
+  for (const name of LOCAL) own(join(directory, "usr/upper/local", name));
+}
+
+/** Removes a tree that programs inside may have made unreadable; absent is success. */
+export async function removeTree(path: string, trash: string): Promise<void> {
+  const doomed = join(trash, `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`);
+  try {
+    await rename(path, doomed);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  await emptyTrash(doomed);
+}
+
+export async function emptyTrash(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!hasErrno(error, "EACCES", "EPERM", "ENOTEMPTY")) throw error;
+    await openUp(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Overlay work directories have mode 000, and Go's module cache forbids writing. */
+async function openUp(directory: string): Promise<void> {
+  await chmod(directory, 0o700);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    // SECURITY: directories only, never through a link that a program inside may have left.
+    if (entry.isDirectory()) await openUp(join(directory, entry.name));
+  }
+}
+
+export async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** Turns what the operating system says about a full disk into DISK_FULL; other errors stay. */
+export function explainDiskError(error: unknown, path: string): unknown {
+  if (!hasErrno(error, "ENOSPC", "EDQUOT")) return error;
+  return new CattlegridError("DISK_FULL", `The disk that holds ${path} is full.`, { cause: error });
+}

@@ -1,0 +1,208 @@
+import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { hasErrno } from "../../../platform/native/libc.ts";
+import type { SandboxSpecification } from "../../provider.ts";
+import { AGENT_ID, HOME, HOME_PATH } from "./environment.ts";
+
+/**
+ * What of the host's /etc the toolchain needs: which programs and libraries to use, and facts of the
+ * machine. No accounts, no configuration of package tools, nothing that could hold a secret.
+ */
+const COPIED = [
+  "alternatives",
+  "bash_completion.d",
+  "debian_version",
+  "fonts",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "magic",
+  "magic.mime",
+  "maven",
+  "mime.types",
+  "os-release",
+  "pki/ca-trust",
+  "pki/tls/certs",
+  "protocols",
+  "rpc",
+  "services",
+  "ssl/certs",
+  "ssl/openssl.cnf",
+  "terminfo",
+  "timezone",
+];
+const COPIED_FAMILIES = /^(java|jvm|perl|php|python|ruby)/;
+const READABLE_BY_ALL = 0o004;
+
+/** Where distributions keep the one file of all trusted certificates, under /etc. */
+const BUNDLES = ["ssl/certs/ca-certificates.crt", "pki/tls/certs/ca-bundle.crt", "ssl/cert.pem"];
+const BUNDLE_DEFAULT = "ssl/certs/ca-certificates.crt";
+
+export interface EtcSources {
+  shell: string;
+}
+
+/** Changes whenever something that `buildBaseEtc` copies was replaced on the host. */
+export function etcStamp(): string {
+  const times = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc"].map(
+    (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  return createHash("sha256").update(times.join()).digest("hex").slice(0, 12);
+}
+
+/** Writes the part of /etc that all sandboxes share to `directory`, which appears complete or not at all. */
+export async function buildBaseEtc(directory: string, sources: EtcSources): Promise<void> {
+  if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return;
+  const building = `${directory}.new`;
+  await rm(building, { recursive: true, force: true });
+  await mkdir(building, { recursive: true });
+  const families = (await readdir("/etc")).filter((name) => COPIED_FAMILIES.test(name));
+  for (const name of [...COPIED, ...families])
+    await copyEntry(join("/etc", name), join(building, name));
+  for (const [name, text] of Object.entries(baseFiles(sources))) {
+    await writeFile(join(building, name), text);
+  }
+  await symlink("/proc/self/mounts", join(building, "mtab"));
+  await rename(building, directory);
+}
+
+/** Writes the part that is this sandbox's own; synchronous, as it lies on the way to the first byte. */
+export function writeOwnEtc(directory: string, specification: SandboxSpecification): void {
+  const { name } = specification;
+  mkdirSync(directory);
+  const write = (file: string, text: string): void => writeFileSync(join(directory, file), text);
+  write("hostname", `${name}\n`);
+  write("hosts", `127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 ${name}\n`);
+  write("gitconfig", gitConfiguration(specification));
+}
+
+/** The bundle of the host, joined by `certificates`, in a directory to lay over the base; made once per set. */
+export async function buildCertificates(
+  parent: string,
+  certificates: readonly string[],
+): Promise<{ name: string }> {
+  const added = certificates.map((pem) => `${pem.trim()}\n`).join("");
+  const hash = createHash("sha256").update(added).update(etcStamp()).digest("hex").slice(0, 16);
+  const name = `certificates-${hash}`;
+  const directory = join(parent, name);
+  if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return { name };
+  const building = `${directory}.new`;
+  await rm(building, { recursive: true, force: true });
+  const file = certificateBundle();
+  const text = (await readIfPresent(join("/etc", file))) + added;
+  await mkdir(join(building, dirname(file)), { recursive: true });
+  await writeFile(join(building, file), text);
+  await rename(building, directory);
+  return { name };
+}
+
+/** Path under /etc of the file that holds every trusted certificate. */
+export function certificateBundle(): string {
+  const found = BUNDLES.find((file) => statSync(join("/etc", file), { throwIfNoEntry: false }));
+  return found ?? BUNDLE_DEFAULT;
+}
+
+function baseFiles({ shell }: EtcSources): Readonly<Record<string, string>> {
+  const path = HOME_PATH.map((directory) => `"$HOME/${directory}"`).join(" ");
+  return {
+    passwd: [
+      "root:x:0:0:root:/root:/bin/sh",
+      `agent:x:${AGENT_ID}:${AGENT_ID}:agent:${HOME}:${shell}`,
+      "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    ].join("\n"),
+    group: `root:x:0:\ntty:x:5:\nagent:x:${AGENT_ID}:\nnogroup:x:65534:\n`,
+    "nsswitch.conf":
+      "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
+    // The gateway answers at this address; every other resolver's address leads to it as well.
+    "resolv.conf": "nameserver 127.0.0.1\n",
+    "host.conf": "multi on\n",
+    profile: [
+      `for directory in ${path}; do`,
+      '  case ":$PATH:" in *":$directory:"*) ;; *) PATH=$directory:$PATH ;; esac',
+      "done",
+      "unset directory",
+      "export PATH",
+      'if [ -n "${BASH_VERSION-}" ]; then . /etc/bash.bashrc; fi\n',
+    ].join("\n"),
+    "bash.bashrc": [
+      '[ -z "${PS1-}" ] && return',
+      "shopt -s checkwinsize",
+      "PS1='\\h:\\w\\$ '",
+      "alias ls='ls --color=auto'\n",
+    ].join("\n"),
+    shells: "/bin/sh\n/bin/bash\n",
+  };
+}
+
+function gitConfiguration({ gitIdentity, workspace }: SandboxSpecification): string {
+  const lines: string[] = [];
+  const { name, email } = gitIdentity ?? {};
+  if (name !== undefined || email !== undefined) lines.push("[user]");
+  if (name !== undefined) lines.push(`\tname = ${quoted(name)}`);
+  if (email !== undefined) lines.push(`\temail = ${quoted(email)}`);
+  // Parts of a workspace may belong to another account outside, which git would take for a stranger's.
+  if (workspace !== undefined) lines.push("[safe]", `\tdirectory = ${quoted(workspace.path)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function quoted(value: string): string {
+  const escaped = value
+    .replaceAll("\\", "\\\\")
+    .replaceAll('"', '\\"')
+    .replaceAll("\n", "\\n")
+    .replaceAll("\t", "\\t");
+  return `"${escaped}"`;
+}
+
+/** SECURITY: copies only what every account of the host may read, as we may be root. */
+async function copyEntry(source: string, target: string): Promise<void> {
+  const found = await statIfPresent(source);
+  if (found === undefined) return;
+  if (found.isSymbolicLink()) {
+    await mkdir(dirname(target), { recursive: true });
+    await symlink(await readlink(source), target);
+    return;
+  }
+  if ((found.mode & READABLE_BY_ALL) === 0) return;
+  if (found.isDirectory()) {
+    await mkdir(target, { recursive: true });
+    const names = await readdir(source);
+    await Promise.all(names.map((name) => copyEntry(join(source, name), join(target, name))));
+  } else if (found.isFile()) {
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(source, target);
+  }
+}
+
+async function statIfPresent(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR", "EACCES")) return undefined;
+    throw error;
+  }
+}
+
+async function readIfPresent(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}

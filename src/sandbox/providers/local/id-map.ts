@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { assert } from "../../../errors/error.ts";
+import { spawnProcess } from "../../../platform/process.ts";
+import { AGENT_ID } from "./environment.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Machine } from "./machine.ts";
+import type { LaunchedKeeper } from "./resident-keeper.ts";
+
+const IDS = 65_536;
+
+/**
+ * The lines of a uid_map or gid_map for an idmapped mount, by which files of `ownerId` on disk appear as
+ * the agent's, those of 1000 as the owner's, and all others as their own number counted from `first`.
+ */
+export function workspaceIdMap(ownerId: number, first: number): string {
+  const line = (onDisk: number, inside: number, count: number): string =>
+    count <= 0 ? "" : `${onDisk} ${first + inside} ${count}\n`;
+  if (ownerId === AGENT_ID) return line(0, 0, IDS);
+  if (ownerId >= IDS) {
+    return (
+      line(0, 0, AGENT_ID) +
+      line(AGENT_ID + 1, AGENT_ID + 1, IDS - AGENT_ID - 1) +
+      line(ownerId, AGENT_ID, 1)
+    );
+  }
+  const low = Math.min(ownerId, AGENT_ID);
+  const high = Math.max(ownerId, AGENT_ID);
+  return (
+    line(0, 0, low) +
+    line(low, high, 1) +
+    line(low + 1, low + 1, high - low - 1) +
+    line(high, low, 1) +
+    line(high + 1, high + 1, IDS - high - 1)
+  );
+}
+
+/**
+ * Makes the keeper hold the id map for a workspace of this owner, once per owner, and returns its key. Only
+ * a process with a user namespace of its own can give one, so one is started for that moment.
+ */
+export async function lendIdMap(
+  { keeper, idMaps }: LaunchedKeeper,
+  machine: Machine,
+  owner: { uid: number; gid: number },
+): Promise<string> {
+  const key = `${owner.uid}:${owner.gid}`;
+  const lending = idMaps.get(key) ?? lend(keeper, machine, { key, ...owner });
+  idMaps.set(key, lending);
+  try {
+    await lending;
+  } catch (error) {
+    idMaps.delete(key);
+    throw error;
+  }
+  return key;
+}
+
+async function lend(
+  keeper: Keeper,
+  { tools, subordinate }: Machine,
+  { key, uid, gid }: { key: string; uid: number; gid: number },
+): Promise<void> {
+  const child = spawnProcess(
+    [...keeper.enter, tools.unshare, "--user", "--", "/bin/sh", "-c", "echo $$; read line"],
+    { cwd: "/", stdio: ["pipe", "pipe", "ignore"], environment: { PATH: "/usr/bin:/bin" } },
+  );
+  const closed = once(child, "close");
+  try {
+    assert(child.stdout !== null, "the lender has no output");
+    const line = await Promise.race([once(child.stdout, "data"), closed.then(() => [""])]);
+    await keeper.map({
+      key,
+      pid: Number(String(line[0])),
+      uidMap: workspaceIdMap(uid, subordinate.first),
+      gidMap: workspaceIdMap(gid, subordinate.first),
+    });
+  } finally {
+    child.stdin?.end();
+    await closed;
+  }
+}

@@ -1,0 +1,55 @@
+import { mkdir, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { assert, CattlegridError } from "../../../errors/error.ts";
+import type { SandboxLayers } from "../../provider.ts";
+import {
+  isDirectory,
+  layerIdOf,
+  layerName,
+  makeSandboxDirectories,
+  removeTree,
+  type Directories,
+  type Owner,
+} from "./directories.ts";
+
+export interface LayerContext {
+  directories(): Directories;
+  owner(): Owner | undefined;
+  isRunning(sandboxId: string): boolean;
+}
+
+/** Layers are what sandboxes wrote to their homes, renamed into a place where nothing changes them. */
+export function createLayers(context: LayerContext): SandboxLayers {
+  const pathOf = (layerId: string): string => {
+    assert(layerId !== "", "a layer without an id");
+    return join(context.directories().layers, layerName(layerId));
+  };
+  return {
+    async list() {
+      const names = await readdir(context.directories().layers);
+      return names.map(layerIdOf).toSorted();
+    },
+    async seal(sandboxId, layerId) {
+      if (context.isRunning(sandboxId)) {
+        throw new CattlegridError("SANDBOX_BUSY", `The sandbox ${sandboxId} still runs.`, {
+          hint: "Stop it first.",
+        });
+      }
+      const { sandboxes, trash } = context.directories();
+      const sandbox = join(sandboxes, sandboxId);
+      const home = join(sandbox, "home/upper");
+      if (!(await isDirectory(home))) {
+        throw new CattlegridError("SANDBOX_NOT_FOUND", `There is no sandbox ${sandboxId}.`);
+      }
+      // An equal id stands for equal content, so of two that were made at once either will do.
+      if (await isDirectory(pathOf(layerId))) await removeTree(home, trash);
+      else await rename(home, pathOf(layerId));
+      await removeTree(join(sandbox, "home/work"), trash);
+      await mkdir(home);
+      makeSandboxDirectories(sandbox, context.owner());
+    },
+    async remove(layerId) {
+      await removeTree(pathOf(layerId), context.directories().trash);
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { CattlegridError } from "../../../errors/error.ts";
+import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
+import type {
+  Probe,
+  RunningSandbox,
+  SandboxCapabilities,
+  SandboxLayers,
+  SandboxProvider,
+  SandboxSpecification,
+  StartHooks,
+} from "../../provider.ts";
+import { findCgroupPlace, removeCgroups } from "./cgroup.ts";
+import {
+  checkId,
+  explainDiskError,
+  emptyTrash,
+  fixSubordinateRange,
+  isDirectory,
+  makeSandboxDirectories,
+  openDirectories,
+  removeTree,
+  type Directories,
+  type Owner,
+} from "./directories.ts";
+import { AGENT_ID } from "./environment.ts";
+import { createLayers } from "./layers.ts";
+import { inspectMachine, type Machine } from "./machine.ts";
+import { probeMachine } from "./probe.ts";
+import { ResidentKeeper } from "./resident-keeper.ts";
+import { readRuntimeVersion, startSandbox } from "./start.ts";
+
+export interface LocalProviderOptions {
+  /** Homes and layers; on a disk that can hold overlays. One provider at a time uses it. */
+  stateDirectory: string;
+  /** Short-lived files and sockets; only this user may enter it. */
+  runtimeDirectory: string;
+  logger?: Logger;
+}
+
+/** The provider that isolates with this machine's own namespaces. */
+export function createLocalProvider(options: LocalProviderOptions): SandboxProvider {
+  return new LocalProvider(options);
+}
+
+interface Host {
+  machine: Machine;
+  directories: Directories;
+}
+
+class LocalProvider implements SandboxProvider {
+  readonly id = "local";
+  readonly layers: SandboxLayers;
+  readonly #options: LocalProviderOptions;
+  readonly #logger: Logger;
+  readonly #keeper: ResidentKeeper;
+  readonly #running = new Map<string, RunningSandbox>();
+  readonly #starting = new Set<string>();
+  #host: Host | undefined;
+  #runtimeVersion: Promise<string> | undefined;
+
+  constructor(options: LocalProviderOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? SILENT_LOGGER;
+    this.#keeper = new ResidentKeeper(() => ({
+      ...this.#open(),
+      runtimeDirectory: options.runtimeDirectory,
+      owner: rootOwner(this.#open().machine),
+    }));
+    this.layers = createLayers({
+      directories: () => this.#open().directories,
+      owner: () => agentOwner(this.#open().machine),
+      isRunning: (sandboxId) => this.#isBusy(sandboxId),
+    });
+  }
+
+  async capabilities(): Promise<SandboxCapabilities> {
+    return {
+      isolation: ["namespaces"],
+      workspaceModes: ["direct", "readonly"],
+      egress: "connection",
+      limits: findCgroupPlace(this.#options.stateDirectory) !== undefined,
+    };
+  }
+
+  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
+    return probeMachine({ ...this.#options, provider: this, signal });
+  }
+
+  async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    checkId(specification.id);
+    const { sandboxes, trash } = this.#openOrExplain();
+    const directory = join(sandboxes, specification.id);
+    const existed = await isDirectory(directory);
+    try {
+      makeSandboxDirectories(directory, agentOwner(this.#open().machine));
+    } catch (error) {
+      if (!existed) await removeTree(directory, trash);
+      throw explainDiskError(error, sandboxes);
+    }
+    // The first start then finds the keeper resident; why it could not be launched is that start's to tell.
+    this.#keeper.get().catch((error: unknown) => {
+      this.#logger.warn("the keeper did not start", { error: String(error) });
+    });
+  }
+
+  async start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox> {
+    signal.throwIfAborted();
+    checkId(specification.id);
+    if (this.#isBusy(specification.id)) {
+      throw new CattlegridError("SANDBOX_BUSY", `The sandbox ${specification.id} runs already.`);
+    }
+    this.#starting.add(specification.id);
+    try {
+      return await this.#start(specification, hooks, signal);
+    } catch (error) {
+      throw explainDiskError(error, this.#options.stateDirectory);
+    } finally {
+      this.#starting.delete(specification.id);
+    }
+  }
+
+  async destroy(sandboxId: string): Promise<void> {
+    checkId(sandboxId);
+    await this.#running.get(sandboxId)?.stop();
+    const { sandboxes, trash } = this.#openOrExplain();
+    await removeTree(join(sandboxes, sandboxId), trash);
+  }
+
+  async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
+    const { sandboxes, trash } = this.#openOrExplain();
+    for (const leftover of await readdir(trash)) await emptyTrash(join(trash, leftover));
+    const found = await readdir(sandboxes);
+    const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
+    for (const id of doomed) await removeTree(join(sandboxes, id), trash);
+    const cgroups = findCgroupPlace(this.#options.stateDirectory);
+    if (cgroups !== undefined) removeCgroups(cgroups, new Set(this.#running.keys()));
+    return doomed;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
+    await this.#keeper.kill();
+  }
+
+  async #start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox> {
+    const { machine, directories } = this.#open();
+    makeSandboxDirectories(join(directories.sandboxes, specification.id), agentOwner(machine));
+    this.#runtimeVersion ??= readRuntimeVersion(machine);
+    const [launched, runtimeVersion] = await Promise.all([
+      this.#keeper.get(),
+      this.#runtimeVersion,
+    ]);
+    signal.throwIfAborted();
+    const cgroups = findCgroupPlace(this.#options.stateDirectory);
+    const context = { machine, launched, cgroups, runtimeVersion, logger: this.#logger };
+    const sandbox = await startSandbox(context, specification, hooks);
+    this.#running.set(specification.id, sandbox);
+    void sandbox.ended.then(() => this.#running.delete(specification.id));
+    if (!signal.aborted) return sandbox;
+    await sandbox.stop();
+    throw signal.reason;
+  }
+
+  #isBusy(sandboxId: string): boolean {
+    return this.#running.has(sandboxId) || this.#starting.has(sandboxId);
+  }
+
+  #openOrExplain(): Directories {
+    try {
+      return this.#open().directories;
+    } catch (error) {
+      throw explainDiskError(error, this.#options.stateDirectory);
+    }
+  }
+
+  #open(): Host {
+    if (this.#host !== undefined) return this.#host;
+    const directories = openDirectories(this.#options.stateDirectory);
+    const machine = inspectMachine();
+    const proposed = machine.subordinate.first;
+    const first = machine.isRoot
+      ? fixSubordinateRange(directories.subordinateFile, proposed)
+      : proposed;
+    const subordinate = { ...machine.subordinate, first };
+    this.#host = { directories, machine: { ...machine, subordinate } };
+    return this.#host;
+  }
+}
+
+/** As root the agent is a subordinate user, to whom its files must belong; else it is this user. */
+function agentOwner({ isRoot, subordinate }: Machine): Owner | undefined {
+  if (!isRoot) return undefined;
+  return { uid: subordinate.first + AGENT_ID, gid: subordinate.first + AGENT_ID };
+}
+
+function rootOwner({ isRoot, subordinate }: Machine): Owner {
+  return isRoot ? { uid: subordinate.first, gid: subordinate.first } : { uid: 0, gid: 0 };
+}

@@ -1,0 +1,64 @@
+import { Keeper } from "./keeper.ts";
+import type { Directories } from "./directories.ts";
+import type { Machine } from "./machine.ts";
+import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
+
+export interface KeeperResidence {
+  machine: Machine;
+  directories: Directories;
+  runtimeDirectory: string;
+  /** Who owns the root directories inside, in host ids. */
+  owner: { uid: number; gid: number };
+}
+
+export interface LaunchedKeeper {
+  keeper: Keeper;
+  files: RuntimeFiles;
+  /** Id maps that this keeper holds already, by key. */
+  idMaps: Map<string, Promise<void>>;
+}
+
+/** Launches the keeper when it is first needed, and again after it has died. */
+export class ResidentKeeper {
+  readonly #residence: () => KeeperResidence;
+  #launched: Promise<LaunchedKeeper> | undefined;
+
+  constructor(residence: () => KeeperResidence) {
+    this.#residence = residence;
+  }
+
+  get(): Promise<LaunchedKeeper> {
+    this.#launched ??= this.#launch();
+    return this.#launched;
+  }
+
+  async kill(): Promise<void> {
+    const launched = await this.#launched?.catch(() => undefined);
+    await launched?.keeper.kill();
+  }
+
+  #launch(): Promise<LaunchedKeeper> {
+    const launched = launch(this.#residence());
+    const forget = (): void => {
+      if (this.#launched === launched) this.#launched = undefined;
+    };
+    // The next one to ask launches anew, after a failure as after a death.
+    launched.then(({ keeper }) => keeper.ended.then(forget), forget).catch(forget);
+    return launched;
+  }
+}
+
+async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
+  const { machine, directories, runtimeDirectory, owner } = residence;
+  const files = openRuntimeFiles(runtimeDirectory);
+  const setup = {
+    directories: [
+      { name: "s", source: directories.sandboxes },
+      { name: "l", source: directories.layers },
+      { name: "r", source: files.directory },
+    ],
+    owner,
+  };
+  const keeper = await Keeper.launch(machine, setup, files.cache);
+  return { keeper, files, idMaps: new Map() };
+}

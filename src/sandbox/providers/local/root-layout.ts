@@ -1,0 +1,109 @@
+import { dirname } from "node:path";
+import type { SandboxSpecification } from "../../provider.ts";
+import { HOME } from "./environment.ts";
+import type { TreePlan } from "./keeper/message.ts";
+
+/** A top-level name of the host that belongs to /usr: a link into it, or a directory of its own. */
+export interface SystemName {
+  name: string;
+  /** Target of the link; absent for a directory. */
+  link?: string;
+}
+
+/** Mount points and links of a sandbox's root file system, which is itself read-only. */
+export interface RootLayout {
+  directories: readonly string[];
+  links: readonly { name: string; target: string }[];
+  trees: readonly TreePlan[];
+  /** Where inside each tree goes, shorter paths first. */
+  targets: readonly { tree: string; path: string; readonly: boolean }[];
+}
+
+export interface LayoutSources {
+  specification: SandboxSpecification;
+  systemNames: readonly SystemName[];
+  /** Real directories of the toolchains, in the order of the specification. */
+  toolchainSources: readonly string[];
+  /** As root: the id map that shows the workspace's files as the agent's. */
+  workspaceIdMap?: string;
+}
+
+const BASE_DIRECTORIES = [
+  "dev",
+  "etc",
+  "home",
+  "proc",
+  "root",
+  "run",
+  "srv",
+  "sys",
+  "tmp",
+  "usr",
+  "var",
+];
+/** Mounted with a writable file system of their own, in which the runtime makes mount points itself. */
+const WRITABLE = ["/tmp", "/run", "/dev/shm", HOME, "/usr"];
+const VAR_TMP = "var/tmp";
+
+export function rootLayout(sources: LayoutSources): RootLayout {
+  const trees = [...workspaceTrees(sources), ...toolchainTrees(sources), ...systemTrees(sources)];
+  const targets = trees
+    .map(({ plan, path }) => ({ tree: plan.name, path, readonly: plan.readonly }))
+    .toSorted((left, right) => left.path.length - right.path.length);
+  const points = [HOME, ...targets.map(({ path }) => path)].filter(
+    (path) => path === HOME || !WRITABLE.some((parent) => path.startsWith(`${parent}/`)),
+  );
+  const directories = withParents([...BASE_DIRECTORIES, ...points.map((path) => path.slice(1))]);
+  const links = sources.systemNames.flatMap(({ name, link }) =>
+    link === undefined ? [] : [{ name, target: link }],
+  );
+  if (!directories.includes(VAR_TMP)) links.push({ name: VAR_TMP, target: "../tmp" });
+  return { directories, links, trees: trees.map(({ plan }) => plan), targets };
+}
+
+interface PlacedTree {
+  plan: TreePlan;
+  path: string;
+}
+
+function workspaceTrees({ specification, workspaceIdMap }: LayoutSources): readonly PlacedTree[] {
+  const { workspace, protectedPaths } = specification;
+  if (workspace === undefined) return [];
+  const readonly = workspace.mode === "readonly";
+  const prefix = workspace.path.endsWith("/") ? workspace.path : `${workspace.path}/`;
+  const below = protectedPaths.filter((path) => path.startsWith(prefix));
+  const plan = {
+    source: workspace.path,
+    name: "w",
+    readonly,
+    protectedPaths: readonly ? [] : below.map((path) => path.slice(prefix.length)),
+    ...(workspaceIdMap === undefined ? {} : { idMap: workspaceIdMap }),
+  };
+  return [{ plan, path: workspace.path }];
+}
+
+function toolchainTrees(sources: LayoutSources): readonly PlacedTree[] {
+  const { specification, toolchainSources } = sources;
+  return toolchainSources.map((source, index) => {
+    const plan = { source, name: `t${index}`, readonly: true, protectedPaths: [] };
+    return { plan, path: specification.toolchains[index] ?? source };
+  });
+}
+
+function systemTrees({ systemNames }: LayoutSources): readonly PlacedTree[] {
+  const directories = systemNames.filter(({ link }) => link === undefined);
+  return directories.map(({ name }) => {
+    const plan = { source: `/${name}`, name: `u-${name}`, readonly: true, protectedPaths: [] };
+    return { plan, path: `/${name}` };
+  });
+}
+
+/** Every directory after its parents, once. */
+function withParents(directories: readonly string[]): readonly string[] {
+  return [...new Set(directories.flatMap(chain))];
+}
+
+function chain(directory: string): readonly string[] {
+  const parent = dirname(directory);
+  return parent === "." ? [directory] : [...chain(parent), directory];
+}

@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { hasErrno } from "../../../platform/native/libc.ts";
+import { buildBaseEtc, buildCertificates, etcStamp } from "./etc.ts";
+import { KEEPER_DIRECTORIES } from "./bundle.ts";
+
+const SKELETON = "empty";
+
+/**
+ * The directory of short-lived files: the runtime's state, bundles, sockets, and the parts of /etc that
+ * sandboxes share. Nothing in it outlives the keeper that was launched with it.
+ */
+export interface RuntimeFiles {
+  directory: string;
+  cache: string;
+  shell: string;
+}
+
+/** Empties the directory, which only the keeper being launched uses. */
+export function openRuntimeFiles(runtimeDirectory: string): RuntimeFiles {
+  const directory = join(runtimeDirectory, "local");
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(join(directory, SKELETON), { recursive: true, mode: 0o755 });
+  const shell = statSync("/bin/bash", { throwIfNoEntry: false }) ? "/bin/bash" : "/bin/sh";
+  return { directory, cache: join(runtimeDirectory, "keeper-cache"), shell };
+}
+
+export interface SandboxFiles {
+  directory: string;
+  /** The same directory as the runtime may also reach it. */
+  insideKeeper: string;
+}
+
+export function makeSandboxFiles(files: RuntimeFiles, sandbox: number): SandboxFiles {
+  const directory = join(files.directory, String(sandbox));
+  mkdirSync(directory);
+  return { directory, insideKeeper: `${KEEPER_DIRECTORIES.runtime}/${sandbox}` };
+}
+
+export async function removeSandboxFiles(files: SandboxFiles): Promise<void> {
+  await rm(files.directory, { recursive: true, force: true });
+}
+
+/** The layers of /etc below a sandbox's own, highest first, made when the host's /etc has changed. */
+export async function etcLayers(
+  files: RuntimeFiles,
+  certificates: readonly string[],
+): Promise<readonly string[]> {
+  const base = `etc-${etcStamp()}`;
+  await buildBaseEtc(join(files.directory, base), { shell: files.shell });
+  const names = [base];
+  if (certificates.length > 0)
+    names.unshift((await buildCertificates(files.directory, certificates)).name);
+  return names.map((name) => `${KEEPER_DIRECTORIES.runtime}/${name}`);
+}
+
+export function emptyHomeLayer(): string {
+  return `${KEEPER_DIRECTORIES.runtime}/${SKELETON}`;
+}
+
+export function readIfPresent(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { CattlegridError } from "../../../errors/error.ts";
+import type {
+  ProcessRequest,
+  RunningSandbox,
+  SandboxEnding,
+  SandboxProcess,
+} from "../../provider.ts";
+import type { ExecTarget } from "./exec-target.ts";
+import { execProcess } from "./process.ts";
+
+export interface LocalSandboxParts {
+  id: string;
+  facts: Readonly<Record<string, unknown>>;
+  target: ExecTarget;
+  /** Resolves with why when the first process, or the keeper, died. */
+  died: Promise<string>;
+  /** Kills what is left and removes what the start made. */
+  dispose(): Promise<void>;
+}
+
+/** A sandbox whose first process runs; ends once, by `stop` or by dying. */
+export class LocalSandbox implements RunningSandbox {
+  readonly id: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly ended: Promise<SandboxEnding>;
+  readonly #target: ExecTarget;
+  #stop: () => void = () => undefined;
+  #isEnding = false;
+
+  constructor(parts: LocalSandboxParts) {
+    this.id = parts.id;
+    this.facts = parts.facts;
+    this.#target = parts.target;
+    const stopped = new Promise<SandboxEnding>((resolve) => {
+      this.#stop = () => resolve({ kind: "stopped" });
+    });
+    const died = parts.died.then((reason): SandboxEnding => ({ kind: "died", reason }));
+    this.ended = this.#end(Promise.race([stopped, died]), parts);
+  }
+
+  async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
+    if (this.#isEnding) {
+      throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
+    }
+    return execProcess(this.#target, request, signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop();
+    await this.ended;
+  }
+
+  async #end(cause: Promise<SandboxEnding>, parts: LocalSandboxParts): Promise<SandboxEnding> {
+    const ending = await cause;
+    this.#isEnding = true;
+    await parts.dispose();
+    return ending;
+  }
+}

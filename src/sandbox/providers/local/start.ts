@@ -1,0 +1,258 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { assert, CattlegridError } from "../../../errors/error.ts";
+import { hasErrno } from "../../../platform/native/libc.ts";
+import type { Logger } from "../../../platform/logger.ts";
+import { runProcess } from "../../../platform/process.ts";
+import type { SandboxSpecification, StartHooks } from "../../provider.ts";
+import {
+  KEEPER_DIRECTORIES,
+  ociConfiguration,
+  processDefaults,
+  type ProcessDefaults,
+  type ResourceBounds,
+} from "./bundle.ts";
+import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
+import { layerName } from "./directories.ts";
+import { AGENT_ID, HOME, sandboxEnvironment } from "./environment.ts";
+import { certificateBundle, writeOwnEtc } from "./etc.ts";
+import { factsOf } from "./facts.ts";
+import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
+import { lendIdMap } from "./id-map.ts";
+import type { OpenedSandbox } from "./keeper.ts";
+import type { Machine } from "./machine.ts";
+import type { LaunchedKeeper } from "./resident-keeper.ts";
+import { rootLayout, type RootLayout } from "./root-layout.ts";
+import { RUNTIME_OPTIONS, runContainer } from "./runtime.ts";
+import {
+  emptyHomeLayer,
+  etcLayers,
+  makeSandboxFiles,
+  removeSandboxFiles,
+  type SandboxFiles,
+} from "./runtime-files.ts";
+import { LocalSandbox } from "./sandbox.ts";
+import { sandboxSeccomp } from "./seccomp.ts";
+
+export interface StartContext {
+  machine: Machine;
+  launched: LaunchedKeeper;
+  cgroups: CgroupPlace | undefined;
+  /** Name and version of the runtime. */
+  runtimeVersion: string;
+  logger: Logger;
+}
+
+/** What the way to a running sandbox has made so far, to be undone in reverse order. */
+interface Attempt {
+  number: number;
+  specification: SandboxSpecification;
+  files: SandboxFiles;
+  layout: RootLayout;
+  bounds: ResourceBounds;
+  cgroup: Cgroup | undefined;
+}
+
+export async function startSandbox(
+  context: StartContext,
+  specification: SandboxSpecification,
+  hooks: StartHooks,
+): Promise<LocalSandbox> {
+  const { machine, launched, cgroups } = context;
+  requireLimits(specification.limits, cgroups);
+  const layout = await planLayout(context, specification);
+  const etc = await etcLayers(launched.files, specification.certificates);
+  const number = launched.keeper.nextSandbox();
+  const attempt: Attempt = {
+    number,
+    specification,
+    layout,
+    bounds: resourceBounds(specification.limits, machine.memoryBytes),
+    files: makeSandboxFiles(launched.files, number),
+    cgroup: limited(specification) ? cgroupFor(cgroups, specification) : undefined,
+  };
+  try {
+    return await run(context, attempt, { hooks, etc });
+  } catch (error) {
+    await undo(context, attempt);
+    throw error;
+  }
+}
+
+function limited({ limits }: SandboxSpecification): boolean {
+  return limits.cpus !== undefined || limits.memoryBytes !== undefined;
+}
+
+function cgroupFor(
+  place: CgroupPlace | undefined,
+  { id, limits }: SandboxSpecification,
+): Cgroup | undefined {
+  return place === undefined ? undefined : makeCgroup(place, id, limits);
+}
+
+async function planLayout(
+  { machine, launched }: StartContext,
+  specification: SandboxSpecification,
+): Promise<RootLayout> {
+  const { workspace, toolchains } = specification;
+  const idMap =
+    machine.isRoot && workspace !== undefined
+      ? await lendIdMap(launched, machine, statSync(workspace.path))
+      : undefined;
+  return rootLayout({
+    specification,
+    systemNames: systemNames(),
+    toolchainSources: toolchainSources(toolchains),
+    ...(idMap === undefined ? {} : { workspaceIdMap: idMap }),
+  });
+}
+
+async function run(
+  context: StartContext,
+  attempt: Attempt,
+  parts: { hooks: StartHooks; etc: readonly string[] },
+): Promise<LocalSandbox> {
+  const { machine, launched } = context;
+  const { specification, files, number, bounds } = attempt;
+  const { keeper } = launched;
+  const opened = await open(context, attempt);
+  offer(parts.hooks, opened);
+  writeOwnEtc(join(files.directory, "etc"), specification);
+  const cwd = specification.workspace?.path ?? HOME;
+  const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
+  const enter = [...(attempt.cgroup?.enter ?? []), ...keeper.enter];
+  const containerId = `sandbox-${number}`;
+  const runtime = machine.tools.crun;
+  const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
+  const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
+  const container = await runContainer({ enter, runtime, files, containerId, configuration });
+  await keeper.adopt(number, container.pid);
+  return new LocalSandbox({
+    id: specification.id,
+    facts: factsOf({
+      ...context,
+      canLimit: context.cgroups !== undefined,
+      specification,
+      bounds,
+      hasCgroup: attempt.cgroup !== undefined,
+      unprotected: opened.unprotected,
+    }),
+    target: {
+      enter,
+      runtime,
+      runtimeOptions: RUNTIME_OPTIONS,
+      stateRoot: container.stateRoot,
+      containerId,
+      scratchDirectory: files.directory,
+      process: defaults,
+      cwd,
+    },
+    died: Promise.race([
+      container.died.then(() => "its first process ended"),
+      keeper.ended.then((why) => `the keeper ended: ${why}`),
+    ]),
+    dispose: () => dispose(context, attempt),
+  });
+}
+
+function environmentOf(
+  { launched }: StartContext,
+  specification: SandboxSpecification,
+): Record<string, string> {
+  return sandboxEnvironment({
+    specification,
+    toolchainPath: toolchainPath(specification.toolchains),
+    shell: launched.files.shell,
+    certificateBundle: `/etc/${certificateBundle()}`,
+  });
+}
+
+function configure(parts: {
+  context: StartContext;
+  attempt: Attempt;
+  opened: OpenedSandbox;
+  defaults: ProcessDefaults;
+  etcLayers: readonly string[];
+}): object {
+  const { specification, number, layout, bounds } = parts.attempt;
+  return ociConfiguration({
+    sandbox: number,
+    stateDirectory: `${KEEPER_DIRECTORIES.sandboxes}/${specification.id}`,
+    hostname: specification.name,
+    layout,
+    treeMounts: parts.opened.mounts,
+    process: parts.defaults,
+    bounds,
+    networkFd: parts.opened.networkFd,
+    idMapping: idMapping(parts.context.machine),
+    etcLayers: parts.etcLayers,
+    homeLayers: homeLayers(specification),
+    seccomp: sandboxSeccomp(),
+  });
+}
+
+async function open({ launched }: StartContext, attempt: Attempt): Promise<OpenedSandbox> {
+  const { layout, number, specification } = attempt;
+  try {
+    return await launched.keeper.open({
+      sandbox: number,
+      directories: layout.directories,
+      links: layout.links,
+      trees: layout.trees,
+    });
+  } catch (error) {
+    const path = specification.workspace?.path;
+    if (path === undefined || !hasErrno(error, "ENOENT", "ENOTDIR", "EACCES")) throw error;
+    throw new CattlegridError("WORKSPACE_MISSING", `${path} cannot be laid into the sandbox.`, {
+      cause: error,
+    });
+  }
+}
+
+/** The sockets are the hook's once it has returned; until then they are ours to close. */
+function offer(hooks: StartHooks, { sockets }: OpenedSandbox): void {
+  try {
+    hooks.onCapture(sockets);
+  } catch (error) {
+    sockets.tcp.close();
+    for (const socket of sockets.udp) socket.close();
+    throw error;
+  }
+}
+
+/** SECURITY: the only id inside that stands for one of ours is the agent's; as root, none stands for host root. */
+function idMapping({ isRoot, subordinate }: Machine): {
+  containerID: number;
+  hostID: number;
+  size: number;
+} {
+  if (!isRoot) return { containerID: AGENT_ID, hostID: 0, size: 1 };
+  assert(subordinate.first > 0, "a sandbox must not contain the host's root");
+  return { containerID: 0, hostID: subordinate.first, size: subordinate.count };
+}
+
+/** Highest first, as overlay wants them; the specification has the lowest first. */
+function homeLayers({ homeLayers: ids }: SandboxSpecification): readonly string[] {
+  const layers = ids.map((id) => `${KEEPER_DIRECTORIES.layers}/${layerName(id)}`);
+  return [...layers.toReversed(), emptyHomeLayer()];
+}
+
+async function undo(context: StartContext, attempt: Attempt): Promise<void> {
+  try {
+    await dispose(context, attempt);
+  } catch (error) {
+    context.logger.warn("a sandbox that did not start left something", { error: String(error) });
+  }
+}
+
+async function dispose({ launched }: StartContext, attempt: Attempt): Promise<void> {
+  await launched.keeper.close(attempt.number);
+  await removeSandboxFiles(attempt.files);
+  attempt.cgroup?.remove();
+}
+
+/** Name and version as the runtime states them, such as `crun 1.8.1`. */
+export async function readRuntimeVersion(machine: Machine): Promise<string> {
+  const { stdout } = await runProcess([machine.tools.crun, "--version"]);
+  return stdout.split("\n", 1)[0]?.replace("version ", "").trim() ?? "crun";
+}
