@@ -4,7 +4,7 @@
  */
 export function describeLibc(): string {
   // The report would otherwise look up the name of every peer of this process.
-  process.report.excludeNetwork = true;
+  Object.assign(process.report, { excludeNetwork: true });
   const { header } = process.report.getReport() as { header: Record<string, unknown> };
   const version = header["glibcVersionRuntime"];
   if (typeof version === "string" && /^[\d.]+$/.test(version)) return `glibc-${version}`;

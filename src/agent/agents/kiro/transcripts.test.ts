@@ -33,7 +33,11 @@ function find(name: string): Transcript {
 
 function run(name: string): { exitCode: number; stdout: string; stderr: string } {
   const { stdout, stderr } = read(name);
-  return { exitCode: find(name).exitCode ?? 137, stdout: `${stdout}`, stderr: `${stderr}` };
+  return {
+    exitCode: find(name).exitCode ?? 137,
+    stdout: stdout.toString(),
+    stderr: stderr.toString(),
+  };
 }
 
 const judged = index.transcripts.filter(({ outcome }) => outcome !== undefined);
@@ -48,7 +52,7 @@ describe("a recorded turn is judged as its record says:", () => {
 
   test("there are records of every outcome", () => {
     const outcomes = new Set(judged.map(({ outcome }) => outcome));
-    expect([...outcomes].toSorted()).toEqual(["failed", "succeeded", "unknown"]);
+    expect(outcomes).toEqual(new Set(["failed", "succeeded", "unknown"]));
   });
 
   test("with every outcome the same when the streams are cut off anywhere, but for success", () => {
