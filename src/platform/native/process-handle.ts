@@ -13,6 +13,7 @@ const pidfdOpen = systemCall<[number, number]>(434, ["int", "uint"]);
 /** One process, even after its number has been given to another one. */
 export interface ProcessHandle {
   kill(): void;
+  signal(name: NodeJS.Signals): void;
   isGone(): boolean;
   close(): void;
 }
@@ -26,6 +27,7 @@ export function openProcessHandle(pid: number): ProcessHandle | undefined {
     undefined;
   return {
     kill: () => void send(constants.signals.SIGKILL),
+    signal: (name) => void send(constants.signals[name]),
     isGone: () => !send(0),
     close: () => closeSync(fd),
   };

@@ -1,0 +1,93 @@
+import { CattlegridError } from "../../../errors/error.ts";
+import type { ProcessRequest } from "../../provider.ts";
+import type { ExecTarget } from "./exec-target.ts";
+
+/** What execve takes as one argument or one variable, its closing zero byte included. */
+const ARGUMENT_BYTES_MAX = 128 * 1024;
+
+/**
+ * What a terminal cannot give a program by itself, in the order of its descriptors from 3 on. `gate`: two-way, tells
+ * what became of the lookup and waits until the terminal is set up.
+ */
+export type ExtraDescriptor = "gate" | "errors" | "input";
+
+export function extraDescriptors(request: ProcessRequest): readonly ExtraDescriptor[] {
+  const { terminal, inputBytes } = request;
+  const errors = terminal?.separateErrors === true;
+  const input = terminal !== undefined && inputBytes !== undefined;
+  if (!errors && !input && terminal?.rawOutput !== true) return [];
+  return ["gate", ...(errors ? (["errors"] as const) : []), ...(input ? (["input"] as const) : [])];
+}
+
+export const GATE_FOUND = "found\n";
+export const GATE_MISSING = "missing\n";
+export const GATE_DENIED = "denied\n";
+
+const FIRST_EXTRA = 3;
+
+/**
+ * SECURITY: the script is made of constants alone; the program and its arguments come as positional parameters
+ * and are never parsed by the shell. No descriptor of ours stays open in the program.
+ */
+function wrapperScript(extras: readonly ExtraDescriptor[]): string {
+  const gate = FIRST_EXTRA + extras.indexOf("gate");
+  const answer = (text: string): string => `printf '${text.trim()}\\n' >&${gate}`;
+  const lines = [
+    'case $1 in */*) [ -x "$1" ] && ! [ -d "$1" ];; *) command -v -- "$1" >/dev/null 2>&1;; esac',
+    "if [ $? = 0 ]; then",
+    `${answer(GATE_FOUND)}; IFS= read -r answer <&${gate} || exit 125`,
+    `elif [ -e "$1" ]; then ${answer(GATE_DENIED)}; exit 126`,
+    `else ${answer(GATE_MISSING)}; exit 127; fi`,
+    ...extras.map((extra, index) => redirect(extra, FIRST_EXTRA + index)),
+    'exec "$@"',
+  ];
+  return lines.join("\n");
+}
+
+function redirect(extra: ExtraDescriptor, fd: number): string {
+  if (extra === "errors") return `exec 2>&${fd} ${fd}>&-`;
+  return extra === "input" ? `exec <&${fd} ${fd}<&-` : `exec ${fd}<&-`;
+}
+
+/** The whole OCI process object: whatever it leaves out, the runtime would weaken. */
+export function specifyProcess(target: ExecTarget, request: ProcessRequest): object {
+  checkArguments(request);
+  const { terminal } = request;
+  const extras = extraDescriptors(request);
+  return {
+    // SECURITY: user, capabilities, no_new_privs and limits: what the object leaves out, the runtime would weaken.
+    ...target.process,
+    terminal: terminal !== undefined,
+    ...(terminal && { consoleSize: { width: terminal.columns, height: terminal.rows } }),
+    args:
+      extras.length === 0
+        ? request.argv
+        : ["/bin/sh", "-c", wrapperScript(extras), "sh", ...request.argv],
+    env: mergeEnvironment(target.process.env, { ...request.environment, ...request.secrets }),
+    cwd: request.cwd ?? target.cwd,
+  };
+}
+
+function mergeEnvironment(
+  base: readonly string[],
+  added: Readonly<Record<string, string>>,
+): readonly string[] {
+  const kept = base.filter((entry) => !Object.hasOwn(added, entry.slice(0, entry.indexOf("="))));
+  return [...kept, ...Object.entries(added).map(([name, value]) => `${name}=${value}`)];
+}
+
+function checkArguments({ argv, environment, secrets, cwd }: ProcessRequest): void {
+  if (argv[0] === undefined || argv[0] === "") {
+    throw new CattlegridError("COMMAND_NOT_FOUND", "The command is empty.");
+  }
+  const variables = Object.entries({ ...environment, ...secrets });
+  const texts = [...argv, cwd ?? "", ...variables.map(([name, value]) => `${name}=${value}`)];
+  if (texts.some((text) => text.includes("\0"))) {
+    const message = "An argument or a variable of the command holds a zero byte.";
+    throw new CattlegridError("REQUEST_INVALID", message, { hint: "Remove the zero byte." });
+  }
+  const long = texts.find((text) => Buffer.byteLength(text) >= ARGUMENT_BYTES_MAX);
+  if (long === undefined) return;
+  const message = `One argument or variable of ${argv[0]} is ${Buffer.byteLength(long)} bytes long.`;
+  throw new CattlegridError("COMMAND_ARGUMENT_TOO_LONG", message);
+}

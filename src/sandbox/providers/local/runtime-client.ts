@@ -1,0 +1,180 @@
+import { closeSync, ftruncateSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { CattlegridError } from "../../../errors/error.ts";
+import { openAnonymousFile, openPipe } from "../../../platform/native/descriptor.ts";
+import { exitCode, spawnProcess, type ChildProcess } from "../../../platform/process.ts";
+import { findProcessGroup, killSession, type ProcessGroup } from "./process-group.ts";
+import { RuntimeReport } from "./process-report.ts";
+import type { ExecTarget } from "./exec-target.ts";
+
+const START_TIMEOUT_MS = 30_000;
+/** How long a start that is given up may take to tell which processes are to be killed. */
+const ABANDON_TIMEOUT_MS = 1_000;
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export type Descriptor = number | "pipe" | "ignore";
+
+export interface ClientOptions {
+  target: ExecTarget;
+  /** The OCI process object. */
+  specification: object;
+  /** Standard input, output and errors of the client. Without a terminal they are the program's. */
+  stdio: readonly [Descriptor, Descriptor, Descriptor];
+  /** Given to the program from descriptor 3 on. */
+  extras: readonly Descriptor[];
+  consolePath?: string;
+}
+
+export interface ClientExit {
+  code: number;
+  /** The client itself was killed or never started, so that nobody knows what became of the program. */
+  isLost: boolean;
+}
+
+/** One `exec` of the container runtime, which stays as long as the program runs. */
+export class RuntimeClient {
+  readonly child: ChildProcess;
+  /** Never rejects. */
+  readonly exited: Promise<ClientExit>;
+  /** Resolves when the runtime is about to execute the program; never, if it does not come to that. */
+  readonly started: Promise<void>;
+  readonly #isStarted: Promise<boolean>;
+  readonly #report: RuntimeReport;
+  #spawnProblem = "";
+  #group: ProcessGroup | undefined;
+  #hasExited = false;
+
+  constructor(options: ClientOptions) {
+    // SECURITY: the process object holds secrets, so it lies in memory and never has a name; the runtime's
+    // command line shows descriptor numbers only, and the program inherits neither descriptor.
+    const processFd = openAnonymousFile(JSON.stringify(options.specification));
+    const { readFd, writeFd } = openPipe();
+    this.#report = new RuntimeReport(readFd);
+    this.child = spawnProcess(runtimeCommand(options), {
+      stdio: [...options.stdio, ...options.extras, processFd, writeFd],
+      // Its own process group, so that a terminal's signals pass it by and one signal ends all of it.
+      detached: true,
+      cwd: "/",
+      environment: { PATH },
+    });
+    closeSync(writeFd);
+    this.exited = new Promise((resolve) => {
+      const exit = (ending: ClientExit): void => {
+        this.#hasExited = true;
+        resolve(ending);
+      };
+      this.child.once("error", (error) => {
+        this.#spawnProblem = error.message;
+        exit({ code: 125, isLost: true });
+      });
+      this.child.once("exit", (code, signal) =>
+        exit({ code: exitCode(code, signal), isLost: signal !== null }),
+      );
+    });
+    this.#isStarted = this.#watchStart(processFd);
+    this.started = new Promise((resolve) => {
+      void this.#isStarted.then((isStarted) => isStarted && resolve());
+    });
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** The program's processes; undefined when it had ended before anybody could look. */
+  get group(): ProcessGroup | undefined {
+    return this.#group;
+  }
+
+  /** What the runtime complained of so far. */
+  get problem(): string {
+    return this.#report.problem || this.#spawnProblem;
+  }
+
+  /** Resolves with `step`, unless the runtime ends before it started the program, or time or caller stop it. */
+  async during<T>(step: Promise<T>, signal: AbortSignal): Promise<T> {
+    const race = new AbortController();
+    const stopped = AbortSignal.any([signal, race.signal]);
+    const deadline = delay(START_TIMEOUT_MS, undefined, { signal: stopped }).then(
+      () => {
+        throw new CattlegridError("TIMED_OUT", "The program was not started in time.");
+      },
+      () => {
+        throw new CattlegridError("INTERRUPTED", "Starting the program was interrupted.");
+      },
+    );
+    const refused = this.#isStarted.then(async (isStarted) => {
+      if (isStarted) return deadline;
+      await this.exited;
+      throw new CattlegridError("SANDBOX_START_FAILED", this.problem);
+    });
+    try {
+      return await Promise.race([step, deadline, refused]);
+    } finally {
+      race.abort();
+      await Promise.allSettled([deadline]);
+    }
+  }
+
+  /** Kills the program with its session, and the client; resolves when all of it is gone. Idempotent. */
+  async kill(): Promise<void> {
+    if (this.#group === undefined) this.#killClient();
+    else await killSession(this.#group);
+    await this.exited;
+  }
+
+  /** Ends a start that came to nothing. */
+  async abandon(): Promise<void> {
+    const patience = new AbortController();
+    const { signal } = patience;
+    const timeout = delay(ABANDON_TIMEOUT_MS, undefined, { signal }).catch(ignoreAbort);
+    await Promise.race([this.#isStarted, timeout]);
+    patience.abort();
+    this.#killClient();
+    await this.kill();
+    this.#report.close();
+  }
+
+  /** Lets go of the runtime's messages. */
+  close(): void {
+    this.#report.close();
+  }
+
+  async #watchStart(processFd: number): Promise<boolean> {
+    const pid = await this.#report.started;
+    // The runtime has read it by now: whatever still refers to the file finds nothing.
+    ftruncateSync(processFd);
+    closeSync(processFd);
+    if (pid === undefined || this.child.pid === undefined) return false;
+    this.#group = findProcessGroup(this.child.pid, pid);
+    return true;
+  }
+
+  #killClient(): void {
+    if (this.#hasExited || this.child.pid === undefined) return;
+    process.kill(-this.child.pid, "SIGKILL");
+  }
+}
+
+function runtimeCommand(options: ClientOptions): readonly string[] {
+  const { target, extras, consolePath } = options;
+  const processFd = 3 + extras.length;
+  const report = `/proc/self/fd/${processFd + 1}`;
+  return [
+    ...target.enter,
+    target.runtime,
+    `--root=${target.stateRoot}`,
+    `--log=${report}`,
+    "--log-format=json",
+    "exec",
+    `--process=/proc/self/fd/${processFd}`,
+    `--pid-file=${report}`,
+    `--preserve-fds=${extras.length}`,
+    ...(consolePath === undefined ? [] : [`--console-socket=${consolePath}`]),
+    target.containerId,
+  ];
+}
+
+function ignoreAbort(error: Error): void {
+  if (error.name !== "AbortError") throw error;
+}

@@ -1,0 +1,75 @@
+import { closeSync } from "node:fs";
+import { Writable } from "node:stream";
+import { ReadStream } from "node:tty";
+import {
+  disableOutputProcessing,
+  foregroundGroup,
+  openPeer,
+  readsLines,
+  setWindowSize,
+  type WindowSize,
+} from "../../../platform/native/terminal.ts";
+import { expectGoneReader } from "./program-input.ts";
+import { ProgramOutput } from "./program-output.ts";
+
+const END_OF_INPUT = Buffer.from([4]);
+
+/** Our side of a program's terminal. Owns the descriptor. */
+export class TerminalMaster {
+  readonly output: ProgramOutput;
+  readonly input: Writable;
+  readonly #fd: number;
+  /**
+   * As long as this is open the kernel does not hang up, though the program closes its terminal for a while or
+   * has not opened it yet: the end of the output then comes after the end of the program.
+   */
+  #peerFd: number | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#peerFd = openPeer(fd);
+    const stream = new ReadStream(fd);
+    this.output = new ProgramOutput(stream, fd);
+    this.input = new Writable({
+      highWaterMark: 64 * 1024,
+      write: (bytes: Buffer, _encoding, done) => void stream.write(bytes, done),
+      final: (done) => {
+        if (this.#isOpen && readsLines(fd)) stream.write(END_OF_INPUT, done);
+        else done();
+      },
+    });
+    this.input.on("error", expectGoneReader);
+  }
+
+  disableOutputProcessing(): void {
+    disableOutputProcessing(this.#fd);
+  }
+
+  resize(size: WindowSize): void {
+    if (this.#isOpen) setWindowSize(this.#fd, size);
+  }
+
+  /** The group that its keys reach, in this process's numbering. */
+  foregroundGroup(): number | undefined {
+    const group = this.#isOpen ? foregroundGroup(this.#fd) : 0;
+    return group > 0 ? group : undefined;
+  }
+
+  /** From now on the output ends with its last writer. */
+  letGo(): void {
+    if (this.#peerFd === undefined) return;
+    closeSync(this.#peerFd);
+    this.#peerFd = undefined;
+  }
+
+  /** Hangs up. */
+  close(): void {
+    this.letGo();
+    this.output.destroy();
+    this.input.destroy();
+  }
+
+  get #isOpen(): boolean {
+    return this.output.isOpen;
+  }
+}
