@@ -1,4 +1,4 @@
-import type { AllowRule, DenyRule, Rule } from "./rule.ts";
+import type { AllowRule, DenyRule } from "./rule.ts";
 
 /** `locked`: nothing. `agent`: the hosts the agent declares. `open`: everything public. */
 export const POLICY_PRESETS = ["locked", "agent", "open"] as const;
@@ -10,17 +10,4 @@ export interface EgressPolicy {
   preset: PolicyPreset;
   allow: readonly AllowRule[];
   deny: readonly DenyRule[];
-}
-
-/** The rules as a person reads them, most telling first. */
-export function describePolicy(
-  policy: EgressPolicy,
-): readonly Pick<Rule, "id" | "text" | "source" | "effect" | "reason">[] {
-  return [...policy.deny, ...policy.allow].map(({ id, text, source, effect, reason }) => ({
-    id,
-    text,
-    source,
-    effect,
-    ...(reason === undefined ? {} : { reason }),
-  }));
 }

@@ -10,6 +10,9 @@ export interface RelayEnds {
 
 export type RelayEnding = "ended" | "reset";
 
+/** How long a connection that one side has ended may stay silent; its client may be long gone. */
+const HALF_OPEN_IDLE_MS = 10 * 60_000;
+
 /**
  * Copies both ways until both ends are closed. A half-closed end stays half open, the reset of one end
  * resets the other, and a slow reader holds back its writer. Never rejects.
@@ -47,6 +50,7 @@ export function resetSocket(socket: Socket): void {
 }
 
 function followEnd(socket: Socket, other: Socket): Promise<RelayEnding> {
+  socket.once("end", () => other.setTimeout(HALF_OPEN_IDLE_MS, () => resetSocket(other)));
   return new Promise((resolve) => {
     const onClose = () => {
       const isWhole = socket.readableEnded && socket.writableFinished && socket.errored === null;
