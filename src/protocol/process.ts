@@ -38,13 +38,12 @@ export type TerminalEnding =
  * Client to server, binary: input bytes. Text in both directions: one JSON control message.
  * Offsets count the bytes of both streams in the order in which the engine read them.
  */
-export const STREAM_OUTPUT = 1;
-export const STREAM_ERRORS = 2;
-
-/** Unacknowledged bytes after which the server stops sending to one attachment. */
-export const ATTACHMENT_WINDOW_BYTES = 1024 * 1024;
-/** A client acknowledges at least each time it has consumed this many bytes. */
-export const ACKNOWLEDGE_EVERY_BYTES = 128 * 1024;
+export {
+  ACKNOWLEDGE_EVERY_BYTES,
+  ATTACHMENT_WINDOW_BYTES,
+  STREAM_ERRORS,
+  STREAM_OUTPUT,
+} from "./terminal-stream.ts";
 
 export const terminalControlSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("acknowledge"), offset: z.int().min(0) }),

@@ -1,0 +1,8 @@
+/** First byte of each binary message from server to client: which stream the bytes behind it belong to. */
+export const STREAM_OUTPUT = 1;
+export const STREAM_ERRORS = 2;
+
+/** Unacknowledged bytes after which the server stops sending to one attachment. */
+export const ATTACHMENT_WINDOW_BYTES = 1024 * 1024;
+/** A client acknowledges at least each time it has consumed this many bytes. */
+export const ACKNOWLEDGE_EVERY_BYTES = 128 * 1024;
