@@ -120,7 +120,7 @@ const QUIET_FLAG = "--disable-warning=ExperimentalWarning";
 const SLOW = "The daemon did not say in time that it runs.";
 
 /** This module's own neighbour, in the source tree and in the published package alike. */
-function daemonEntry(): string {
+export function daemonEntry(): string {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   return fileURLToPath(new URL(`../daemon/main.${extension}`, import.meta.url));
 }
