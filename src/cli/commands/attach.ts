@@ -1,0 +1,63 @@
+import { CattlegridError } from "../../errors/error.ts";
+import type { Sandbox } from "../../protocol/sandbox.ts";
+import type { Session } from "../../protocol/session.ts";
+import { parseOffset } from "../amount.ts";
+import { type Api, sandboxPath } from "../api.ts";
+import { tell, wantsTerminal } from "../caller.ts";
+import { DETACH_KEYS_FLAG } from "../creation-flags.ts";
+import { readDetachKeys } from "../detach.ts";
+import { SessionView } from "../session-view.ts";
+import { readSettings } from "../settings.ts";
+import { defineVerb } from "../verb.ts";
+
+export const ATTACH = defineVerb({
+  verb: "attach",
+  usage: "[FLAGS] NAME",
+  description:
+    "Joins a sandbox's open session from this terminal. What the agent has written so far is shown first.\n" +
+    "Several terminals may be joined to one session.",
+  example: "cattlegrid attach my-sandbox",
+  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  trailing: "none",
+  flags: {
+    ...DETACH_KEYS_FLAG,
+    session: { kind: "text", value: "ID", help: "which session; default: the newest that is open" },
+    offset: {
+      kind: "text",
+      value: "BYTES",
+      help: "begin at this byte of the terminal's output; default: the first",
+    },
+  },
+  async run({ flags, operands: [name = ""] }, context) {
+    const { api, caller } = context;
+    const settings = await readSettings(caller);
+    const detachKeys = readDetachKeys(flags["detach-keys"] ?? settings.flags["detach-keys"]);
+    const offset = flags.offset === undefined ? 0 : parseOffset(flags.offset, "--offset");
+    const session = await findSession(api, name, flags.session);
+    const hasTerminal = wantsTerminal(caller, undefined);
+    const { terminalId } = session;
+    const from = terminalId === undefined ? {} : { firstTerminalId: terminalId, offset };
+    const view = new SessionView({ ...context, session, hasTerminal, detachKeys, ...from });
+    const outcome = await view.follow();
+    if (outcome.kind === "ended") return outcome.exitCode;
+    if (outcome.kind === "detached") {
+      tell(caller, `\ncattlegrid: left ${name} at byte ${outcome.offset} of its output.`);
+    }
+    return 0;
+  },
+});
+
+async function findSession(api: Api, name: string, id: string | undefined): Promise<Session> {
+  if (id !== undefined) return api.get<Session>(`/v1/sessions/${encodeURIComponent(id)}`);
+  const sandbox = await api.get<Sandbox>(sandboxPath(name));
+  const { sessions } = await api.get<{ sessions: readonly Session[] }>(
+    sandboxPath(sandbox.id, "/sessions"),
+  );
+  const open = sessions.findLast(
+    ({ kind, status }) => kind === "interactive" && status !== "ended" && status !== "lost",
+  );
+  if (open !== undefined) return open;
+  throw new CattlegridError("SESSION_NOT_FOUND", `${sandbox.name} has no open session to join.`, {
+    hint: `Start one with \`cattlegrid run --name ${sandbox.name}\`.`,
+  });
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from "node:crypto";
+import { basename } from "node:path";
+import { asCattlegridError } from "../../errors/error.ts";
+import type { Sandbox, SandboxCreate } from "../../protocol/sandbox.ts";
+import type { Session, SessionCreate } from "../../protocol/session.ts";
+import { parseChoice, parseDuration } from "../amount.ts";
+import type { Api } from "../api.ts";
+import type { Flags, FlagValues } from "../arguments.ts";
+import { terminalEnvironment, terminalSize, wantsTerminal, write } from "../caller.ts";
+import { ChatLoop } from "../chat-loop.ts";
+import {
+  CREATION_FLAGS,
+  INPUT_FLAG,
+  INSTALL_TIMEOUT_FLAG,
+  LOGIN_TIMEOUT_FLAG,
+} from "../creation-flags.ts";
+import type { GivenEnvironment } from "../environment.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import { hasten, Lease } from "../lease.ts";
+import { ensureRunning, openSandbox, type SandboxTarget } from "../opening.ts";
+import {
+  createGivenPrompts,
+  createPipedPrompts,
+  type PromptSource,
+  TypedPrompts,
+} from "../prompts.ts";
+import { SessionView } from "../session-view.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { defineVerb, type VerbContext } from "../verb.ts";
+
+const FLAGS = {
+  ...CREATION_FLAGS,
+  ...INSTALL_TIMEOUT_FLAG,
+  ...LOGIN_TIMEOUT_FLAG,
+  prompt: { kind: "list", short: "p", value: "TEXT", help: "send this and end" },
+  output: { kind: "text", value: "text|json", help: "json: one event per line; default: text" },
+  keep: { kind: "switch", help: "keep the new sandbox instead of removing it at the end" },
+  slash: { kind: "switch", help: "send prompts that the agent takes for its own commands" },
+  "turn-timeout": { kind: "text", value: "TIME", help: "deadline of each turn; default: 60m" },
+  ...INPUT_FLAG,
+} as const satisfies Flags;
+
+type ChatFlags = FlagValues<typeof FLAGS>;
+
+interface Chat {
+  flags: ChatFlags;
+  settings: Settings;
+  output: "text" | "json";
+}
+
+export const CHAT = defineVerb({
+  verb: "chat",
+  usage: "[FLAGS] [AGENT] [WORKSPACE]",
+  description:
+    "Talks to an agent prompt by prompt: each one runs without a terminal, and the conversation goes on. Standard\n" +
+    "output carries what the agent writes and nothing else. In a script give --prompt, or one prompt per line on\n" +
+    "standard input; it stops at the first turn that does not succeed. Without --name or --keep the sandbox is new\n" +
+    "and is removed at the end. Ctrl+C cancels a turn; a second one, or Ctrl+D, ends the chat.",
+  example: "cattlegrid chat AGENT --prompt 'What does this project do?'",
+  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE" },
+  trailing: "none",
+  flags: FLAGS,
+  async run({ flags, operands }, context) {
+    const { caller } = context;
+    const output = parseChoice(flags.output ?? "text", "--output", ["text", "json"]);
+    const script = openScript(flags, context);
+    await script?.prepare();
+    const settings = await readSettings(caller);
+    return openChat({ flags, settings, output }, { operands, script }, context);
+  },
+});
+
+/** The prompts of a script; undefined when a person types them. */
+function openScript(flags: ChatFlags, { caller }: VerbContext): PromptSource | undefined {
+  if (flags.prompt.length > 0) return createGivenPrompts(flags.prompt);
+  const isPerson = caller.input.isTTY && caller.errors.isTTY && flags.input !== false;
+  return isPerson ? undefined : createPipedPrompts(caller.input);
+}
+
+interface ChatInput {
+  operands: readonly string[];
+  script: PromptSource | undefined;
+}
+
+async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Promise<number> {
+  const { flags, settings } = chat;
+  const isEphemeral = flags.name === undefined && flags.keep !== true;
+  const wish = {
+    ...chat,
+    verb: "chat",
+    operands: input.operands,
+    asks: flags.input !== false && input.script === undefined,
+    offers: ({ takesPrompts }: { takesPrompts: boolean }) => takesPrompts,
+    extra: (target: SandboxTarget) => describeLife(flags, target),
+  };
+  const opened = await openSandbox(wish, context);
+  await using _lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
+  const start = { settings, installTimeout: flags["install-timeout"] };
+  const sandbox = await ensureRunning(opened.sandbox, start, context);
+  return talk(chat, { ...opened, sandbox, script: input.script }, context);
+}
+
+/** A new sandbox that is kept needs a name that no other has. */
+function describeLife({ name, keep }: ChatFlags, target: SandboxTarget): Partial<SandboxCreate> {
+  if (name !== undefined) return {};
+  if (keep !== true) return { ephemeral: true };
+  const words = [
+    target.agent ?? "chat",
+    basename(target.workspace ?? ""),
+    randomBytes(3).toString("hex"),
+  ];
+  const clean = words.map((word) => word.replaceAll(/[^A-Za-z0-9.-]+/g, "-").slice(0, 24));
+  return { name: clean.filter((word) => word !== "").join("-") };
+}
+
+interface OpenedChat {
+  sandbox: Sandbox;
+  given: GivenEnvironment;
+  script: PromptSource | undefined;
+}
+
+async function talk(
+  chat: Chat,
+  { sandbox, given, script }: OpenedChat,
+  context: VerbContext,
+): Promise<number> {
+  const { api, caller } = context;
+  const hasTerminal = chat.flags.input !== false && wantsTerminal(caller, undefined);
+  const request = describeSession(chat, given, { hasTerminal, context });
+  const session = await api.post<Session>(`/v1/sandboxes/${sandbox.id}/sessions`, request);
+  const isJson = chat.output === "json";
+  const report = async (event: object): Promise<void> => {
+    if (isJson) await write(caller.output, `${JSON.stringify(event)}\n`);
+  };
+  await report({ type: "session-start", session });
+  using view = new SessionView({ ...context, session, hasTerminal, stopsWhenReady: true });
+  try {
+    const outcome = await view.follow();
+    const exitCode =
+      outcome.kind === "ended" ? outcome.exitCode : await loop(chat, { session, script }, context);
+    await report({ type: "session-end", exitCode });
+    return exitCode;
+  } catch (error) {
+    await report({ type: "session-end", exitCode: exitCodeOf(asCattlegridError(error)) });
+    throw error;
+  } finally {
+    await endSession(api, session.id);
+  }
+}
+
+/** A leased session ends with its connection anyway; this waits until nothing of it runs. */
+async function endSession(api: Api, id: string): Promise<void> {
+  await hasten(api.delete(`/v1/sessions/${id}`, { signal: AbortSignal.timeout(END_TIMEOUT_MS) }));
+}
+
+const END_TIMEOUT_MS = 10_000;
+
+function describeSession(
+  { flags, settings }: Chat,
+  { environment, secrets }: GivenEnvironment,
+  { hasTerminal, context: { caller } }: { hasTerminal: boolean; context: VerbContext },
+): SessionCreate {
+  const loginTimeout = flags["login-timeout"] ?? settings.flags["login-timeout"];
+  return {
+    kind: "turns",
+    leased: true,
+    environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
+    secrets,
+    ...(hasTerminal ? { terminal: terminalSize(caller) } : {}),
+    ...(loginTimeout === undefined
+      ? {}
+      : { loginTimeoutMs: parseDuration(loginTimeout, "--login-timeout") }),
+  };
+}
+
+async function loop(
+  { flags, settings, output }: Chat,
+  { session, script }: { session: Session; script: PromptSource | undefined },
+  context: VerbContext,
+): Promise<number> {
+  const timeout = flags["turn-timeout"] ?? settings.flags["turn-timeout"];
+  const chat = new ChatLoop({
+    ...context,
+    sessionId: session.id,
+    output,
+    slash: flags.slash === true,
+    ...(timeout === undefined ? {} : { turnTimeoutMs: parseDuration(timeout, "--turn-timeout") }),
+  });
+  return chat.run((onInterrupt) => script ?? new TypedPrompts(context.caller, onInterrupt));
+}

@@ -1,0 +1,169 @@
+import { CattlegridError } from "../../errors/error.ts";
+import type { Sandbox } from "../../protocol/sandbox.ts";
+import type { Session, SessionCreate } from "../../protocol/session.ts";
+import { parseDuration } from "../amount.ts";
+import { type Flags, type FlagValues, usage } from "../arguments.ts";
+import { type Caller, tell, terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
+import {
+  CREATION_FLAGS,
+  DETACH_KEYS_FLAG,
+  INPUT_FLAG,
+  INSTALL_TIMEOUT_FLAG,
+  JSON_FLAG,
+  LOGIN_TIMEOUT_FLAG,
+} from "../creation-flags.ts";
+import { readDetachKeys } from "../detach.ts";
+import type { GivenEnvironment } from "../environment.ts";
+import { hasten } from "../lease.ts";
+import { ensureRunning, openSandbox } from "../opening.ts";
+import { SessionView } from "../session-view.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { defineVerb, type VerbContext } from "../verb.ts";
+
+const FLAGS = {
+  ...CREATION_FLAGS,
+  ...INSTALL_TIMEOUT_FLAG,
+  ...LOGIN_TIMEOUT_FLAG,
+  ...DETACH_KEYS_FLAG,
+  rm: { kind: "switch", help: "remove the sandbox when the session ends" },
+  detach: { kind: "switch", short: "d", help: "print the session's id and leave it running" },
+  tty: { kind: "switch", negatable: true, help: "whether the agent gets a terminal" },
+  append: { kind: "switch", help: "add what follows -- to the agent's own arguments" },
+  replace: { kind: "switch", help: "let what follows -- take the place of its arguments" },
+  "dry-run": { kind: "switch", help: "print the command that would run, as JSON" },
+  ...JSON_FLAG,
+  ...INPUT_FLAG,
+} as const satisfies Flags;
+
+type RunFlags = FlagValues<typeof FLAGS>;
+
+interface Run {
+  flags: RunFlags;
+  trailing: readonly string[];
+  settings: Settings;
+}
+
+export const RUN = defineVerb({
+  verb: "run",
+  usage: "[FLAGS] [AGENT] [WORKSPACE] [-- ARGUMENTS]",
+  description:
+    "Runs an agent in its sandbox, which is made if it is missing and started if it is stopped.\n" +
+    "The same agent and folder always find the same sandbox. WORKSPACE is the current directory by default.\n" +
+    "ARGUMENTS that begin with `-` join the agent's own; a bare word takes their place.",
+  example: "cattlegrid run shell ~/my-project -- -c 'npm test'",
+  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE" },
+  trailing: "after-dashes",
+  flags: FLAGS,
+  async run({ flags, operands, trailing }, context) {
+    if (flags.append && flags.replace) {
+      throw usage("run", "--append and --replace exclude each other.");
+    }
+    const settings = await readSettings(context.caller);
+    const run = { flags, trailing, settings };
+    if (flags["dry-run"]) {
+      const { printCommand } = await import("../dry-run.ts");
+      return printCommand({ ...run, operands, rule: argumentRule(flags) }, context);
+    }
+    return runAgent(run, operands, context);
+  },
+});
+
+async function runAgent(
+  run: Run,
+  operands: readonly string[],
+  context: VerbContext,
+): Promise<number> {
+  const { flags, settings } = run;
+  // What a person mistyped is told before anything is made.
+  const detachKeys = readDetachKeys(flags["detach-keys"] ?? settings.flags["detach-keys"]);
+  const hasTerminal = flags.detach !== true && wantsTerminal(context.caller, flags.tty);
+  const wish = {
+    ...run,
+    verb: "run",
+    operands,
+    asks: flags.input !== false,
+    extra: () => (flags.rm ? { removeAfterSession: true } : {}),
+  };
+  const opened = await openSandbox(wish, context);
+  const start = { settings, installTimeout: flags["install-timeout"] };
+  const sandbox = await ensureRunning(opened.sandbox, start, context);
+  const request = describeSession(run, opened.given, { hasTerminal, context });
+  const path = `/v1/sandboxes/${sandbox.id}/sessions`;
+  const session = await context.api.post<Session>(path, request);
+  if (flags.detach) {
+    printDetached(context.caller, { sandbox, session, asJson: flags.json === true });
+    return 0;
+  }
+  return follow({ sandbox, session, hasTerminal, detachKeys }, context);
+}
+
+function argumentRule({ append, replace }: RunFlags): NonNullable<SessionCreate["argumentRule"]> {
+  if (append) return "append";
+  return replace ? "replace" : "auto";
+}
+
+function describeSession(
+  { flags, trailing, settings }: Run,
+  { environment, secrets }: GivenEnvironment,
+  { hasTerminal, context: { caller } }: { hasTerminal: boolean; context: VerbContext },
+): SessionCreate {
+  const loginTimeout = flags["login-timeout"] ?? settings.flags["login-timeout"];
+  const wantsOwnTerminal = flags.detach === true && flags.tty !== false;
+  return {
+    kind: "interactive",
+    arguments: [...trailing],
+    argumentRule: argumentRule(flags),
+    environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
+    secrets,
+    ...(hasTerminal || wantsOwnTerminal ? { terminal: terminalSize(caller) } : {}),
+    ...(loginTimeout === undefined
+      ? {}
+      : { loginTimeoutMs: parseDuration(loginTimeout, "--login-timeout") }),
+  };
+}
+
+interface Detached {
+  sandbox: Sandbox;
+  session: Session;
+  asJson: boolean;
+}
+
+function printDetached(caller: Caller, { sandbox, session, asJson }: Detached): void {
+  const ids = { sandbox: sandbox.name, session: session.id };
+  caller.output.write(`${asJson ? JSON.stringify(ids) : session.id}\n`);
+  tell(
+    caller,
+    `cattlegrid: runs in ${sandbox.name}; join it with: cattlegrid attach ${sandbox.name}`,
+  );
+}
+
+interface Followed {
+  sandbox: Sandbox;
+  session: Session;
+  hasTerminal: boolean;
+  detachKeys: ReturnType<typeof readDetachKeys>;
+}
+
+async function follow(
+  { sandbox, session, hasTerminal, detachKeys }: Followed,
+  context: VerbContext,
+): Promise<number> {
+  const { api, caller } = context;
+  const view = new SessionView({ ...context, session, hasTerminal, detachKeys });
+  try {
+    const outcome = await view.follow();
+    if (outcome.kind === "ended") return outcome.exitCode;
+    tell(
+      caller,
+      `\ncattlegrid: left ${sandbox.name}; join it with: cattlegrid attach ${sandbox.name}`,
+    );
+    return 0;
+  } catch (error) {
+    // A session whose agent nobody has seen yet is not what somebody who interrupts wants to keep.
+    if (CattlegridError.is(error, "INTERRUPTED") && !view.hasJoinedAgent) {
+      const signal = AbortSignal.timeout(5000);
+      await hasten(api.delete(`/v1/sessions/${session.id}`, { signal }));
+    }
+    throw error;
+  }
+}

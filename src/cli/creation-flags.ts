@@ -1,0 +1,74 @@
+import type { Flags } from "./arguments.ts";
+
+/** What can be said about a sandbox when it is made; `run`, `chat` and `create` share it. */
+export const CREATION_FLAGS = {
+  name: {
+    kind: "text",
+    value: "NAME",
+    help: "the sandbox's name; default: made of agent and folder",
+  },
+  provider: { kind: "text", value: "ID", help: "the sandbox provider; default: local" },
+  isolation: {
+    kind: "text",
+    value: "GRADE",
+    help: "namespaces, container, gvisor, microvm or remote",
+  },
+  mode: {
+    kind: "text",
+    value: "MODE",
+    help: "how the workspace is shared: direct (default), readonly, overlay or clone",
+  },
+  env: {
+    kind: "list",
+    short: "e",
+    value: "NAME[=VALUE]",
+    help: "a variable inside; without a value, this shell's own",
+  },
+  allow: {
+    kind: "list",
+    value: "RULE",
+    help: "let connections to HOST, HOST:PORT or HOST:PORT,private out",
+  },
+  deny: { kind: "list", value: "RULE", help: "refuse connections to a host; wins over --allow" },
+  policy: {
+    kind: "text",
+    value: "PRESET|FILE",
+    help: "locked, agent (default), open, or the path of a policy file",
+  },
+  cpus: { kind: "text", value: "N", help: "how many CPUs at most" },
+  memory: { kind: "text", value: "SIZE", help: "how much memory at most, such as 512m or 8g" },
+  "git-identity": {
+    kind: "switch",
+    negatable: true,
+    isOn: true,
+    help: "keep your git user.name and user.email out of the sandbox",
+  },
+} as const satisfies Flags;
+
+export const INSTALL_TIMEOUT_FLAG = {
+  "install-timeout": {
+    kind: "text",
+    value: "TIME",
+    help: "deadline of the agent's installation; default: 15m",
+  },
+} as const satisfies Flags;
+
+export const LOGIN_TIMEOUT_FLAG = {
+  "login-timeout": { kind: "text", value: "TIME", help: "deadline of the sign-in; default: 15m" },
+} as const satisfies Flags;
+
+export const DETACH_KEYS_FLAG = {
+  "detach-keys": {
+    kind: "text",
+    value: "KEYS",
+    help: "the keys that leave the session; default: ctrl-p,ctrl-q",
+  },
+} as const satisfies Flags;
+
+export const INPUT_FLAG = {
+  input: { kind: "switch", negatable: true, isOn: true, help: "never ask a question" },
+} as const satisfies Flags;
+
+export const JSON_FLAG = {
+  json: { kind: "switch", help: "print JSON on standard output" },
+} as const satisfies Flags;

@@ -1,0 +1,115 @@
+import { readFile, realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import { CattlegridError } from "../errors/error.ts";
+import { readGitIdentity } from "../platform/git-identity.ts";
+import type { SandboxCreate } from "../protocol/sandbox.ts";
+import { parseChoice, parseCpus, parseMemory } from "./amount.ts";
+import type { FlagValues } from "./arguments.ts";
+import type { Caller } from "./caller.ts";
+import type { CREATION_FLAGS } from "./creation-flags.ts";
+import { readMirrors } from "./mirrors.ts";
+import type { Settings } from "./settings.ts";
+
+export type CreationFlags = FlagValues<typeof CREATION_FLAGS>;
+
+const ISOLATIONS = ["namespaces", "container", "gvisor", "microvm", "remote"] as const;
+const MODES = ["direct", "readonly", "overlay", "clone"] as const;
+
+export interface CreationSources {
+  caller: Caller;
+  settings: Settings;
+  /** The variables of `-e` that are no secrets. */
+  environment: Record<string, string>;
+  signal: AbortSignal;
+}
+
+/** What a new sandbox is to be, from flags, settings and the calling shell. */
+export async function describeCreation(
+  flags: CreationFlags,
+  sources: CreationSources,
+): Promise<SandboxCreate> {
+  const { caller, settings, environment, signal } = sources;
+  const choose = (name: keyof typeof CREATION_FLAGS): string | undefined => {
+    const value = flags[name];
+    return typeof value === "string" ? value : settings.flags[name];
+  };
+  const mirrors = await readMirrors(caller);
+  return dropAbsent({
+    name: flags.name,
+    provider: choose("provider"),
+    isolation: map(choose("isolation"), (text) => parseChoice(text, "--isolation", ISOLATIONS)),
+    mode: map(choose("mode"), (text) => parseChoice(text, "--mode", MODES)),
+    environment,
+    policy: await readPolicy(choose("policy"), caller.directory),
+    allow: [...settings.allow, ...flags.allow],
+    deny: [...settings.deny, ...flags.deny],
+    limits: dropAbsent({
+      cpus: map(choose("cpus"), (text) => parseCpus(text, "--cpus")),
+      memoryBytes: map(choose("memory"), (text) => parseMemory(text, "--memory")),
+    }),
+    toolchains: [...settings.toolchains],
+    gitIdentity:
+      (flags["git-identity"] ?? settings.gitIdentity)
+        ? await readGitIdentity(caller.environment, signal)
+        : undefined,
+    mirrors,
+  });
+}
+
+/** What of a description the user asked for in this very command, so that it may not be passed over. */
+export function keepAsked(request: SandboxCreate, flags: CreationFlags): SandboxCreate {
+  const { environment: _environment, toolchains: _toolchains, ...rest } = request;
+  const kept: SandboxCreate = { ...rest };
+  for (const name of ["provider", "isolation", "mode", "policy"] as const) {
+    if (flags[name] === undefined) delete kept[name];
+  }
+  for (const name of ["allow", "deny"] as const) {
+    if (flags[name].length === 0) delete kept[name];
+  }
+  if (flags.cpus === undefined && flags.memory === undefined) delete kept.limits;
+  return kept;
+}
+
+/** The real path of a workspace, of the current directory without one. Throws WORKSPACE_MISSING. */
+export async function resolveWorkspace(
+  operand: string | undefined,
+  directory: string,
+): Promise<string> {
+  const path = resolve(directory, operand ?? ".");
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+    throw new CattlegridError("WORKSPACE_MISSING", `The directory ${path} does not exist.`);
+  }
+}
+
+/** A preset is one word; whatever has a slash or an ending is a file. */
+async function readPolicy(
+  value: string | undefined,
+  directory: string,
+): Promise<SandboxCreate["policy"]> {
+  if (value === undefined) return undefined;
+  if (!/[/.]/.test(value)) return { preset: value };
+  const path = resolve(directory, value);
+  try {
+    return { file: { path, text: await readFile(path, "utf8") } };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
+    throw new CattlegridError("POLICY_UNKNOWN", `The policy file ${path} ${why}.`);
+  }
+}
+
+function map<T>(text: string | undefined, parse: (text: string) => T): T | undefined {
+  return text === undefined ? undefined : parse(text);
+}
+
+type Present<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> };
+
+/** On the wire an absent field and an undefined one are the same; to the compiler they are not. */
+function dropAbsent<T extends object>(value: T): Present<T> {
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(entries) as Present<T>;
+}

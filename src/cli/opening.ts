@@ -1,0 +1,93 @@
+import { CattlegridError } from "../errors/error.ts";
+import type { AgentSummary } from "../protocol/agent.ts";
+import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+import { chooseAgent, findSandbox } from "./agent-choice.ts";
+import { parseDuration } from "./amount.ts";
+import type { Api } from "./api.ts";
+import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } from "./creation.ts";
+import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
+import { readMirrors } from "./mirrors.ts";
+import type { Settings } from "./settings.ts";
+import { startSandbox } from "./start-progress.ts";
+import type { VerbContext } from "./verb.ts";
+
+export type SandboxTarget = Pick<SandboxCreate, "agent" | "workspace">;
+
+export interface OpeningWish {
+  verb: string;
+  operands: readonly string[];
+  flags: CreationFlags;
+  settings: Settings;
+  /** Whether a person may be asked. */
+  asks: boolean;
+  /** Which agents can be picked from the list; default: all. */
+  offers?: (agent: AgentSummary) => boolean;
+  /** More of what is asked of a new sandbox, once its agent and workspace are known. */
+  extra?: (target: SandboxTarget) => Partial<SandboxCreate>;
+}
+
+export interface OpenedSandbox {
+  sandbox: Sandbox;
+  given: GivenEnvironment;
+}
+
+/** Finds or makes the sandbox that a command line speaks of. */
+export async function openSandbox(wish: OpeningWish, context: VerbContext): Promise<OpenedSandbox> {
+  const { api, caller } = context;
+  const { flags, settings, extra } = wish;
+  const target = await findTarget(wish, context);
+  const given = await takeEnvironment(flags.env, caller.environment, api);
+  const { environment } = given;
+  const sources = { caller, settings, environment, signal: api.signal };
+  const described = await describeCreation(flags, sources);
+  const request: SandboxCreate = { ...described, ...target, ...extra?.(target) };
+  return { sandbox: await create(api, request, flags), given };
+}
+
+/**
+ * A sandbox that exists was made with what was said then. What merely stands in for flags, and variables, which then go
+ * with the session, do not have to be the same now.
+ */
+async function create(api: Api, request: SandboxCreate, flags: CreationFlags): Promise<Sandbox> {
+  try {
+    return await api.post<Sandbox>("/v1/sandboxes", request);
+  } catch (error) {
+    if (!CattlegridError.is(error, "NAME_IN_USE") || request.ephemeral === true) throw error;
+    return api.post<Sandbox>("/v1/sandboxes", keepAsked(request, flags));
+  }
+}
+
+/** An existing name brings agent and workspace from its record, so that it can be used from any directory. */
+async function findTarget(
+  { verb, operands: [agent, workspace], flags: { name }, asks, offers }: OpeningWish,
+  { api, caller }: VerbContext,
+): Promise<SandboxTarget> {
+  const isThere = name !== undefined && (await findSandbox(api, name)) !== undefined;
+  const path =
+    isThere && workspace === undefined
+      ? {}
+      : { workspace: await resolveWorkspace(workspace, caller.directory) };
+  if (agent !== undefined) return { agent, ...path };
+  if (isThere) return path;
+  const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
+  const offered = agents.filter(offers ?? (() => true));
+  return { agent: await chooseAgent(offered, { caller, verb, asks }), ...path };
+}
+
+/** Starts the sandbox unless it runs. */
+export async function ensureRunning(
+  sandbox: Sandbox,
+  { settings, installTimeout }: { settings: Settings; installTimeout: string | undefined },
+  { api, caller }: VerbContext,
+): Promise<Sandbox> {
+  const timeout = installTimeout ?? settings.flags["install-timeout"];
+  const mirrors = await readMirrors(caller);
+  const request: SandboxStart = {
+    ...(mirrors === undefined ? {} : { mirrors }),
+    ...(timeout === undefined
+      ? {}
+      : { installTimeoutMs: parseDuration(timeout, "--install-timeout") }),
+  };
+  if (sandbox.status === "running") return sandbox;
+  return startSandbox(api, sandbox.id, { caller, request });
+}

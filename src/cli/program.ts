@@ -1,0 +1,125 @@
+import { homedir } from "node:os";
+import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import { resolvePaths } from "../platform/paths.ts";
+import { Api } from "./api.ts";
+import { checkText } from "./argument-text.ts";
+import { type Caller, isReaderGone, write } from "./caller.ts";
+import { renderError } from "./error-text.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { type ShellSignal, Signals } from "./signals.ts";
+import { findNearest } from "./suggestion.ts";
+import type { BoundVerb, VerbContext } from "./verb.ts";
+import { VERBS } from "./verbs.ts";
+
+/** Runs one command line. Resolves with the exit status, once everything is written. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const caller = openCaller();
+  let endedBy: ShellSignal | undefined;
+  const interruption = new AbortController();
+  const signals = new Signals((signal) => {
+    endedBy ??= signal;
+    interruption.abort(new CattlegridError("INTERRUPTED", "Interrupted."));
+  });
+  let status: number;
+  try {
+    checkText(argv);
+    const verb = await findVerb(argv, caller);
+    const context = { caller, signals, api: openApi(caller, interruption.signal) };
+    status = typeof verb === "number" ? verb : await verb.run(context);
+  } catch (thrown) {
+    const error = asCattlegridError(thrown);
+    await write(caller.errors, renderError(error));
+    status = exitCodeOf(error, endedBy);
+  }
+  await Promise.all([write(caller.output, ""), write(caller.errors, "")]);
+  return status;
+}
+
+function openCaller(): Caller {
+  const { stdout: output, stderr: errors, env: environment } = process;
+  const uid = process.getuid?.() ?? 0;
+  let input: Caller["input"] | undefined;
+  return {
+    environment,
+    uid,
+    output: tolerate(output),
+    errors: tolerate(errors),
+    /** Opened only by the verbs that read it: opening alone makes a waiting terminal ours. */
+    get input() {
+      input ??= tolerate(process.stdin);
+      return input;
+    },
+    get directory() {
+      return readDirectory();
+    },
+    get paths() {
+      return resolvePaths({ environment, uid, homeDirectory: homedir() });
+    },
+  };
+}
+
+/** Whoever writes sees the failure of that write; the stream itself may fail unseen when its other end is gone. */
+function tolerate<T extends NodeJS.EventEmitter>(stream: T): T {
+  return stream.on("error", (error: unknown) => {
+    if (!isReaderGone(error)) throw error;
+  });
+}
+
+function readDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new CattlegridError("WORKSPACE_MISSING", "The current directory no longer exists.");
+  }
+}
+
+function openApi(caller: Caller, signal: AbortSignal): VerbContext["api"] {
+  return new Api(async () => {
+    const { ensureDaemon } = await import("../platform/daemon-start.ts");
+    const { paths, uid, environment } = caller;
+    return ensureDaemon({ paths, uid, environment, signal });
+  }, signal);
+}
+
+/** The verb with its arguments, or the exit status when a page of help was all that was asked for. */
+async function findVerb(argv: readonly string[], caller: Caller): Promise<BoundVerb | number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) {
+    await showOverview(caller.errors);
+    return 125;
+  }
+  if (!["help", "--help", "-h"].includes(name)) return loadVerb(name, rest, caller);
+  const [wanted] = rest;
+  if (wanted !== undefined) return loadVerb(wanted, ["--help"], caller);
+  await showOverview(caller.output);
+  return 0;
+}
+
+async function showOverview(stream: NodeJS.WritableStream): Promise<void> {
+  const { renderOverview } = await import("./help.ts");
+  await write(stream, renderOverview(VERBS));
+}
+
+async function loadVerb(
+  name: string,
+  argv: readonly string[],
+  caller: Caller,
+): Promise<BoundVerb | number> {
+  const entry = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (entry === undefined) throw unknownVerb(name);
+  const verb = await entry.load();
+  const bound = verb.parse(argv);
+  if (!bound.wantsHelp) return bound;
+  const { renderVerb } = await import("./help.ts");
+  await write(caller.output, renderVerb(verb));
+  return 0;
+}
+
+function unknownVerb(name: string): CattlegridError {
+  if (name.startsWith("-"))
+    return new CattlegridError("USAGE", `There is no flag ${name} before the verb.`);
+  const nearest = findNearest(name, Object.keys(VERBS));
+  const guess = nearest === undefined ? "" : ` Did you mean \`cattlegrid ${nearest}\`?`;
+  return new CattlegridError("USAGE", `There is no verb ${JSON.stringify(name)}.${guess}`);
+}

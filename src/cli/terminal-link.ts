@@ -1,0 +1,153 @@
+import type { WebSocket } from "ws";
+import { CattlegridError } from "../errors/error.ts";
+import { openWebSocket } from "../platform/websocket-client.ts";
+import type { TerminalControl, TerminalEnding, TerminalNotice } from "../protocol/process.ts";
+import { ACKNOWLEDGE_EVERY_BYTES, STREAM_ERRORS } from "../protocol/terminal-stream.ts";
+import { checkApiVersion, readProblem, toError } from "./api.ts";
+
+/** Where a terminal's bytes go. Each call resolves when the bytes are taken; they come one after the other. */
+export interface TerminalSink {
+  output(bytes: Uint8Array): Promise<void>;
+  errors(bytes: Uint8Array): Promise<void>;
+}
+
+export interface TerminalLinkOptions {
+  socketPath: string;
+  terminalId: string;
+  /** Of the first byte to send; undefined leaves the choice to the daemon. */
+  offset?: number;
+  sink: TerminalSink;
+  signal: AbortSignal;
+}
+
+const CLOSED_NORMALLY = 1000;
+
+/** One attachment to a terminal of the daemon, over a WebSocket. */
+export class TerminalLink implements Disposable {
+  readonly #socket: WebSocket;
+  readonly #sink: TerminalSink;
+  readonly #ending = Promise.withResolvers<TerminalEnding>();
+  readonly #attached = Promise.withResolvers<void>();
+  #tail: Promise<void> = Promise.resolve();
+  #offset = 0;
+  #acknowledged = 0;
+  #isOver = false;
+
+  private constructor(socket: WebSocket, { sink, signal }: TerminalLinkOptions) {
+    this.#socket = socket;
+    this.#sink = sink;
+    // Whoever waits hears of a failure; one that comes before anybody waits is not unhandled.
+    this.#ending.promise.catch(() => undefined);
+    this.#attached.promise.catch(() => undefined);
+    this.#listen();
+    if (signal.aborted) this.#fail(signal.reason);
+    signal.addEventListener("abort", () => this.#fail(signal.reason), { once: true });
+  }
+
+  /** Resolves once the daemon says that it is attached. */
+  static async open(options: TerminalLinkOptions): Promise<TerminalLink> {
+    const { socketPath, terminalId, offset } = options;
+    const query = offset === undefined ? "" : `?offset=${offset}`;
+    const path = `/v1/terminals/${encodeURIComponent(terminalId)}${query}`;
+    const link = new TerminalLink(openWebSocket(socketPath, path), options);
+    await link.#attached.promise;
+    return link;
+  }
+
+  /** How many bytes of the terminal's output have been taken: where another attachment goes on. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Resolves after the last byte is taken. Rejects when the connection ends before. */
+  get ending(): Promise<TerminalEnding> {
+    return this.#ending.promise;
+  }
+
+  /** Resolves when the bytes have left this process, so that input is read no faster than it is taken. */
+  async sendInput(bytes: Uint8Array): Promise<void> {
+    if (this.#isOver) return;
+    await new Promise<void>((resolve) => this.#socket.send(bytes, () => resolve()));
+  }
+
+  control(message: TerminalControl): void {
+    if (!this.#isOver) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Leaves the terminal; what runs in it goes on. */
+  [Symbol.dispose](): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket.terminate();
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on("upgrade", ({ headers }) =>
+      this.#attempt(() => checkApiVersion(headers["cattlegrid-api"])),
+    );
+    socket.on("unexpected-response", (_request, answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+      answer.on("end", () => {
+        const text = Buffer.concat(chunks).toString("utf8");
+        this.#fail(readProblem(text, "the terminal", answer.statusCode ?? 0));
+      });
+    });
+    socket.on("message", (data: Buffer, isBinary: boolean) => {
+      const take = isBinary ? this.#take(data) : this.#notice(data);
+      this.#tail = this.#tail.then(take).catch((error: unknown) => this.#fail(error));
+    });
+    socket.on("error", (error) => void this.#tail.then(() => this.#fail(explain(error))));
+    socket.on("close", () => void this.#tail.then(() => this.#fail(explain(undefined))));
+  }
+
+  #take(message: Buffer): () => Promise<void> {
+    const bytes = message.subarray(1);
+    const isErrors = message[0] === STREAM_ERRORS;
+    return async () => {
+      await (isErrors ? this.#sink.errors(bytes) : this.#sink.output(bytes));
+      this.#offset += bytes.length;
+      if (this.#offset - this.#acknowledged < ACKNOWLEDGE_EVERY_BYTES) return;
+      this.#acknowledged = this.#offset;
+      this.control({ type: "acknowledge", offset: this.#offset });
+    };
+  }
+
+  #notice(message: Buffer): () => Promise<void> {
+    const notice = JSON.parse(message.toString("utf8")) as TerminalNotice;
+    return async () => {
+      if (notice.type === "attached") {
+        this.#offset = this.#acknowledged = notice.offset;
+        this.#attached.resolve();
+      } else if (notice.type === "ended") {
+        this.#isOver = true;
+        // Tells the daemon that everything arrived; it need not keep the output any longer.
+        this.#socket.close(CLOSED_NORMALLY);
+        this.#ending.resolve(notice.ending);
+      } else if (notice.type === "problem") this.#fail(toError(notice.problem));
+    };
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#attached.reject(error);
+    this.#ending.reject(error);
+    this[Symbol.dispose]();
+  }
+}
+
+function explain(error: Error | undefined): CattlegridError {
+  const message = "The connection to the daemon ended while the terminal was open.";
+  return new CattlegridError("DAEMON_UNREACHABLE", message, {
+    hint: "Look whether the sandbox still runs with `cattlegrid ls`.",
+    ...(error === undefined ? {} : { cause: error }),
+  });
+}

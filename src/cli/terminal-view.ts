@@ -1,0 +1,90 @@
+import { CattlegridError } from "../errors/error.ts";
+import { RawTerminal } from "../platform/raw-terminal.ts";
+import { DetachKeys } from "../protocol/detach-keys.ts";
+import type { TerminalEnding } from "../protocol/process.ts";
+import { type Caller, terminalSize, write } from "./caller.ts";
+import type { LinkTarget } from "./pipe.ts";
+import { TerminalLink } from "./terminal-link.ts";
+
+export type ViewEnd =
+  | { kind: "ended"; ending: TerminalEnding }
+  | { kind: "detached"; offset: number };
+
+export interface ViewOptions {
+  caller: Caller;
+  /** The keys that leave; none when whoever leaves could not come back. */
+  detachKeys?: readonly number[];
+  /** Gets the link as soon as it is there. */
+  onOpen?: (link: TerminalLink) => void;
+}
+
+/** Shows a terminal of the daemon on the caller's own, in raw mode, until it ends or the viewer leaves. */
+export async function viewTerminal(target: LinkTarget, options: ViewOptions): Promise<ViewEnd> {
+  const { caller, detachKeys } = options;
+  using raw = await RawTerminal.open(caller.input, caller.output);
+  const hangUp = Promise.withResolvers<never>();
+  hangUp.promise.catch(() => undefined);
+  const show = async (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> => {
+    raw.watch(bytes);
+    if (!(await write(stream, bytes))) hangUp.reject(closedTerminal());
+  };
+  using link = await TerminalLink.open({
+    ...target,
+    sink: {
+      output: (bytes) => show(caller.output, bytes),
+      errors: (bytes) => show(caller.errors, bytes),
+    },
+  });
+  options.onOpen?.(link);
+  using _size = followSize(caller, link);
+  using keys = new Keyboard(caller, link, detachKeys);
+  caller.input.once("end", () => hangUp.reject(closedTerminal()));
+  const ended = link.ending.then((ending): ViewEnd => ({ kind: "ended", ending }));
+  const detached = keys.detached.then((): ViewEnd => ({ kind: "detached", offset: link.offset }));
+  return Promise.race([ended, detached, hangUp.promise]);
+}
+
+function closedTerminal(): CattlegridError {
+  return new CattlegridError("INTERRUPTED", "The terminal was closed.");
+}
+
+function followSize(caller: Caller, link: TerminalLink): Disposable {
+  const tell = (): void => link.control({ type: "resize", ...terminalSize(caller) });
+  tell();
+  caller.output.on("resize", tell);
+  return { [Symbol.dispose]: () => void caller.output.off("resize", tell) };
+}
+
+/** Sends keys inside, but for those that mean to leave. */
+class Keyboard implements Disposable {
+  readonly #caller: Caller;
+  readonly #link: TerminalLink;
+  readonly #keys: DetachKeys | undefined;
+  readonly #detached = Promise.withResolvers<void>();
+  readonly #onData = (bytes: Buffer): void => void this.#send(bytes);
+
+  constructor(caller: Caller, link: TerminalLink, detachKeys: readonly number[] | undefined) {
+    this.#caller = caller;
+    this.#link = link;
+    this.#keys = detachKeys === undefined ? undefined : new DetachKeys(detachKeys);
+    caller.input.on("data", this.#onData);
+    caller.input.resume();
+  }
+
+  get detached(): Promise<void> {
+    return this.#detached.promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#caller.input.off("data", this.#onData);
+    this.#caller.input.pause();
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
+    const read = this.#keys?.push(bytes) ?? { forward: bytes, isComplete: false };
+    this.#caller.input.pause();
+    if (read.forward.length > 0) await this.#link.sendInput(read.forward);
+    if (read.isComplete) this.#detached.resolve();
+    else this.#caller.input.resume();
+  }
+}

@@ -1,0 +1,70 @@
+import type { Verb } from "./verb.ts";
+
+export interface VerbEntry {
+  summary: string;
+  /** A verb's module is read only when it is the one that was called. */
+  load(): Promise<Verb>;
+}
+
+export const VERBS: Readonly<Record<string, VerbEntry>> = {
+  run: {
+    summary: "run an agent in its sandbox, which is made or started first",
+    load: async () => (await import("./commands/run.ts")).RUN,
+  },
+  chat: {
+    summary: "talk to an agent prompt by prompt in a new sandbox",
+    load: async () => (await import("./commands/chat.ts")).CHAT,
+  },
+  create: {
+    summary: "make a sandbox without starting it",
+    load: async () => (await import("./commands/create.ts")).CREATE,
+  },
+  start: {
+    summary: "start stopped sandboxes",
+    load: async () => (await import("./commands/start.ts")).START,
+  },
+  stop: {
+    summary: "stop sandboxes; home, sign-in and workspace are kept",
+    load: async () => (await import("./commands/stop.ts")).STOP,
+  },
+  rm: {
+    summary: "remove sandboxes with all that is only in them",
+    load: async () => (await import("./commands/rm.ts")).RM,
+  },
+  exec: {
+    summary: "run a command in a running sandbox",
+    load: async () => (await import("./commands/exec.ts")).EXEC,
+  },
+  attach: {
+    summary: "join a session from this terminal",
+    load: async () => (await import("./commands/attach.ts")).ATTACH,
+  },
+  ls: {
+    summary: "list sandboxes",
+    load: async () => (await import("./commands/ls.ts")).LS,
+  },
+  inspect: {
+    summary: "show everything about one sandbox",
+    load: async () => (await import("./commands/inspect.ts")).INSPECT,
+  },
+  logs: {
+    summary: "show what a sandbox reached and was refused",
+    load: async () => (await import("./commands/logs.ts")).LOGS,
+  },
+  doctor: {
+    summary: "check what this machine can do, and say what is missing",
+    load: async () => (await import("./commands/doctor.ts")).DOCTOR,
+  },
+  daemon: {
+    summary: "start, stop or look at the background process",
+    load: async () => (await import("./commands/daemon.ts")).DAEMON,
+  },
+  reset: {
+    summary: "remove every sandbox and all of Cattlegrid's state",
+    load: async () => (await import("./commands/reset.ts")).RESET,
+  },
+  version: {
+    summary: "show the versions of this program and of the daemon",
+    load: async () => (await import("./commands/version.ts")).VERSION,
+  },
+};
