@@ -154,7 +154,7 @@ export class GatewayConnection {
   /** Resolves the name outside and keeps those addresses that a rule grants it. */
   async #resolve(target: Target & { kind: "name" }, protocol: Protocol): Promise<Route | Refusal> {
     const { name, port } = target;
-    const resolution = await this.#context.resolveName(name, this.#gone.signal);
+    const resolution = await this.#context.resolveName(name, this.#gone.signal, this.#context);
     if (this.#gone.signal.aborted) return Refusal.gone();
     if (!resolution.ok) return Refusal.unreachable(name, resolution.problem);
     const policy = this.#context.policy();

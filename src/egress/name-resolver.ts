@@ -6,40 +6,73 @@ export type Resolution =
   | { ok: true; addresses: readonly Address[] }
   | { ok: false; problem: string };
 
-/** Turns a name into addresses as the host sees it. Never rejects; an abort is a failed resolution. */
-export type ResolveName = (name: HostName, signal: AbortSignal) => Promise<Resolution>;
+/**
+ * Turns a name into addresses as the host sees it, for one `owner`. Never rejects; an abort and a name
+ * that takes too long are failed resolutions.
+ */
+export type ResolveName = (
+  name: HostName,
+  signal: AbortSignal,
+  owner: object,
+) => Promise<Resolution>;
 
-/** Lookups run on the same few threads as all file access of the process. */
-const LOOKUPS_MAX = 2;
+export type LookUp = (name: HostName) => Promise<Resolution>;
+
+/** Lookups run on the same four threads as all file access of the process. */
+const LOOKUPS_MAX = 3;
+/** SECURITY: names that take long must not keep another sandbox from resolving its own. */
+const LOOKUPS_PER_OWNER_MAX = 2;
 const LOOKUP_DEADLINE_MS = 10_000;
 
-/** Resolves with the host's own resolver, a few names at a time, one question per name at a time. */
-export function createNameResolver(concurrency = LOOKUPS_MAX): ResolveName {
+/** Resolves a few names at a time, fewer of one owner, and one name once at a time. */
+export function createNameResolver(lookUp: LookUp = lookUpOnHost): ResolveName {
+  const slots = new Slots(LOOKUPS_MAX);
+  const slotsOf = new WeakMap<object, Slots>();
   const running = new Map<HostName, Promise<Resolution>>();
-  const waiting: (() => void)[] = [];
-  let active = 0;
 
-  async function ask(name: HostName): Promise<Resolution> {
-    if (active >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-    else active += 1;
-    try {
-      return await lookupAll(name);
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) active -= 1;
-      else next();
-      running.delete(name);
-    }
+  function start(name: HostName): Promise<Resolution> {
+    const resolution = running.get(name) ?? lookUp(name).finally(() => running.delete(name));
+    running.set(name, resolution);
+    return resolution;
   }
 
-  return async (name, signal) => {
-    const resolution = running.get(name) ?? ask(name);
-    running.set(name, resolution);
-    return withDeadline(resolution, signal);
+  return (name, signal, owner) => {
+    const own = slotsOf.get(owner) ?? new Slots(LOOKUPS_PER_OWNER_MAX);
+    slotsOf.set(owner, own);
+    const ask = (): Promise<Resolution> =>
+      signal.aborted ? Promise.resolve(ABORTED) : start(name);
+    return withDeadline(
+      own.use(() => slots.use(ask)),
+      signal,
+    );
   };
 }
 
-async function lookupAll(name: HostName): Promise<Resolution> {
+const ABORTED: Resolution = { ok: false, problem: "the connection was closed" };
+
+/** Lets a number of tasks run at a time and the others wait for their turn. */
+class Slots {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
+async function lookUpOnHost(name: HostName): Promise<Resolution> {
   try {
     const found = await lookup(name, { all: true, order: "verbatim" });
     const addresses = found.flatMap(({ address }) => parseAddress(address) ?? []);
@@ -53,9 +86,9 @@ async function lookupAll(name: HostName): Promise<Resolution> {
 
 function withDeadline(resolution: Promise<Resolution>, signal: AbortSignal): Promise<Resolution> {
   return new Promise((resolve, reject) => {
-    const give = (problem: string) => () => finish({ ok: false, problem });
-    const onAbort = give("the connection was closed");
-    const timer = setTimeout(give("its name does not resolve in time"), LOOKUP_DEADLINE_MS);
+    const onAbort = () => finish(ABORTED);
+    const onDeadline = () => finish({ ok: false, problem: "its name does not resolve in time" });
+    const timer = setTimeout(onDeadline, LOOKUP_DEADLINE_MS);
     const finish = (result: Resolution) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
