@@ -162,7 +162,7 @@ function treeMounts({ sandbox, layout, treeMounts: mounts }: BundleSources): rea
         destination: join(path, mount.path),
         type: "none",
         source: join(sandboxMemory(sandbox), tree, mount.path),
-        options: ["bind", mount.readonly ? "ro" : "rw"],
+        options: ["bind", mount.readonly ? "ro" : "rw", "nosuid", "nodev"],
       })),
   );
 }

@@ -12,7 +12,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { lchownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import type { SandboxSpecification } from "../../provider.ts";
@@ -55,6 +55,8 @@ const BUNDLE_DEFAULT = "ssl/certs/ca-certificates.crt";
 
 export interface EtcSources {
   shell: string;
+  /** As root: who owns the files, so that they are not a stranger's inside. */
+  owner?: { uid: number; gid: number };
 }
 
 /** Changes whenever something that `buildBaseEtc` copies was replaced on the host. */
@@ -78,6 +80,7 @@ export async function buildBaseEtc(directory: string, sources: EtcSources): Prom
     await writeFile(join(building, name), text);
   }
   await symlink("/proc/self/mounts", join(building, "mtab"));
+  if (sources.owner !== undefined) giveTree(building, sources.owner);
   await rename(building, directory);
 }
 
@@ -87,7 +90,7 @@ export function writeOwnEtc(directory: string, specification: SandboxSpecificati
   mkdirSync(directory);
   const write = (file: string, text: string): void => writeFileSync(join(directory, file), text);
   write("hostname", `${name}\n`);
-  write("hosts", `127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 ${name}\n`);
+  write("hosts", `127.0.0.1 localhost\n::1 localhost ip6-localhost ${name}\n127.0.1.1 ${name}\n`);
   write("gitconfig", gitConfiguration(specification));
 }
 
@@ -147,6 +150,15 @@ function baseFiles({ shell }: EtcSources): Readonly<Record<string, string>> {
     ].join("\n"),
     shells: "/bin/sh\n/bin/bash\n",
   };
+}
+
+function giveTree(directory: string, owner: { uid: number; gid: number }): void {
+  lchownSync(directory, owner.uid, owner.gid);
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) giveTree(path, owner);
+    else lchownSync(path, owner.uid, owner.gid);
+  }
 }
 
 function gitConfiguration({ gitIdentity, workspace }: SandboxSpecification): string {

@@ -50,7 +50,7 @@ export class ResidentKeeper {
 
 async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
   const { machine, directories, runtimeDirectory, owner } = residence;
-  const files = openRuntimeFiles(runtimeDirectory);
+  const files = openRuntimeFiles(runtimeDirectory, machine.isRoot ? owner : undefined);
   const setup = {
     directories: [
       { name: "s", source: directories.sandboxes },

@@ -15,15 +15,21 @@ export interface RuntimeFiles {
   directory: string;
   cache: string;
   shell: string;
+  /** As root: who owns /etc inside, in host ids. */
+  owner?: { uid: number; gid: number };
 }
 
 /** Empties the directory, which only the keeper being launched uses. */
-export function openRuntimeFiles(runtimeDirectory: string): RuntimeFiles {
+export function openRuntimeFiles(
+  runtimeDirectory: string,
+  owner: { uid: number; gid: number } | undefined,
+): RuntimeFiles {
   const directory = join(runtimeDirectory, "local");
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, SKELETON), { recursive: true, mode: 0o755 });
   const shell = statSync("/bin/bash", { throwIfNoEntry: false }) ? "/bin/bash" : "/bin/sh";
-  return { directory, cache: join(runtimeDirectory, "keeper-cache"), shell };
+  const cache = join(runtimeDirectory, "keeper-cache");
+  return { directory, cache, shell, ...(owner === undefined ? {} : { owner }) };
 }
 
 export interface SandboxFiles {
@@ -48,7 +54,7 @@ export async function etcLayers(
   certificates: readonly string[],
 ): Promise<readonly string[]> {
   const base = `etc-${etcStamp()}`;
-  await buildBaseEtc(join(files.directory, base), { shell: files.shell });
+  await buildBaseEtc(join(files.directory, base), files);
   const names = [base];
   if (certificates.length > 0)
     names.unshift((await buildCertificates(files.directory, certificates)).name);

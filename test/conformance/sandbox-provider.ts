@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import type { SandboxCapabilities } from "../../src/sandbox/provider.ts";
+import type { Requirement } from "../support/requirement.ts";
+import { describeIsolation } from "./isolation.ts";
+import { describeLife } from "./life.ts";
+import { describeProcesses } from "./processes.ts";
+import { NEVER, SandboxYard, type MakeProvider } from "./sandbox-yard.ts";
+import { describeToolchain } from "./toolchain.ts";
+import { describeWorkspace } from "./workspace.ts";
+
+export interface ProviderUnderTest {
+  makeProvider: MakeProvider;
+  /** What the backend needs of the machine; unmet, every test is skipped and says why. */
+  requirement: Requirement;
+  /** What the provider has to state of itself; `limits` depends on the machine. */
+  capabilities: Omit<SandboxCapabilities, "limits">;
+}
+
+/** What every sandbox provider has to do, tested against the real backend. */
+export function describeSandboxProvider(name: string, subject: ProviderUnderTest): void {
+  const { makeProvider, requirement, capabilities } = subject;
+  describe.skipIf(!requirement.met)(requirement.title(name), () => {
+    test("it states what it can do", async () => {
+      const yard = new SandboxYard(makeProvider);
+      expect(await yard.provider.capabilities(NEVER)).toMatchObject(capabilities);
+      await yard.close();
+    });
+    describeProcesses(makeProvider);
+    describeWorkspace(makeProvider);
+    describeIsolation(makeProvider);
+    describeToolchain(makeProvider);
+    describeLife(makeProvider);
+  });
+}

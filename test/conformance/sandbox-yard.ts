@@ -1,0 +1,137 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type {
+  CaptureSockets,
+  ProcessRequest,
+  RunningSandbox,
+  SandboxProvider,
+  SandboxSpecification,
+} from "../../src/sandbox/provider.ts";
+
+export interface ProviderDirectories {
+  stateDirectory: string;
+  runtimeDirectory: string;
+}
+
+export type MakeProvider = (directories: ProviderDirectories) => SandboxProvider;
+
+export interface Outcome {
+  code: number;
+  output: string;
+  errors: string;
+}
+
+export const NEVER: AbortSignal = new AbortController().signal;
+
+/** One provider with directories of its own, and every sandbox and socket that came of it. */
+export class SandboxYard {
+  readonly directory: string;
+  readonly provider: SandboxProvider;
+  readonly #makeProvider: MakeProvider;
+  readonly #sockets: CaptureSockets[] = [];
+  #names = 0;
+
+  constructor(makeProvider: MakeProvider) {
+    this.#makeProvider = makeProvider;
+    this.directory = realpathSync(mkdtempSync(join(tmpdir(), "cg-yard-")));
+    this.provider = this.another();
+  }
+
+  /** A provider over the same directories, as the next engine has it. */
+  another(): SandboxProvider {
+    return this.#makeProvider({
+      stateDirectory: join(this.directory, "state"),
+      runtimeDirectory: join(this.directory, "run"),
+    });
+  }
+
+  /** A new directory of the host that no sandbox sees unless it is given. */
+  makeDirectory(name: string): string {
+    const path = join(this.directory, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  specify(parts: Partial<SandboxSpecification> = {}): SandboxSpecification {
+    this.#names += 1;
+    return {
+      id: `yard${this.#names}`,
+      name: `yard-${this.#names}`,
+      protectedPaths: [],
+      homeLayers: [],
+      toolchains: [],
+      environment: {},
+      certificates: [],
+      limits: {},
+      ...parts,
+    };
+  }
+
+  async start(parts: Partial<SandboxSpecification> = {}): Promise<RunningSandbox> {
+    const specification = this.specify(parts);
+    await this.provider.create(specification, NEVER);
+    return this.startAgain(specification);
+  }
+
+  async startAgain(
+    specification: SandboxSpecification,
+    provider: SandboxProvider = this.provider,
+  ): Promise<RunningSandbox> {
+    const onCapture = (sockets: CaptureSockets): void => void this.#sockets.push(sockets);
+    return provider.start(specification, { onCapture }, NEVER);
+  }
+
+  async close(): Promise<void> {
+    await this.provider.close();
+    for (const { tcp, udp } of this.#sockets) {
+      tcp.close();
+      for (const socket of udp) socket.close();
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs a command inside to its end and gives back all it wrote. */
+export async function run(
+  sandbox: RunningSandbox,
+  argv: readonly string[],
+  request: Omit<ProcessRequest, "argv"> & { input?: string } = {},
+): Promise<Outcome> {
+  const { input, ...rest } = request;
+  const program = await sandbox.exec({ argv, ...rest }, NEVER);
+  const read = async (stream: AsyncIterable<Buffer> | undefined): Promise<string> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream ?? []) chunks.push(chunk);
+    return Buffer.concat(chunks).toString("utf8");
+  };
+  if (request.terminal === undefined) program.input.end(input ?? "");
+  const [output, errors, ending] = await Promise.all([
+    read(program.output),
+    read(program.errors),
+    program.ended,
+  ]);
+  return { code: ending.code, output, errors };
+}
+
+/** Runs a shell script inside. */
+export async function sh(sandbox: RunningSandbox, script: string): Promise<Outcome> {
+  return run(sandbox, ["sh", "-c", script]);
+}
+
+/** The output of a script that has to succeed, without the last newline. */
+export async function answer(sandbox: RunningSandbox, script: string): Promise<string> {
+  const { code, output, errors } = await sh(sandbox, script);
+  if (code !== 0) throw new TypeError(`status ${code}: ${output}${errors}`);
+  return output.trimEnd();
+}
+
+/** Those of the scripts that end with status 0. */
+export async function succeeding(
+  sandbox: RunningSandbox,
+  scripts: readonly string[],
+): Promise<readonly string[]> {
+  const done: string[] = [];
+  for (const script of scripts) if ((await sh(sandbox, script)).code === 0) done.push(script);
+  return done;
+}
