@@ -28,7 +28,7 @@ export function explainFailedStart({ program, cwd, text }: FailedStart): Cattleg
     const message = `The program ${program} cannot be executed inside the sandbox.`;
     return new CattlegridError("COMMAND_NOT_EXECUTABLE", message, { details });
   }
-  if (/not running|does not exist|container process not found|nsenter:/i.test(text)) {
+  if (/not running|does not exist|process not found|\bstatus`.*no such file|nsenter:/i.test(text)) {
     const message = "The sandbox does not run any more.";
     return new CattlegridError("SANDBOX_NOT_RUNNING", message, { details: { text } });
   }
