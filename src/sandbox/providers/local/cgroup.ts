@@ -22,7 +22,10 @@ const CONTROLLERS = ["cpu", "memory", "pids"];
 const ENTER_SCRIPT =
   'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@"';
 
-/** Where cgroups of sandboxes can be made: one directory per controller, or one for all. */
+/**
+ * Where cgroups of sandboxes can be made: one directory per controller, or one for all. They are there only while a
+ * sandbox has a cgroup in them, so that nothing is left of an installation.
+ */
 export interface CgroupPlace {
   version: 1 | 2;
   /** Keyed by controller; version 2 has one, under "". */
@@ -48,7 +51,7 @@ export function makeCgroup(place: CgroupPlace, sandboxId: string, limits: Limits
     controller,
     directory: join(parent, sandboxId),
   }));
-  for (const { directory } of made) mkdirSync(directory, { recursive: true });
+  for (const { directory } of made) makeDirectory(place, directory);
   const values = place.version === 1 ? legacyValues(limits) : unifiedValues(limits);
   for (const { controller, file, value } of values) {
     const found = made.find((each) => each.controller === controller);
@@ -58,7 +61,10 @@ export function makeCgroup(place: CgroupPlace, sandboxId: string, limits: Limits
   return {
     enter: ["/bin/sh", "-c", ENTER_SCRIPT, "sh", ...files, "--"],
     remove: () => {
-      for (const { directory } of made) removeDirectory(directory);
+      for (const { directory } of made) {
+        removeDirectory(directory);
+        removeDirectory(dirname(directory));
+      }
     },
   };
 }
@@ -69,6 +75,7 @@ export function removeCgroups(place: CgroupPlace, keep: ReadonlySet<string>): vo
     for (const name of directoriesIn(parent)) {
       if (!keep.has(name)) removeDirectory(join(parent, name));
     }
+    removeDirectory(parent);
   }
 }
 
@@ -124,7 +131,6 @@ function legacyPlace(lines: readonly string[], name: string): CgroupPlace | unde
   const required = ["cpu", "memory"].map((controller) => parents.get(controller));
   if (!required.every((parent) => parent !== undefined && isWritable(parent))) return undefined;
   const directories = Object.fromEntries(found.map(([key, parent]) => [key, join(parent, name)]));
-  for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
   return { version: 1, directories };
 }
 
@@ -136,12 +142,17 @@ function unifiedPlace(lines: readonly string[], name: string): CgroupPlace | und
     const parent = join(ROOT, path);
     if (isWritable(parent) && isWritable(join(parent, "cgroup.procs")) && handsOn(parent)) {
       const directory = join(parent, name);
-      mkdirSync(directory, { recursive: true });
-      writeFileSync(join(directory, "cgroup.subtree_control"), "+cpu +memory +pids");
       return { version: 2, directories: { "": directory } };
     }
     if (path === "/" || path === ".") return undefined;
   }
+}
+
+function makeDirectory({ version }: CgroupPlace, directory: string): void {
+  const parent = dirname(directory);
+  mkdirSync(parent, { recursive: true });
+  if (version === 2) writeFileSync(join(parent, "cgroup.subtree_control"), "+cpu +memory +pids");
+  mkdirSync(directory, { recursive: true });
 }
 
 function handsOn(directory: string): boolean {
@@ -167,15 +178,20 @@ function isWritable(path: string): boolean {
 }
 
 function directoriesIn(path: string): readonly string[] {
-  const entries = readdirSync(path, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
 }
 
 function removeDirectory(path: string): void {
   try {
     rmdirSync(path);
   } catch (error) {
-    // EBUSY: the kernel still counts a process that has just ended; the reaper comes again.
+    // EBUSY: there is another in it, or the kernel still counts a process that has just ended; the reaper comes again.
     if (!hasErrno(error, "ENOENT", "EBUSY")) throw error;
   }
 }
