@@ -30,6 +30,7 @@ export class SandboxYard {
   readonly provider: SandboxProvider;
   readonly #makeProvider: MakeProvider;
   readonly #sockets: CaptureSockets[] = [];
+  readonly #created = new Set<string>();
   #names = 0;
 
   constructor(makeProvider: MakeProvider) {
@@ -70,6 +71,7 @@ export class SandboxYard {
 
   async start(parts: Partial<SandboxSpecification> = {}): Promise<RunningSandbox> {
     const specification = this.specify(parts);
+    this.#created.add(specification.id);
     await this.provider.create(specification, NEVER);
     return this.startAgain(specification);
   }
@@ -84,6 +86,7 @@ export class SandboxYard {
 
   async close(): Promise<void> {
     await this.provider.close();
+    for (const id of this.#created) await this.provider.destroy(id);
     for (const { tcp, udp } of this.#sockets) {
       tcp.close();
       for (const socket of udp) socket.close();

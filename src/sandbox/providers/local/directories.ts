@@ -1,4 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
@@ -109,6 +117,14 @@ export function makeSandboxDirectories(directory: string, owner: Owner | undefin
   chmodSync(join(directory, "home/upper"), 0o700);
   own(join(directory, "usr/upper/local"));
   for (const name of LOCAL) own(join(directory, "usr/upper/local", name));
+}
+
+/** The kernel leaves a directory of mode 000, on which a plain recursive removal of the state fails. */
+export function openWorkDirectories(directory: string): void {
+  for (const tree of WRITABLE_TREES) {
+    const path = join(directory, tree, "work/work");
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) chmodSync(path, 0o700);
+  }
 }
 
 /** Removes a tree that programs inside may have made unreadable; absent is success. */

@@ -15,6 +15,7 @@ const TOOL_DIRECTORIES = [
   "/usr/local/sbin",
   "/run/current-system/sw/bin",
 ];
+const ALL_IDS = 4_294_967_295;
 const SUBORDINATE_IDS = 65_536;
 const SUBORDINATE_DEFAULT = 231_072;
 const SUBORDINATE_OWNERS = new Set(["root", "0", "cattlegrid"]);
@@ -39,7 +40,7 @@ export interface Machine {
 /** Reads what is needed; fails with RUNTIME_MISSING or DEPENDENCY_MISSING when a program is absent. */
 export function inspectMachine(): Machine {
   return {
-    isRoot: process.getuid?.() === 0,
+    isRoot: isHostRoot(process.getuid?.() ?? -1, readIfPresent("/proc/self/uid_map")),
     memoryBytes: totalmem(),
     tools: {
       unshare: requireTool("unshare"),
@@ -53,6 +54,12 @@ export function inspectMachine(): Machine {
     explainRefusal: (error, keeperErrors) =>
       explainRefusal(error, keeperErrors, readNamespaceSwitches()),
   };
+}
+
+/** Root of a container that maps few ids is an ordinary user in disguise: it cannot use subordinate ids. */
+export function isHostRoot(uid: number, uidMap: string): boolean {
+  const [inside, outside, count] = uidMap.trim().split(/\s+/).map(Number);
+  return uid === 0 && inside === 0 && outside === 0 && count === ALL_IDS;
 }
 
 export function findTool(name: string): string | undefined {

@@ -163,7 +163,15 @@ class LocalProvider implements SandboxProvider {
     ]);
     signal.throwIfAborted();
     const cgroups = findCgroupPlace(this.#options.stateDirectory);
-    const context = { machine, launched, cgroups, runtimeVersion, logger: this.#logger };
+    const { sandboxes } = directories;
+    const context = {
+      machine,
+      launched,
+      sandboxes,
+      cgroups,
+      runtimeVersion,
+      logger: this.#logger,
+    };
     const sandbox = await startSandbox(context, specification, hooks);
     this.#running.set(specification.id, sandbox);
     void sandbox.ended.then(() => this.#running.delete(specification.id));

@@ -14,7 +14,7 @@ export interface LocalSandboxParts {
   target: ExecTarget;
   /** Resolves with why when the first process, or the keeper, died. */
   died: Promise<string>;
-  /** Kills what is left and removes what the start made. */
+  /** Kills what is left and removes what the start made. Does not reject. */
   dispose(): Promise<void>;
 }
 

@@ -13,7 +13,7 @@ import {
   type ResourceBounds,
 } from "./bundle.ts";
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
-import { layerName } from "./directories.ts";
+import { layerName, openWorkDirectories } from "./directories.ts";
 import { AGENT_ID, HOME, sandboxEnvironment } from "./environment.ts";
 import { certificateBundle, writeOwnEtc } from "./etc.ts";
 import { factsOf } from "./facts.ts";
@@ -37,6 +37,8 @@ import { sandboxSeccomp } from "./seccomp.ts";
 export interface StartContext {
   machine: Machine;
   launched: LaunchedKeeper;
+  /** The directory that holds those of the sandboxes. */
+  sandboxes: string;
   cgroups: CgroupPlace | undefined;
   /** Name and version of the runtime. */
   runtimeVersion: string;
@@ -97,7 +99,7 @@ async function planLayout(
   const { workspace, toolchains } = specification;
   const idMap =
     machine.isRoot && workspace !== undefined
-      ? await lendIdMap(launched, machine, statSync(workspace.path))
+      ? await lendIdMap(launched, machine, ownerOf(workspace.path))
       : undefined;
   return rootLayout({
     specification,
@@ -105,6 +107,12 @@ async function planLayout(
     toolchainSources: toolchainSources(toolchains),
     ...(idMap === undefined ? {} : { workspaceIdMap: idMap }),
   });
+}
+
+function ownerOf(workspace: string): { uid: number; gid: number } {
+  const found = statSync(workspace, { throwIfNoEntry: false });
+  if (found !== undefined) return found;
+  throw new CattlegridError("WORKSPACE_MISSING", `${workspace} does not exist.`);
 }
 
 async function run(
@@ -151,7 +159,7 @@ async function run(
       container.died.then(() => "its first process ended"),
       keeper.ended.then((why) => `the keeper ended: ${why}`),
     ]),
-    dispose: () => dispose(context, attempt),
+    dispose: () => undo(context, attempt),
   });
 }
 
@@ -241,12 +249,14 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   try {
     await dispose(context, attempt);
   } catch (error) {
-    context.logger.warn("a sandbox that did not start left something", { error: String(error) });
+    const sandbox = attempt.specification.id;
+    context.logger.warn("a sandbox left something behind", { sandbox, error: String(error) });
   }
 }
 
-async function dispose({ launched }: StartContext, attempt: Attempt): Promise<void> {
+async function dispose({ launched, sandboxes }: StartContext, attempt: Attempt): Promise<void> {
   await launched.keeper.close(attempt.number);
+  openWorkDirectories(join(sandboxes, attempt.specification.id));
   await removeSandboxFiles(attempt.files);
   attempt.cgroup?.remove();
 }

@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { spawnProcess } from "../../src/platform/process.ts";
+import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
+import { answer, NEVER, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { allOf, program } from "../support/requirement.ts";
+
+const RUNTIME = allOf(program("crun"), program("unshare"));
+const ENGINE = join(import.meta.dirname, "local-engine.ts");
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (["ENOENT", "ESRCH", "EACCES"].includes(code)) return undefined;
+    throw error;
+  }
+}
+
+function processes(): readonly number[] {
+  return readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const text = unlessGone(() => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")) ?? "";
+  return text.split(" ").filter(Boolean).map(Number);
+}
+
+function commandOf(pid: number): string {
+  return (
+    unlessGone(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"))?.replaceAll("\0", " ") ?? ""
+  );
+}
+
+/** The `unshare` that holds the keeper of the process `engine`, and the keeper below it. */
+function keeperOf(engine: number): readonly number[] {
+  const holder = childrenOf(engine).find((pid) => commandOf(pid).includes("keeper/main"));
+  return holder === undefined ? [] : [holder, ...childrenOf(holder)];
+}
+
+function processNamespace(pid: number): string | undefined {
+  return unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`));
+}
+
+/** Every process that is in a process namespace of the keeper's or below: it has a number there. */
+function descendants(keeper: number): readonly number[] {
+  return processes().filter((pid) => {
+    for (let current = pid; current > 1;) {
+      if (current === keeper) return true;
+      const stat = unlessGone(() => readFileSync(`/proc/${current}/stat`, "utf8"));
+      if (stat === undefined) return false;
+      current = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    }
+    return false;
+  });
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe.skipIf(!RUNTIME.met)(RUNTIME.title("death in the local provider"), () => {
+  let yard: SandboxYard;
+  beforeEach(() => {
+    yard = new SandboxYard(createLocalProvider);
+  });
+  afterEach(async () => yard.close());
+
+  test("an engine killed with SIGKILL leaves no process, and its sandboxes start again", async () => {
+    const argv = [
+      process.execPath,
+      ENGINE,
+      join(yard.directory, "state"),
+      join(yard.directory, "run"),
+    ];
+    const engine = spawnProcess(argv, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(engine.stdout!, "data");
+    const keeper = keeperOf(engine.pid!);
+    expect(keeper).toHaveLength(2);
+    const inside = descendants(keeper[1]!);
+    expect(inside.length).toBeGreaterThanOrEqual(3);
+    const namespaces = new Set(inside.map(processNamespace));
+    engine.kill("SIGKILL");
+    await once(engine, "exit");
+    await until(() => !processes().some((pid) => namespaces.has(processNamespace(pid))));
+    expect(inside.filter((pid) => commandOf(pid) !== "")).toEqual([]);
+    const removed = await yard.provider.reap(new Set(["one"]));
+    expect(removed).toEqual(["two"]);
+    const again = await yard.startAgain(yard.specify({ id: "one" }));
+    expect(await answer(again, "cat ~/f")).toBe("one");
+  });
+
+  test("a dead keeper ends every sandbox, and the next start makes a new one", async () => {
+    const one = await yard.start();
+    const two = await yard.start();
+    await answer(one, "echo kept >~/f");
+    process.kill(keeperOf(process.pid)[1]!, "SIGKILL");
+    expect(await one.ended).toMatchObject({ kind: "died" });
+    expect(await two.ended).toMatchObject({ kind: "died" });
+    expect(keeperOf(process.pid)).toEqual([]);
+    const again = await yard.startAgain(yard.specify({ id: one.id }));
+    expect(await answer(again, "cat ~/f")).toBe("kept");
+  });
+
+  test("the death of a sandbox's first process is noticed, ends the sandbox and no other", async () => {
+    const doomed = await yard.start();
+    const other = await yard.start();
+    const keeper = keeperOf(process.pid)[1]!;
+    const inits = descendants(keeper).filter((pid) => commandOf(pid).includes("sleep infinity"));
+    expect(inits).toHaveLength(2);
+    const program = await doomed.exec({ argv: ["sleep", "300"] }, NEVER);
+    process.kill(Math.min(...inits), "SIGKILL");
+    expect(await doomed.ended).toMatchObject({ kind: "died" });
+    expect((await program.ended).code).not.toBe(0);
+    expect((await sh(other, "true")).code).toBe(0);
+    const again = await yard.startAgain(yard.specify({ id: doomed.id }));
+    expect((await sh(again, "true")).code).toBe(0);
+  });
+
+  test("closing the provider leaves no process and nothing in the host's mount table", async () => {
+    const before = readFileSync("/proc/self/mountinfo", "utf8");
+    const workspace = { path: yard.makeDirectory("project"), mode: "direct" as const };
+    await yard.start({ workspace });
+    const [holder, keeper] = keeperOf(process.pid);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(before);
+    await yard.provider.close();
+    expect([holder!, keeper!].map(commandOf)).toEqual(["", ""]);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(before);
+    expect(keeperOf(process.pid)).toEqual([]);
+  });
+
+  test("what programs inside made unreadable is removed with the sandbox", async () => {
+    const sandbox = await yard.start();
+    await answer(sandbox, "mkdir -p ~/a/b && touch ~/a/b/f && chmod 000 ~/a/b ~/a");
+    await sandbox.stop();
+    await yard.provider.destroy(sandbox.id);
+    expect(readdirSync(join(yard.directory, "state/sandboxes"))).toEqual([]);
+    expect(readdirSync(join(yard.directory, "state/trash"))).toEqual([]);
+  });
+});
