@@ -6,6 +6,7 @@ import { ApiClient } from "../../test/support/api-client.ts";
 import { openTestDaemon } from "../../test/support/test-daemon.ts";
 import { findDaemon } from "../platform/daemon-start.ts";
 import { resolvePaths, type Paths } from "../platform/paths.ts";
+import { removeState } from "../platform/state-removal.ts";
 import type { Daemon } from "./daemon.ts";
 
 const uid = process.getuid!();
@@ -75,11 +76,26 @@ describe("a daemon", () => {
   });
 
   test("resets: no sandbox and no home is left", async () => {
-    await start();
+    const daemon = await start();
     const path = await make();
     await make({ name: "second" });
     await api().call(`${path}/start`, { method: "POST" });
     expect((await api().call("/v1/reset", { method: "POST" })).status).toBe(200);
     expect(readdirSync(join(paths.providerDirectory("process"), "homes"))).toEqual([]);
+    await api()
+      .call("/v1/shutdown", { method: "POST" })
+      .catch(() => "it is going already");
+    await daemon.closed;
+    await removeState(paths);
+    expect([existsSync(paths.stateDirectory), existsSync(paths.runtimeDirectory)]).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  test("that would go the moment it listens goes in good order", async () => {
+    const daemon = await start(1);
+    await daemon.closed;
+    expect(readdirSync(paths.runtimeDirectory)).toEqual([]);
   });
 });

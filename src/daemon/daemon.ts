@@ -1,11 +1,12 @@
+import { rm } from "node:fs/promises";
 import type { AgentAdapter } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import { removeDaemonFile, writeDaemonFile } from "../platform/daemon-start.ts";
 import { openRuntimeDirectory, type Paths } from "../platform/paths.ts";
 import type { Engine } from "../server/api.ts";
-import { createServer } from "../server/server.ts";
-import { watchIdle } from "./idle-watch.ts";
+import { createServer, type Server } from "../server/server.ts";
+import { watchIdle, type IdleWatch } from "./idle-watch.ts";
 
 /** Ending all sessions and sandboxes takes well under a second; agents get some to put things away. */
 const CLOSE_MS = 15_000;
@@ -41,60 +42,98 @@ export interface Daemon {
  * then let go of everything.
  */
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { paths, uid, logger } = options;
-  openRuntimeDirectory(paths.runtimeDirectory, uid);
-  const engine = await options.openEngine();
-  const { promise: closed, resolve, reject } = Promise.withResolvers<void>();
-  let closing: Promise<void> | undefined;
-  const server = createServer({
-    engine,
-    logger,
-    facts: {
-      version: options.version,
-      stateDirectory: paths.stateDirectory,
-      startedAt: new Date().toISOString(),
-      owner: `local:${uid}`,
-      agents: options.agents,
-    },
-    control: { shutDown: () => void close(), reset: () => engine.sandboxes.removeEverything() },
-  });
-  const idle = watchIdle({
-    idleMs: options.idleMs,
-    isBusy: () =>
-      server.countConnections() + engine.sandboxes.countRunning() + engine.sessions.countOpen() > 0,
-    async retire() {
-      if (!(await server.retire())) return false;
-      logger.info("nothing to do");
-      void close();
-      return true;
-    },
-  });
-  const closeAll = async (): Promise<void> => {
-    idle.close();
+  openRuntimeDirectory(options.paths.runtimeDirectory, options.uid);
+  const daemon = new ServingDaemon(options, await options.openEngine());
+  try {
+    await daemon.listen();
+  } catch (error) {
+    await daemon.close();
+    throw error;
+  }
+  return daemon;
+}
+
+class ServingDaemon implements Daemon {
+  readonly closed: Promise<void>;
+  readonly #options: DaemonOptions;
+  readonly #engine: DaemonEngine;
+  readonly #server: Server;
+  readonly #ending = Promise.withResolvers<void>();
+  #idle: IdleWatch | undefined;
+  #closing: Promise<void> | undefined;
+  #isReset = false;
+
+  constructor(options: DaemonOptions, engine: DaemonEngine) {
+    const { paths, version, agents, logger, uid } = options;
+    this.#options = options;
+    this.#engine = engine;
+    this.closed = this.#ending.promise;
+    this.#server = createServer({
+      engine,
+      logger,
+      facts: {
+        version,
+        stateDirectory: paths.stateDirectory,
+        startedAt: new Date().toISOString(),
+        owner: `local:${uid}`,
+        agents,
+      },
+      control: { shutDown: () => void this.close(), reset: () => this.#reset() },
+    });
+  }
+
+  async listen(): Promise<void> {
+    const { paths, idleMs, logger, version } = this.#options;
+    await this.#server.listen(paths.socketFile);
+    writeDaemonFile(paths);
+    this.#idle = watchIdle({
+      idleMs,
+      isBusy: () => this.#isBusy(),
+      retire: () => this.#retire(),
+      onFailure: (error) => logger.error("the daemon could not go", { error }),
+    });
+    logger.info("the daemon listens", { pid: process.pid, version });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll().then(this.#ending.resolve, this.#ending.reject);
+    return this.#closing;
+  }
+
+  #isBusy(): boolean {
+    const { sandboxes, sessions } = this.#engine;
+    const connections = this.#server.countConnections();
+    return connections + sandboxes.countRunning() + sessions.countOpen() > 0;
+  }
+
+  async #retire(): Promise<boolean> {
+    if (!(await this.#server.retire())) return false;
+    this.#options.logger.info("nothing to do");
+    void this.close();
+    return true;
+  }
+
+  async #reset(): Promise<void> {
+    await this.#engine.sandboxes.removeEverything();
+    this.#isReset = true;
+  }
+
+  async #closeAll(): Promise<void> {
+    const { paths, logger } = this.#options;
+    this.#idle?.close();
     logger.info("the daemon ends");
     // Before the state is given free, or these would be the next daemon's; old clients still hear how it ends.
     removeDaemonFile(paths);
-    await server.stopListening();
+    await this.#server.stopListening();
     try {
-      await withinDeadline(engine.close());
+      await withinDeadline(this.#engine.close());
     } finally {
-      await server.close();
+      await this.#server.close();
     }
+    // The client that asked for the reset removes the state, and may know another runtime directory.
+    if (this.#isReset) await rm(paths.runtimeDirectory, { recursive: true, force: true });
     logger.info("the daemon has ended");
-  };
-  const close = (): Promise<void> => {
-    closing ??= closeAll().then(resolve, reject);
-    return closing;
-  };
-  try {
-    await server.listen(paths.socketFile);
-    writeDaemonFile(paths);
-  } catch (error) {
-    await close();
-    throw error;
   }
-  logger.info("the daemon listens", { pid: process.pid, version: options.version });
-  return { closed, close };
 }
 
 /**

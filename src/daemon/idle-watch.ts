@@ -3,6 +3,8 @@ export interface IdleWatchOptions {
   isBusy(): boolean;
   /** Called after `idleMs` of nothing to do; resolves to false when something came up, and the watch goes on. */
   retire(): Promise<boolean>;
+  /** `retire` failed; it is tried again after another `idleMs`. */
+  onFailure(error: unknown): void;
 }
 
 /** Ends a daemon that nobody needs. */
@@ -10,7 +12,7 @@ export interface IdleWatch {
   close(): void;
 }
 
-export function watchIdle({ idleMs, isBusy, retire }: IdleWatchOptions): IdleWatch {
+export function watchIdle({ idleMs, isBusy, retire, onFailure }: IdleWatchOptions): IdleWatch {
   if (!Number.isFinite(idleMs)) return { close: () => undefined };
   let busyAt = performance.now();
   let isRetiring = false;
@@ -18,9 +20,13 @@ export function watchIdle({ idleMs, isBusy, retire }: IdleWatchOptions): IdleWat
     if (isBusy()) busyAt = performance.now();
     if (isRetiring || performance.now() - busyAt < idleMs) return;
     isRetiring = true;
-    if (await retire()) clearInterval(timer);
-    else busyAt = performance.now();
+    try {
+      if (await retire()) clearInterval(timer);
+    } catch (error) {
+      onFailure(error);
+    }
     isRetiring = false;
+    busyAt = performance.now();
   };
   const timer = setInterval(() => void look(), Math.max(10, Math.min(1000, idleMs / 4)));
   return { close: () => clearInterval(timer) };

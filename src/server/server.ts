@@ -76,6 +76,7 @@ export function createServer(options: ServerOptions): Server {
     countConnections: () => connections.size,
     async retire() {
       const aside = `${socket}.old`;
+      if (connections.size > 0) return false;
       await rename(socket, aside);
       await delay(LATE_CLIENT_MS);
       if (connections.size === 0) return true;
