@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
 import type { ExecTarget } from "../../src/sandbox/providers/local/exec-target.ts";
-import { sandboxSeccomp } from "../../src/sandbox/providers/local/seccomp.ts";
+import { SeccompProgram } from "../../src/sandbox/providers/local/seccomp-program.ts";
 import { allOf, program, requirement } from "./requirement.ts";
 
 export const CRUN = allOf(
@@ -36,7 +36,9 @@ export interface CrunContainer {
   close(): Promise<void>;
 }
 
-export async function openCrunContainer(): Promise<CrunContainer> {
+export async function openCrunContainer(
+  seccomp: SeccompProgram = new SeccompProgram(),
+): Promise<CrunContainer> {
   const directory = mkdtempSync(join(tmpdir(), "cg-crun-"));
   chmodSync(directory, 0o711);
   const isRoot = process.getuid?.() === 0;
@@ -51,7 +53,7 @@ export async function openCrunContainer(): Promise<CrunContainer> {
     "--wd=/",
     "--",
   ];
-  writeBundle(directory, isRoot);
+  writeBundle(directory, specify(directory, { isRoot, seccomp }));
   const stateRoot = join(directory, "state");
   const started = await runDetached([
     ...enter,
@@ -134,7 +136,7 @@ async function runDetached(argv: readonly string[]): Promise<string> {
   return code === 0 ? "" : `exit ${code}: ${text.stdout}`;
 }
 
-function writeBundle(directory: string, isRoot: boolean): void {
+function writeBundle(directory: string, configuration: object): void {
   const bundle = join(directory, "bundle");
   const root = join(bundle, "root");
   for (const path of ["", "usr", "etc", "proc", "dev", "tmp", "home", "shared"]) {
@@ -149,10 +151,16 @@ function writeBundle(directory: string, isRoot: boolean): void {
   }
   writeFileSync(join(root, "etc/passwd"), "agent:x:1000:1000::/home/agent:/bin/bash\n");
   writeFileSync(join(root, "etc/group"), "agent:x:1000:\n");
-  writeFileSync(join(bundle, "config.json"), JSON.stringify(specify(directory, isRoot)));
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(configuration));
 }
 
-function specify(directory: string, isRoot: boolean): object {
+interface Choices {
+  isRoot: boolean;
+  seccomp: SeccompProgram;
+}
+
+function specify(directory: string, { isRoot, seccomp }: Choices): object {
+  const filter = seccomp.configuration();
   const map = isRoot
     ? { containerID: 0, hostID: SUBORDINATE_ID, size: 65536 }
     : { containerID: 1000, hostID: 0, size: 1 };
@@ -205,7 +213,8 @@ function specify(directory: string, isRoot: boolean): object {
         { type: "user" },
         { type: "network" },
       ],
-      seccomp: sandboxSeccomp(),
+      seccomp: filter.seccomp,
     },
+    annotations: filter.annotations,
   };
 }
