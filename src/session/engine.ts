@@ -29,6 +29,7 @@ export interface EngineOptions {
 
 /** Everything below the API. Holds no global: several can live in one process. */
 export interface Engine {
+  readonly agents: AgentRegistry;
   readonly sandboxes: Sandboxes;
   readonly sessions: Sessions;
   readonly terminals: Terminals;
@@ -52,6 +53,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const resources = opened.move();
   let closing: Promise<void> | undefined;
   return {
+    agents: options.agents,
     sandboxes,
     sessions,
     terminals,
