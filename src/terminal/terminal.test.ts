@@ -2,10 +2,11 @@ import { deepEqual } from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { asyncProperty, assert as check, array, integer } from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createProcessProvider } from "../../test/support/process-provider.ts";
-import type { RunningSandbox } from "../sandbox/provider.ts";
+import type { ProcessEnding, RunningSandbox, SandboxProcess } from "../sandbox/provider.ts";
 import type { Attachment } from "./attachment.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
 
@@ -133,6 +134,45 @@ describe("a terminal", () => {
     expect(first.output).toBe(numbered(1000));
     expect(second.output).toBe(numbered(1000));
   });
+});
+
+/** A process that has ended before anybody read what it printed. */
+function endedProcess(text: string, ending: ProcessEnding): SandboxProcess {
+  const output = new PassThrough();
+  for (const line of text.split(/(?<=\n)/)) output.write(line);
+  output.end();
+  return {
+    output,
+    errors: undefined,
+    input: new PassThrough(),
+    ended: Promise.resolve(ending),
+    resize: () => undefined,
+    signal: async () => undefined,
+    kill: async () => undefined,
+  };
+}
+
+describe("a program that ended while it was held", () => {
+  test.each([["its viewer leaves"], ["it is killed"]])(
+    "is announced after its last byte, as it ended, though %s",
+    async (event) => {
+      const terminal = new Terminal({
+        id: "trm_held",
+        process: endedProcess(numbered(100), { kind: "exited", code: 4 }),
+        tty: false,
+        spoolDirectory: directory,
+        limits: { windowBytes: 1 },
+      });
+      opened.push(terminal);
+      const viewer = terminal.attach();
+      // The first bytes hold the program; by then it has ended long ago.
+      for await (const seen of viewer.events()) if (seen.kind === "output") break;
+      if (event === "it is killed") await terminal.kill();
+      const seen = await read(terminal.attach());
+      expect([seen.output, seen.ended]).toEqual([numbered(100), "exited"]);
+      expect(await terminal.ended).toEqual({ kind: "exited", code: 4 });
+    },
+  );
 });
 
 describe("flow control", () => {

@@ -54,6 +54,8 @@ export class Terminal {
   #endedWith: TerminalEnding | undefined;
   #cause: "timed-out" | "stopped" | undefined;
   #acknowledged = 0;
+  #hasExited = false;
+  #isKilled = false;
   #isHeld = false;
   #isSpillBroken = false;
   #spilling: Promise<void> | undefined;
@@ -65,11 +67,12 @@ export class Terminal {
     this.#process = options.process;
     this.#limits = { ...TERMINAL_LIMITS, ...options.limits };
     this.#log = new OutputLog(options.spoolDirectory, options.id);
-    this.#pump("output", options.process.output);
-    if (options.process.errors !== undefined) this.#pump("errors", options.process.errors);
+    const { output, errors } = options.process;
+    const read = [this.#pump("output", output)];
+    if (errors !== undefined) read.push(this.#pump("errors", errors));
     // A program that no longer reads is no fault of the terminal; its ending tells the story.
     options.process.input.on("error", () => this.#process.input.destroy());
-    this.ended = this.#settle();
+    this.ended = this.#settle(read);
   }
 
   get endedWith(): TerminalEnding | undefined {
@@ -135,7 +138,8 @@ export class Terminal {
   /** Ends the program and all its children; the ending is then `stopped`, or the cause given. */
   async kill(cause: "timed-out" | "stopped" = "stopped"): Promise<void> {
     if (this.#endedWith !== undefined) return;
-    this.#cause ??= cause;
+    if (!this.#hasExited) this.#cause ??= cause;
+    this.#isKilled = true;
     // Nobody may be reading: the rest has to flow before the ending can be told.
     this.#release();
     await this.#process.kill();
@@ -164,23 +168,31 @@ export class Terminal {
     };
   }
 
-  #pump(stream: OutputStream, readable: NodeJS.ReadableStream): void {
+  /** Resolves when everything in the stream has reached the log. */
+  async #pump(stream: OutputStream, readable: NodeJS.ReadableStream): Promise<void> {
     readable.on("data", (bytes: Buffer) => {
       this.#log.append(stream, bytes);
       for (const attachment of this.#attachments) attachment.wake();
       this.#balance();
     });
     readable.on("error", () => readable.resume());
+    await new Promise<void>((resolve) => {
+      readable.once("end", resolve);
+      readable.once("close", resolve);
+    });
   }
 
-  async #settle(): Promise<TerminalEnding> {
+  async #settle(read: readonly Promise<void>[]): Promise<TerminalEnding> {
     const { timeoutMs } = this.#options;
     const deadline =
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => void this.kill("timed-out"), timeoutMs);
     const ending = await this.#process.ended;
+    this.#hasExited = true;
     clearTimeout(deadline);
+    // The process has pushed its last byte; it is in the log only once it was taken from the stream.
+    await Promise.all(read);
     this.#endedWith = describeEnding(ending, this.#cause);
     for (const attachment of this.#attachments) attachment.wake();
     return this.#endedWith;
@@ -216,7 +228,7 @@ export class Terminal {
   }
 
   #hold(isHeld: boolean): void {
-    if (isHeld === this.#isHeld || (isHeld && this.#cause !== undefined)) return;
+    if (isHeld === this.#isHeld || (isHeld && this.#isKilled)) return;
     this.#isHeld = isHeld;
     for (const readable of [this.#process.output, this.#process.errors]) {
       if (isHeld) readable?.pause();
