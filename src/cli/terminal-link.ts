@@ -2,7 +2,11 @@ import type { WebSocket } from "ws";
 import { CattlegridError } from "../errors/error.ts";
 import { openWebSocket } from "../platform/websocket-client.ts";
 import type { TerminalControl, TerminalEnding, TerminalNotice } from "../protocol/process.ts";
-import { ACKNOWLEDGE_EVERY_BYTES, STREAM_ERRORS } from "../protocol/terminal-stream.ts";
+import {
+  ACKNOWLEDGE_EVERY_BYTES,
+  INPUT_WINDOW_BYTES,
+  STREAM_ERRORS,
+} from "../protocol/terminal-stream.ts";
 import { checkApiVersion, readProblem, toError } from "./api.ts";
 
 /** Where a terminal's bytes go. Each call resolves when the bytes are taken; they come one after the other. */
@@ -32,6 +36,10 @@ export class TerminalLink implements Disposable {
   #offset = 0;
   #acknowledged = 0;
   #isOver = false;
+  /** Bytes of input: sent, and taken on the other side. */
+  #sent = 0;
+  #taken = 0;
+  #wake: (() => void) | undefined;
 
   private constructor(socket: WebSocket, { sink, signal }: TerminalLinkOptions) {
     this.#socket = socket;
@@ -64,10 +72,16 @@ export class TerminalLink implements Disposable {
     return this.#ending.promise;
   }
 
-  /** Resolves when the bytes have left this process, so that input is read no faster than it is taken. */
+  /** Sends the bytes as soon as there is room for them, so that input is read no faster than it is taken. */
   async sendInput(bytes: Uint8Array): Promise<void> {
+    while (!this.#isOver && this.#sent + bytes.length - this.#taken > INPUT_WINDOW_BYTES) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
     if (this.#isOver) return;
-    await new Promise<void>((resolve) => this.#socket.send(bytes, () => resolve()));
+    this.#sent += bytes.length;
+    this.#socket.send(bytes);
   }
 
   control(message: TerminalControl): void {
@@ -78,6 +92,7 @@ export class TerminalLink implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#wake?.();
     this.#socket.terminate();
   }
 
@@ -116,12 +131,18 @@ export class TerminalLink implements Disposable {
 
   #notice(message: Buffer): () => Promise<void> {
     const notice = JSON.parse(message.toString("utf8")) as TerminalNotice;
+    if (notice.type === "input-taken") {
+      // At once: output that nobody reads holds back no input.
+      this.#taken = notice.bytes;
+      this.#wake?.();
+    }
     return async () => {
       if (notice.type === "attached") {
         this.#offset = this.#acknowledged = notice.offset;
         this.#attached.resolve();
       } else if (notice.type === "ended") {
         this.#isOver = true;
+        this.#wake?.();
         // Tells the daemon that everything arrived; it need not keep the output any longer.
         this.#socket.close(CLOSED_NORMALLY);
         this.#ending.resolve(notice.ending);

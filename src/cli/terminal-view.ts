@@ -41,7 +41,7 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   caller.input.once("end", () => hangUp.reject(closedTerminal()));
   const ended = link.ending.then((ending): ViewEnd => ({ kind: "ended", ending }));
   const detached = keys.detached.then((): ViewEnd => ({ kind: "detached", offset: link.offset }));
-  return Promise.race([ended, detached, hangUp.promise]);
+  return await Promise.race([ended, detached, hangUp.promise]);
 }
 
 function closedTerminal(): CattlegridError {

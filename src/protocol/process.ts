@@ -41,6 +41,7 @@ export type TerminalEnding =
 export {
   ACKNOWLEDGE_EVERY_BYTES,
   ATTACHMENT_WINDOW_BYTES,
+  INPUT_WINDOW_BYTES,
   STREAM_ERRORS,
   STREAM_OUTPUT,
 } from "./terminal-stream.ts";
@@ -56,5 +57,7 @@ export type TerminalControl = z.infer<typeof terminalControlSchema>;
 
 export type TerminalNotice =
   | { type: "attached"; terminalId: string; offset: number; tty: boolean }
+  /** How many bytes of this attachment's input the program's side has taken so far. */
+  | { type: "input-taken"; bytes: number }
   | { type: "ended"; ending: TerminalEnding; offset: number }
   | { type: "problem"; problem: import("./problem.ts").Problem };

@@ -4,5 +4,10 @@ export const STREAM_ERRORS = 2;
 
 /** Unacknowledged bytes after which the server stops sending to one attachment. */
 export const ATTACHMENT_WINDOW_BYTES = 1024 * 1024;
-/** A client acknowledges at least each time it has consumed this many bytes. */
+/**
+ * Input bytes that a client may have sent beyond those it was told were taken (`input-taken`). A server stops reading a
+ * client that sends more, and with it the acknowledgements that its output may be waiting for.
+ */
+export const INPUT_WINDOW_BYTES = 1024 * 1024;
+/** Either side acknowledges at least each time it has consumed this many bytes. */
 export const ACKNOWLEDGE_EVERY_BYTES = 128 * 1024;

@@ -126,6 +126,22 @@ describe("a terminal over WebSocket", () => {
     expect(client.text()).toContain(createHash("sha256").update(input).digest("hex"));
   });
 
+  test("lets input and output flow at once, for a client that keeps to the input's window", async () => {
+    const client = await attach(await exec("cat"));
+    const input = Buffer.alloc(8 * 1024 * 1024, "0123456789\n");
+    const taken = (): number =>
+      client.notices.reduce((sum, each) => (each.type === "input-taken" ? each.bytes : sum), 0);
+    for (let at = 0; at < input.length; at += 65_536) {
+      await expect
+        .poll(() => at + 65_536 - taken(), { interval: 1 })
+        .toBeLessThanOrEqual(1024 * 1024);
+      client.socket.send(input.subarray(at, at + 65_536));
+    }
+    client.control({ type: "end-input" });
+    await client.closed;
+    expect(Buffer.concat(client.output).equals(input)).toBe(true);
+  });
+
   test.each([
     [
       { type: "signal", signal: "SIGTERM" },

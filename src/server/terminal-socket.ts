@@ -5,6 +5,8 @@ import { WebSocket, WebSocketServer, type RawData } from "ws";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import {
+  ACKNOWLEDGE_EVERY_BYTES,
+  INPUT_WINDOW_BYTES,
   STREAM_ERRORS,
   STREAM_OUTPUT,
   terminalControlSchema,
@@ -44,10 +46,13 @@ export function serveTerminals(options: TerminalServing): { close(): void } {
     try {
       const { opened, attachment } = attach(options, request);
       sockets.handleUpgrade(request, socket, head, (client) => {
-        serve({ client, terminal: opened.terminal, attachment }, opened).catch((error: unknown) => {
-          logger.error("a terminal connection failed", { terminal: opened.terminal.id, error });
-          client.terminate();
-        });
+        const input = { received: 0, taken: 0, told: 0, queue: Promise.resolve() };
+        serve({ client, terminal: opened.terminal, attachment, input }, opened).catch(
+          (error: unknown) => {
+            logger.error("a terminal connection failed", { terminal: opened.terminal.id, error });
+            client.terminate();
+          },
+        );
       });
     } catch (error) {
       refuse(socket, error);
@@ -136,6 +141,8 @@ interface Connection {
   client: WebSocket;
   terminal: Terminal;
   attachment: Attachment;
+  /** Bytes of input: received, handed to the program, and told to the client as such; one write after the other. */
+  input: { received: number; taken: number; told: number; queue: Promise<void> };
 }
 
 function receive(connection: Connection, data: RawData, isBinary: boolean): void {
@@ -150,10 +157,18 @@ function receive(connection: Connection, data: RawData, isBinary: boolean): void
 }
 
 /** A program that does not read holds back who types, not the daemon's memory. */
-async function receiveInput({ client, terminal }: Connection, bytes: Buffer): Promise<void> {
-  const written = terminal.write(bytes);
-  client.pause();
-  await written.finally(() => client.resume());
+async function receiveInput(connection: Connection, bytes: Buffer): Promise<void> {
+  const { client, terminal, input } = connection;
+  input.received += bytes.length;
+  // Acknowledgements of output come the same way, so a client that keeps to its window is never stopped.
+  if (input.received - input.taken > INPUT_WINDOW_BYTES) client.pause();
+  input.queue = input.queue.then(() => terminal.write(bytes));
+  await input.queue;
+  input.taken += bytes.length;
+  if (client.isPaused && input.received - input.taken <= INPUT_WINDOW_BYTES) client.resume();
+  if (input.taken - input.told < ACKNOWLEDGE_EVERY_BYTES) return;
+  input.told = input.taken;
+  notify(client, { type: "input-taken", bytes: input.taken });
 }
 
 async function receiveControl(connection: Connection, text: string): Promise<void> {
@@ -167,6 +182,7 @@ async function receiveControl(connection: Connection, text: string): Promise<voi
     case "signal":
       return terminal.signal(readSignal(control.signal));
     case "end-input":
+      await connection.input.queue;
       return terminal.endInput();
     case "kill":
       return terminal.kill();

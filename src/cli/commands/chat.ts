@@ -97,7 +97,7 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
   await using _lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
-  return talk(chat, { ...opened, sandbox, script: input.script }, context);
+  return await talk(chat, { ...opened, sandbox, script: input.script }, context);
 }
 
 /** A new sandbox that is kept needs a name that no other has. */

@@ -54,7 +54,7 @@ async function startHere({ caller, signals }: VerbContext): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.once("error", reject);
   child.once("close", (code, signal) => resolve(exitCode(code, signal)));
-  return promise;
+  return await promise;
 }
 
 async function stop({ api, caller }: VerbContext): Promise<number> {
