@@ -1,21 +1,21 @@
 import { cpus, release, totalmem } from "node:os";
 
-/** One promise's figure, with the floor it was measured against in the same run. */
+/** One measured number. */
 export interface Figure {
   promise: string;
   what: string;
   value: number;
-  unit: string;
-  /** The number the project lives by, as text; absent for a figure that is only reported. */
-  target?: string;
-  /** Undefined when the figure has no target. */
-  met?: boolean;
+  unit: "ms" | "s" | "×" | "MB/s" | "MiB" | "bytes" | "";
+  /** The number the project lives by; absent for one that is only shown. */
+  target?: { atMost: number } | { atLeast: number };
+  /** Whether missing the target fails the run. Ratios within one run do, absolute figures depend on the machine. */
+  gates?: boolean;
 }
 
 export interface Report {
   machine: { processors: string; memoryGiB: number; kernel: string; node: string; user: string };
   date: string;
-  figures: Figure[];
+  figures: readonly Figure[];
 }
 
 export function describeMachine(): Report["machine"] {
@@ -29,18 +29,25 @@ export function describeMachine(): Report["machine"] {
   };
 }
 
-function formatValue(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
+export function isMissed({ value, target }: Figure): boolean {
+  if (target === undefined) return false;
+  const isMet = "atMost" in target ? value <= target.atMost : value >= target.atLeast;
+  return !isMet;
+}
+
+/** The ratios that were promised and did not hold: these fail a run. */
+export function missedGates({ figures }: Report): readonly Figure[] {
+  return figures.filter((figure) => figure.gates === true && isMissed(figure));
 }
 
 export function renderTable(report: Report): string {
-  const rows = report.figures.map((figure) => [
+  const { machine, figures } = report;
+  const rows = figures.map((figure) => [
     figure.promise,
     figure.what,
-    `${formatValue(figure.value)} ${figure.unit}`,
-    figure.target ?? "",
-    figure.met === undefined ? "" : figure.met ? "met" : "MISSED",
+    `${formatNumber(figure.value)} ${figure.unit}`,
+    formatTarget(figure),
+    formatVerdict(figure),
   ]);
   const header = ["promise", "what", "figure", "target", ""];
   const widths = header.map((title, column) =>
@@ -51,7 +58,6 @@ export function renderTable(report: Report): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join("  ")
       .trimEnd();
-  const { machine } = report;
   return [
     `${machine.processors}, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${machine.user}`,
     "",
@@ -59,4 +65,21 @@ export function renderTable(report: Report): string {
     line(widths.map((width) => "-".repeat(width))),
     ...rows.map(line),
   ].join("\n");
+}
+
+function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (Number.isInteger(value)) return String(value);
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
+}
+
+function formatTarget({ target, unit }: Figure): string {
+  if (target === undefined) return "";
+  return "atMost" in target ? `≤ ${target.atMost} ${unit}` : `≥ ${target.atLeast} ${unit}`;
+}
+
+function formatVerdict(figure: Figure): string {
+  if (figure.target === undefined) return "";
+  if (!isMissed(figure)) return "met";
+  return figure.gates === true ? "MISSED" : "missed (this machine)";
 }

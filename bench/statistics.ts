@@ -6,6 +6,12 @@ export interface Summary {
   max: number;
 }
 
+/** What is left to do once the clock has stopped. */
+export type Aftermath = () => Promise<unknown>;
+
+/** One thing to time: it resolves when the clock is to stop, with what then remains to be cleaned up. */
+export type Subject = () => Promise<Aftermath | void>;
+
 /** Nearest-rank percentile of an ascending list. */
 function percentile(ascending: readonly number[], share: number): number {
   const rank = Math.max(0, Math.ceil(share * ascending.length) - 1);
@@ -23,27 +29,39 @@ export function summarise(samples: readonly number[]): Summary {
   };
 }
 
-/** Milliseconds that one awaited call takes. */
-export async function timeMs(work: () => Promise<unknown>): Promise<number> {
+/** Milliseconds until `subject` resolves; what it leaves to do is done after that. */
+export async function timeMs(subject: Subject): Promise<number> {
   const start = performance.now();
-  await work();
-  return performance.now() - start;
+  const aftermath = await subject();
+  const elapsedMs = performance.now() - start;
+  await aftermath?.();
+  return elapsedMs;
+}
+
+export interface Rounds {
+  warmUp: number;
+  counted: number;
+  /** Stops between two subjects. */
+  signal: AbortSignal;
 }
 
 /**
  * Times several subjects in turn (A B C A B C …), so that a machine whose speed drifts slows all of
  * them alike and their ratio holds.
  */
-export async function timeInTurn(
-  subjects: Readonly<Record<string, () => Promise<unknown>>>,
-  runs: { warmUp: number; counted: number },
-): Promise<Record<string, Summary>> {
-  const samples = new Map<string, number[]>(Object.keys(subjects).map((name) => [name, []]));
-  for (let round = 0; round < runs.warmUp + runs.counted; round += 1) {
-    for (const [name, work] of Object.entries(subjects)) {
-      const elapsedMs = await timeMs(work);
-      if (round >= runs.warmUp) samples.get(name)?.push(elapsedMs);
+export async function timeInTurn<Name extends string>(
+  subjects: Readonly<Record<Name, Subject>>,
+  { warmUp, counted, signal }: Rounds,
+): Promise<Record<Name, Summary>> {
+  const names = Object.keys(subjects) as Name[];
+  const samples = names.map((name) => ({ name, times: [] as number[] }));
+  for (let round = 0; round < warmUp + counted; round += 1) {
+    for (const { name, times } of samples) {
+      signal.throwIfAborted();
+      const elapsedMs = await timeMs(subjects[name]);
+      if (round >= warmUp) times.push(elapsedMs);
     }
   }
-  return Object.fromEntries([...samples].map(([name, values]) => [name, summarise(values)]));
+  const summaries = samples.map(({ name, times }) => [name, summarise(times)]);
+  return Object.fromEntries(summaries) as Record<Name, Summary>;
 }
