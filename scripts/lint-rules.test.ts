@@ -20,6 +20,10 @@ ${"  n += 1;\n".repeat(61)}  return n;
 export function branches(n: number): number {
 ${"  if (n === 1) return 2;\n".repeat(13)}  return n;
 }
+export async function early(): Promise<void> {
+  using held = { [Symbol.dispose]() {} };
+  return a(held, 1, 2, 3);
+}
 export default a;
 ${Array.from({ length: 250 }, (_, index) => `export const filler${index} = 1;`).join("\n")}
 `;
@@ -62,6 +66,7 @@ test("every rule that CONTRIBUTING names fires, those that need types among them
       "typescript(no-floating-promises)",
       "typescript(no-misused-promises)",
       "typescript(only-throw-error)",
+      "typescript(return-await)",
       "import(no-cycle)",
       "import(no-default-export)",
     ]),
