@@ -1,7 +1,7 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Session, SessionEvent, TurnCreate, TurnEvent } from "../protocol/session.ts";
-import { resolveCommand } from "../agent/argument-rule.ts";
+import { resolveCommand } from "../protocol/argument-rule.ts";
 import type { SessionChange, SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { SandboxEnding } from "../sandbox/provider.ts";
 import { runCommand } from "./command.ts";

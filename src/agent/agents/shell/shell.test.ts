@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { resolveCommand } from "../../argument-rule.ts";
+import { resolveCommand } from "../../../protocol/argument-rule.ts";
 import { shell } from "./shell.ts";
 
 test("without arguments a login shell runs", () => {

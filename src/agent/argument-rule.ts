@@ -1,5 +1,0 @@
-export {
-  type ArgumentRule,
-  type ResolvedCommand,
-  resolveCommand,
-} from "../protocol/argument-rule.ts";
