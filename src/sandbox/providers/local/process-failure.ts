@@ -33,7 +33,16 @@ export function explainFailedStart({ program, cwd, text }: FailedStart): Cattleg
     return new CattlegridError("SANDBOX_NOT_RUNNING", message, { details: { text } });
   }
   const message = `The container runtime could not start ${program}: ${text || "it said nothing"}`;
-  return new CattlegridError("SANDBOX_START_FAILED", message, { details });
+  return new CattlegridError("SANDBOX_START_FAILED", message, { details: { program, text } });
+}
+
+/**
+ * Whether the start came too early: the runtime reports a container as started a moment before its first
+ * process is one whose namespaces others may enter.
+ */
+export function isTooEarly(error: unknown): boolean {
+  if (!CattlegridError.is(error, "SANDBOX_START_FAILED")) return false;
+  return /^setns\(.*Operation not permitted/.test(String(error.details["text"]));
 }
 
 function isRefusedExecution(text: string): boolean {

@@ -1,14 +1,19 @@
 import { constants } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Readable, Writable } from "node:stream";
 import { ERROR_CODES } from "../../../errors/codes.ts";
 import type { CattlegridError } from "../../../errors/error.ts";
 import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
 import { startPiped } from "./piped-process.ts";
+import { isTooEarly } from "./process-failure.ts";
 import { signalGroups } from "./process-group.ts";
 import type { ExecTarget } from "./exec-target.ts";
 import type { ClientExit } from "./runtime-client.ts";
 import { explainProblem, type ProcessStart, type StartedProgram } from "./started-program.ts";
 import { startInTerminal } from "./terminal-process.ts";
+
+const TOO_EARLY_RETRIES = 100;
+const TOO_EARLY_PAUSE_MS = 5;
 
 /**
  * Runs a program in a running container. Throws COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, DIRECTORY_MISSING,
@@ -21,9 +26,19 @@ export async function execProcess(
   signal: AbortSignal,
 ): Promise<SandboxProcess> {
   const start = { target, request, signal };
-  const started =
-    request.terminal === undefined ? await startPiped(start) : await startInTerminal(start);
-  return new ContainerProcess(started, start);
+  return new ContainerProcess(await startProgram(start, TOO_EARLY_RETRIES), start);
+}
+
+async function startProgram(start: ProcessStart, retries: number): Promise<StartedProgram> {
+  try {
+    return start.request.terminal === undefined
+      ? await startPiped(start)
+      : await startInTerminal(start);
+  } catch (error) {
+    if (retries === 0 || !isTooEarly(error)) throw error;
+  }
+  await delay(TOO_EARLY_PAUSE_MS);
+  return startProgram(start, retries - 1);
 }
 
 class ContainerProcess implements SandboxProcess {

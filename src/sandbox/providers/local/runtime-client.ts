@@ -1,6 +1,7 @@
 import { closeSync, ftruncateSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
+import { hasErrno } from "../../../platform/native/libc.ts";
 import { openAnonymousFile, openPipe } from "../../../platform/native/descriptor.ts";
 import { exitCode, spawnProcess, type ChildProcess } from "../../../platform/process.ts";
 import { findProcessGroup, killSession, type ProcessGroup } from "./process-group.ts";
@@ -152,7 +153,12 @@ export class RuntimeClient {
 
   #killClient(): void {
     if (this.#hasExited || this.child.pid === undefined) return;
-    process.kill(-this.child.pid, "SIGKILL");
+    try {
+      process.kill(-this.child.pid, "SIGKILL");
+    } catch (error) {
+      // It has just ended, and nobody has told us yet.
+      if (!hasErrno(error, "ESRCH")) throw error;
+    }
   }
 }
 
