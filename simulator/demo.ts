@@ -6,11 +6,17 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKiroCloud } from "./cloud/cloud.ts";
 import type { KiroCloud } from "./cloud/cloud.ts";
+import { summariseEgress } from "./egress-summary.ts";
+import type { EgressLine } from "./egress-summary.ts";
 
 const CATTLEGRID = join(import.meta.dirname, "..", "bin", "cattlegrid");
 const SANDBOX = "demo";
 const PACE_MS = 12;
+/** How often the waiting login asks; nobody watches it wait when the demo approves by itself. */
+const POLL_SECONDS = { automatic: 0.2, manual: 1 };
 const INTERRUPTED = 130;
+/** A page that no rule allows. */
+const ELSEWHERE = "https://example.com";
 
 const TURNS = [
   "Write donut.js, a program that draws a donut as ASCII art, and run it.",
@@ -51,8 +57,10 @@ async function main(): Promise<number> {
       approval: isAutomatic ? "auto" : "manual",
       enterApproves: !isAutomatic,
       paceMs: PACE_MS,
+      pollIntervalSeconds: isAutomatic ? POLL_SECONDS.automatic : POLL_SECONDS.manual,
     }),
   );
+  if (!isAutomatic) cloud.events.on("waiting", () => remind(cloud));
   const environment = createEnvironment(cloud, stateDirectory);
   return await playDemo({ isAutomatic, cloud, workspace, environment, interruption });
 }
@@ -84,11 +92,25 @@ async function playDemo(demo: Demo): Promise<number> {
   if (status !== 0) return status;
   process.stdout.write("\n");
   await stat(join(workspace, "donut.js"));
-  explain("What left the sandbox, and what was refused.");
-  const recorded = await run(demo, ["logs", SANDBOX, "--egress"]);
+  explain("The same sandbox asks for a page that no rule allows.");
+  if ((await run(demo, ["exec", SANDBOX, "--", "curl", "-sS", ELSEWHERE])) === 0) {
+    throw new Error(`${ELSEWHERE} could be reached from the sandbox`);
+  }
+  const recorded = await showEgress(demo);
   if (recorded !== 0 || demo.isAutomatic) return recorded;
-  explain("Your turn. Ctrl+D ends the demo.");
+  explain("Your turn, in a new conversation. Ask for anything; Ctrl+D ends the demo.");
   return run(demo, ["chat", "kiro", ...named]);
+}
+
+async function showEgress(demo: Demo): Promise<number> {
+  explain("What left the sandbox, and what was refused, in short.");
+  const chunks: Buffer[] = [];
+  const onOutput = (bytes: Buffer): void => void chunks.push(bytes);
+  const status = await run(demo, ["logs", SANDBOX, "--egress", "--json"], onOutput);
+  const lines = Buffer.concat(chunks).toString().split("\n");
+  const records = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as EgressLine);
+  for (const line of summariseEgress(records)) say(line);
+  return status;
 }
 
 function introduce({ isAutomatic, cloud }: Demo): void {
@@ -103,6 +125,13 @@ function introduce({ isAutomatic, cloud }: Demo): void {
   say("or by pressing Enter once more.");
 }
 
+/** Kiro prints its real address, where nobody knows the simulated code. The terminal is in raw mode by now. */
+function remind({ approvalUrl }: KiroCloud): void {
+  process.stdout.write(
+    `\r\n\r\n(simulated) Press Enter to approve, or open ${approvalUrl} instead of the address above.\r\n`,
+  );
+}
+
 function explain(text: string): void {
   say(`\n${process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text}`);
 }
@@ -111,13 +140,19 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Runs one command of the public command line and gives its exit status. */
-async function run(demo: Demo, words: readonly string[]): Promise<number> {
+/** Runs one command of the public command line and gives its exit status. Its output is shown, or given away. */
+async function run(
+  demo: Demo,
+  words: readonly string[],
+  onOutput?: (bytes: Buffer) => void,
+): Promise<number> {
   const { interruption, isAutomatic, environment } = demo;
   if (interruption.exitCode !== undefined) return interruption.exitCode;
   say(`$ cattlegrid ${words.map(quote).join(" ")}`);
-  const stdio: StdioOptions = [isAutomatic ? "ignore" : "inherit", "inherit", "inherit"];
+  const output = onOutput === undefined ? "inherit" : "pipe";
+  const stdio: StdioOptions = [isAutomatic ? "ignore" : "inherit", output, "inherit"];
   const child = spawn(CATTLEGRID, words, { env: environment, stdio });
+  if (onOutput !== undefined) child.stdout?.on("data", onOutput);
   interruption.child = child;
   const status = await untilEnded(child);
   interruption.child = undefined;
@@ -180,6 +215,12 @@ function quote(word: string): string {
   return /^[\w./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+// A terminal that was closed takes no more text; what is left to do is to clear away.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EIO" && error.code !== "EPIPE") throw error;
+  });
+}
 try {
   const status = await main();
   if (status === INTERRUPTED) say("The demo was interrupted.");

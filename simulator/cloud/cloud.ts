@@ -64,7 +64,7 @@ export interface KiroCloud extends AsyncDisposable {
   readonly authorityPath: string;
   /** Loopback page where a person approves a sign-in. */
   readonly approvalUrl: string;
-  /** `pending` when a device code was given out, `settled` when it was decided. */
+  /** `pending` when a device code was given out, `waiting` at its first poll, `settled` when it was decided. */
   readonly events: EventEmitter<SignInEvents>;
   /** Every request so far, as "host METHOD path". */
   readonly requests: readonly string[];

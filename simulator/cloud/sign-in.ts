@@ -19,6 +19,8 @@ export interface SignIn {
 
 export interface SignInEvents {
   pending: [SignIn];
+  /** Somebody asked for the first time whether it is approved: the code is on the screen by then. */
+  waiting: [SignIn];
   settled: [SignIn];
 }
 
@@ -59,6 +61,7 @@ export class SignIns {
     const signIn = this.#byDeviceCode.get(deviceCode);
     if (signIn === undefined) return undefined;
     signIn.polls += 1;
+    if (signIn.polls === 1) this.events.emit("waiting", signIn);
     if (signIn.state === "pending" && Date.now() > signIn.expiresAtMs)
       this.#move(signIn, "expired");
     const isAutomatic = this.#options.approval === "auto" && signIn.polls > 1;
