@@ -94,7 +94,7 @@ async function* runTurn(options: TurnOptions, { id, state }: TurnState): AsyncGe
     }
     result = await judgeTurn(options, process, { stdout: output.read(), stderr: errors.read() });
   } finally {
-    // Whatever the agent left running in the background dies with its turn.
+    // What the agent left running in its process group dies with its turn.
     await process.close();
   }
   await followConversation(options, { result, resumed });
