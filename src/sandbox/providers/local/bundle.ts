@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { AGENT_ID, HOME } from "./environment.ts";
 import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
+import type { SeccompConfiguration } from "./seccomp-program.ts";
 
 /** The part of an OCI configuration that every process inside shares: what it may do and how it starts. */
 export interface ProcessDefaults {
@@ -38,7 +39,7 @@ export interface BundleSources {
   /** Directories under /etc and the home, highest first, as the runtime sees them. */
   etcLayers: readonly string[];
   homeLayers: readonly string[];
-  seccomp: object;
+  seccomp: SeccompConfiguration;
 }
 
 const CAPABILITY_SETS = ["bounding", "effective", "inheritable", "permitted", "ambient"];
@@ -104,8 +105,9 @@ export function ociConfiguration(sources: BundleSources): object {
       gidMappings: [idMapping],
       maskedPaths: MASKED,
       readonlyPaths: READONLY,
-      seccomp: sources.seccomp,
+      seccomp: sources.seccomp.seccomp,
     },
+    annotations: sources.seccomp.annotations,
   };
 }
 

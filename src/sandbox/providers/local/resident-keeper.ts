@@ -1,6 +1,7 @@
 import { Keeper } from "./keeper.ts";
 import type { Directories } from "./directories.ts";
 import type { Machine } from "./machine.ts";
+import { SeccompProgram } from "./seccomp-program.ts";
 import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
 
 export interface KeeperResidence {
@@ -16,6 +17,7 @@ export interface LaunchedKeeper {
   files: RuntimeFiles;
   /** Id maps that this keeper holds already, by key. */
   idMaps: Map<string, Promise<void>>;
+  seccomp: SeccompProgram;
 }
 
 /** Launches the keeper when it is first needed, and again after it has died. */
@@ -60,5 +62,5 @@ async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
     owner,
   };
   const keeper = await Keeper.launch(machine, setup, files.cache);
-  return { keeper, files, idMaps: new Map() };
+  return { keeper, files, idMaps: new Map(), seccomp: new SeccompProgram() };
 }

@@ -169,6 +169,7 @@ function runtimeCommand(options: ClientOptions): readonly string[] {
   return [
     ...target.enter,
     target.runtime,
+    ...(target.runtimeOptions ?? []),
     `--root=${target.stateRoot}`,
     `--log=${report}`,
     "--log-format=json",

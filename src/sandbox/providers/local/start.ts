@@ -32,7 +32,6 @@ import {
   type SandboxFiles,
 } from "./runtime-files.ts";
 import { LocalSandbox } from "./sandbox.ts";
-import { sandboxSeccomp } from "./seccomp.ts";
 
 export interface StartContext {
   machine: Machine;
@@ -134,6 +133,7 @@ async function run(
   const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
   const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
   const container = await runContainer({ enter, runtime, files, containerId, configuration });
+  launched.seccomp.keep(container.stateRoot, containerId);
   await keeper.adopt(number, container.pid);
   return new LocalSandbox({
     id: specification.id,
@@ -195,7 +195,7 @@ function configure(parts: {
     idMapping: idMapping(parts.context.machine),
     etcLayers: parts.etcLayers,
     homeLayers: homeLayers(specification),
-    seccomp: sandboxSeccomp(),
+    seccomp: parts.context.launched.seccomp.configuration(),
   });
 }
 
