@@ -3,7 +3,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { type HttpAnswer, readText, sendRequest } from "../platform/http-client.ts";
 import { EventStreamReader } from "../protocol/event-stream.ts";
 import type { Problem } from "../protocol/problem.ts";
-import { API_VERSION } from "../protocol/version.ts";
+import { API_VERSION, API_VERSION_HEADER } from "../protocol/version.ts";
 
 /** Finds the socket of a daemon that answers; most verbs start one when there is none. */
 export type FindSocket = (signal: AbortSignal) => Promise<string>;
@@ -90,7 +90,7 @@ export class Api {
 
   async #send(method: string, path: string, call: Call): Promise<HttpAnswer> {
     const answer = await this.#connect(method, path, call);
-    checkApiVersion(answer.headers["cattlegrid-api"]);
+    checkApiVersion(answer.headers[API_VERSION_HEADER]);
     if (answer.status < 400) return answer;
     throw readProblem(await readText(answer.body), `${method} ${path}`, answer.status);
   }

@@ -143,7 +143,7 @@ const GOES_ON_AFTER: ReadonlySet<string> = new Set([
 const OUTCOMES: Readonly<Record<Exclude<TurnEnd["outcome"], "succeeded">, string>> = {
   failed: "The turn failed",
   unknown: "It is not known whether the turn succeeded",
-  cancelled: "The turn was cancelled; the conversation goes on",
+  cancelled: "The turn was cancelled",
   "timed-out": "The turn passed its deadline",
 };
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createInterface, type Interface } from "node:readline";
-import { Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { CattlegridError } from "../errors/error.ts";
 import type { Caller } from "./caller.ts";
 
@@ -31,7 +31,7 @@ export function createGivenPrompts(texts: readonly string[]): PromptSource {
 }
 
 /** Lines of standard input, each one a prompt. Empty lines are passed over. */
-export function createPipedPrompts(input: NodeJS.ReadableStream): PromptSource {
+export function createPipedPrompts(input: Readable): PromptSource {
   const lines = readLines(input);
   let first: string | undefined;
   let isPrepared = false;
@@ -57,10 +57,11 @@ export function createPipedPrompts(input: NodeJS.ReadableStream): PromptSource {
   };
 }
 
-async function* readLines(input: NodeJS.ReadableStream): AsyncGenerator<string, undefined> {
+async function* readLines(input: Readable): AsyncGenerator<string, undefined> {
   let rest = Buffer.alloc(0);
-  for await (const chunk of input) {
-    rest = Buffer.concat([rest, Buffer.from(chunk)]);
+  // A refused line is no failure of the stream, which leaving the loop would destroy.
+  for await (const chunk of input.iterator({ destroyOnReturn: false })) {
+    rest = Buffer.concat([rest, chunk as Buffer]);
     const end = rest.lastIndexOf(0x0a) + 1;
     // Everything that is there is looked at before the first line of it runs.
     const prompts = toPrompts(rest.subarray(0, end));

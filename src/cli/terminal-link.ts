@@ -7,6 +7,7 @@ import {
   INPUT_WINDOW_BYTES,
   STREAM_ERRORS,
 } from "../protocol/terminal-stream.ts";
+import { API_VERSION_HEADER } from "../protocol/version.ts";
 import { checkApiVersion, readProblem, toError } from "./api.ts";
 
 /** Where a terminal's bytes go. Each call resolves when the bytes are taken; they come one after the other. */
@@ -99,7 +100,7 @@ export class TerminalLink implements Disposable {
   #listen(): void {
     const socket = this.#socket;
     socket.on("upgrade", ({ headers }) =>
-      this.#attempt(() => checkApiVersion(headers["cattlegrid-api"])),
+      this.#attempt(() => checkApiVersion(headers[API_VERSION_HEADER])),
     );
     socket.on("unexpected-response", (_request, answer) => {
       const chunks: Buffer[] = [];
@@ -168,7 +169,7 @@ export class TerminalLink implements Disposable {
 function explain(error: Error | undefined): CattlegridError {
   const message = "The connection to the daemon ended while the terminal was open.";
   return new CattlegridError("DAEMON_UNREACHABLE", message, {
-    hint: "Look whether the sandbox still runs with `cattlegrid ls`.",
+    hint: "See with `cattlegrid ls` what still runs; a daemon that crashed leaves its sandboxes stopped.",
     ...(error === undefined ? {} : { cause: error }),
   });
 }

@@ -22,7 +22,7 @@ describe("the keys that leave a session", () => {
     ["its first key alone is held back", ["a\x10"], "a", false],
     ["and passes when another key follows", ["a\x10", "b"], "a\x10b", false],
     ["a repeated first key begins anew", ["\x10\x10\x11"], "\x10", true],
-  ])("%s", (_title, pieces, forwarded, isComplete) => {
+  ] as const)("%s", (...[, pieces, forwarded, isComplete]) => {
     const keys = new DetachKeys([0x10, 0x11]);
     const reads = pieces.map((piece) => keys.push(Buffer.from(piece)));
     expect(Buffer.concat(reads.map(({ forward }) => forward)).toString()).toBe(forwarded);

@@ -65,6 +65,18 @@ afterEach(async () => {
 const wanted = (): object => ({ agent: "shell", workspace: yard.workspace });
 
 describe("the API", () => {
+  test.each([
+    ["a document", "/v1/version"],
+    ["a refusal", "/v1/nothing"],
+  ])("says with %s which API it speaks", async (_title, path) => {
+    const answer = await api.open(path);
+    answer.resume();
+    expect(answer.headers).toMatchObject({
+      "cattlegrid-api": "1.0",
+      "cattlegrid-version": "1.2.3",
+    });
+  });
+
   test("says what it is, and listens for its owner only", async () => {
     const { body } = await api.call("/v1/version");
     expect(body).toEqual({

@@ -7,6 +7,7 @@ import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import { checkSocketPath } from "../platform/paths.ts";
 import { readPeerUid } from "../platform/peer-credentials.ts";
+import { API_VERSION, API_VERSION_HEADER, PROGRAM_VERSION_HEADER } from "../protocol/version.ts";
 import type { Api, Engine } from "./api.ts";
 import type { Principal } from "./authorise.ts";
 import { addDaemonRoutes, type DaemonControl, type DaemonFacts } from "./daemon-routes.ts";
@@ -55,13 +56,18 @@ export function createServer(options: ServerOptions): Server {
     if (principal !== undefined) return principal;
     throw new CattlegridError("NOT_AUTHORISED", "It is not known who asks.");
   };
+  const versions = describeVersions(options.facts);
+  // On the raw answer, so that event streams, which fastify hands over, have them too.
+  app.addHook("onRequest", async (_request, reply) => {
+    for (const [name, value] of versions) reply.raw.setHeader(name, value);
+  });
   watchConnections(app, connections, logger);
   answerErrors(app, logger);
   const api: Api = { app, engine, logger, principalOf: (request) => principalOf(request.raw) };
   addSandboxRoutes(api);
   addSessionRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);
-  const terminals = serveTerminals({ server: app.server, engine, logger, principalOf });
+  const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });
 
   let socket = "";
   return {
@@ -95,6 +101,14 @@ export function createServer(options: ServerOptions): Server {
       await app.close();
     },
   };
+}
+
+function describeVersions({ version }: DaemonFacts): [string, string][] {
+  const api = `${API_VERSION.major}.${API_VERSION.minor}`;
+  return [
+    [API_VERSION_HEADER, api],
+    [PROGRAM_VERSION_HEADER, version],
+  ];
 }
 
 function watchConnections(

@@ -28,6 +28,8 @@ const CLOSED_BY_POLICY = 1008;
 
 export interface TerminalServing {
   server: Server;
+  /** Headers that every answer has. */
+  versions: readonly (readonly [string, string])[];
   engine: Engine;
   logger: Logger;
   principalOf(request: IncomingMessage): Principal;
@@ -35,12 +37,15 @@ export interface TerminalServing {
 
 /** Serves `GET /v1/terminals/{id}?offset=N` as the WebSocket that src/protocol/process.ts describes. */
 export function serveTerminals(options: TerminalServing): { close(): void } {
-  const { server, logger } = options;
+  const { server, logger, versions } = options;
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES_MAX,
+  });
+  sockets.on("headers", (headers) => {
+    headers.push(...versions.map(([name, value]) => `${name}: ${value}`));
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     try {
