@@ -155,7 +155,8 @@ class LocalProvider implements SandboxProvider {
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
     const { machine, directories } = this.#open();
-    makeSandboxDirectories(join(directories.sandboxes, specification.id), agentOwner(machine));
+    const directory = join(directories.sandboxes, specification.id);
+    if (!(await isDirectory(directory))) makeSandboxDirectories(directory, agentOwner(machine));
     this.#runtimeVersion ??= readRuntimeVersion(machine);
     const [launched, runtimeVersion] = await Promise.all([
       this.#keeper.get(),

@@ -44,6 +44,8 @@ export interface StartContext {
   logger: Logger;
 }
 
+const NEVER = (): Promise<never> => new Promise(() => undefined);
+
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */
 interface Attempt {
   number: number;
@@ -122,8 +124,6 @@ async function run(
   const { machine, launched } = context;
   const { specification, files, number, bounds } = attempt;
   const { keeper } = launched;
-  const opened = await open(context, attempt);
-  offer(parts.hooks, opened);
   writeOwnEtc(join(files.directory, "etc"), specification);
   const cwd = specification.workspace?.path ?? HOME;
   const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
@@ -131,10 +131,13 @@ async function run(
   const containerId = `sandbox-${number}`;
   const runtime = machine.tools.crun;
   const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
+  const opened = await open(context, attempt);
+  offer(parts.hooks, opened);
   const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
   const container = await runContainer({ enter, runtime, files, containerId, configuration });
   launched.seccomp.keep(container.stateRoot, containerId);
-  await keeper.adopt(number, container.pid);
+  // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
+  const adopted = keeper.adopt(number, container.pid);
   return new LocalSandbox({
     id: specification.id,
     facts: factsOf({
@@ -158,6 +161,7 @@ async function run(
     died: Promise.race([
       container.died.then(() => "its first process ended"),
       keeper.ended.then((why) => `the keeper ended: ${why}`),
+      adopted.then(NEVER, (error: unknown) => `the keeper lost it: ${String(error)}`),
     ]),
     dispose: () => undo(context, attempt),
   });
