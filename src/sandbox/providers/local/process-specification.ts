@@ -54,16 +54,17 @@ export function specifyProcess(target: ExecTarget, request: ProcessRequest): obj
   checkArguments(request);
   const { terminal } = request;
   const extras = extraDescriptors(request);
+  const { env, ...defaults } = target.process;
   return {
     // SECURITY: user, capabilities, no_new_privs and limits: what the object leaves out, the runtime would weaken.
-    ...target.process,
+    ...defaults,
     terminal: terminal !== undefined,
     ...(terminal && { consoleSize: { width: terminal.columns, height: terminal.rows } }),
     args:
       extras.length === 0
         ? request.argv
         : ["/bin/sh", "-c", wrapperScript(extras), "sh", ...request.argv],
-    env: mergeEnvironment(target.process.env, { ...request.environment, ...request.secrets }),
+    env: mergeEnvironment(env, { ...request.environment, ...request.secrets }),
     cwd: request.cwd ?? target.cwd,
   };
 }

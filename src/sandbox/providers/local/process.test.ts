@@ -9,6 +9,7 @@ import {
 } from "../../../../test/support/crun-container.ts";
 import {
   finish,
+  MARKED_SECONDS,
   NEVER,
   ownProcesses,
   Programs,
@@ -133,7 +134,7 @@ describe.skipIf(!CRUN.met)(CRUN.title("a program in a container"), () => {
         argv: [
           "bash",
           "-c",
-          "trap '' HUP TERM; set -m; sleep 7201 & (sleep 7202 &) ; echo up; wait",
+          `trap '' HUP TERM; set -m; sleep ${MARKED_SECONDS} & (sleep ${MARKED_SECONDS} &) ; echo up; wait`,
         ],
         ...(terminal && { terminal }),
       });
@@ -159,7 +160,7 @@ describe.skipIf(!CRUN.met)(CRUN.title("a program in a container"), () => {
 
     test("an aborted start runs nothing", async () => {
       const controller = new AbortController();
-      const request = { argv: ["sleep", "7204"], ...(terminal && { terminal }) };
+      const request = { argv: ["sleep", MARKED_SECONDS], ...(terminal && { terminal }) };
       const starting = execProcess(box.target, request, controller.signal);
       controller.abort();
       await expect(starting).rejects.toMatchObject({ code: "INTERRUPTED" });
