@@ -7,10 +7,11 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
+import { runProcess } from "../../../platform/process.ts";
 
 /** Kinds of file system on which the kernel cannot keep an overlay's changes. */
 const UNSUITABLE = new Map([
@@ -139,14 +140,16 @@ export async function removeTree(path: string, trash: string): Promise<void> {
   await emptyTrash(doomed);
 }
 
+/**
+ * Leaves the deleting to rm(1), which does not keep this process busy with the many files of a home, and
+ * which has ended when it reports a failure.
+ */
 export async function emptyTrash(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if (!hasErrno(error, "EACCES", "EPERM", "ENOTEMPTY")) throw error;
-    await openUp(path);
-    await rm(path, { recursive: true, force: true });
-  }
+  const remove = ["/bin/rm", "-rf", "--", path];
+  if ((await runProcess(remove)).code === 0) return;
+  await openUp(path);
+  const { code, stderr } = await runProcess(remove);
+  if (code !== 0) throw new CattlegridError("INTERNAL", `Cannot remove ${path}: ${stderr.trim()}`);
 }
 
 /** Overlay work directories have mode 000, and Go's module cache forbids writing. */
