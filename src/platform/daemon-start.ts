@@ -63,7 +63,7 @@ export async function ensureDaemon(options: EnsureDaemonOptions): Promise<string
 
 /** The socket of a daemon that answers, or undefined. Throws RUNTIME_DIRECTORY_UNSAFE. */
 export async function findDaemon(paths: Paths, uid: number): Promise<string | undefined> {
-  const written = readDaemonFile(paths);
+  const { socket: written } = readDaemonFile(paths);
   const candidates = new Set([...(written === undefined ? [] : [written]), paths.socketFile]);
   for (const socket of candidates) {
     if (await isAnswering(socket, uid)) return socket;
@@ -157,12 +157,21 @@ export function removeDaemonFile(paths: Paths): void {
   rmSync(paths.daemonFile, { force: true });
 }
 
-function readDaemonFile(paths: Paths): string | undefined {
+/** The process that wrote the daemon's file; it may have gone since. */
+export function readDaemonPid(paths: Paths): number | undefined {
+  return readDaemonFile(paths).pid;
+}
+
+function readDaemonFile({ daemonFile }: Paths): { socket?: string; pid?: number } {
   try {
-    const content = JSON.parse(readFileSync(paths.daemonFile, "utf8")) as { socket?: unknown };
-    return typeof content.socket === "string" ? content.socket : undefined;
+    const content = JSON.parse(readFileSync(daemonFile, "utf8")) as Record<string, unknown>;
+    const { socket, pid } = content;
+    return {
+      ...(typeof socket === "string" ? { socket } : {}),
+      ...(Number.isSafeInteger(pid) ? { pid: Number(pid) } : {}),
+    };
   } catch (error) {
-    if (isAbsent(error) || error instanceof SyntaxError) return undefined;
+    if (isAbsent(error) || error instanceof SyntaxError) return {};
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { checkStateDirectory } from "../../platform/state-directory.ts";
 import { removeState } from "../../platform/state-removal.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
 import { INPUT_FLAG } from "../creation-flags.ts";
-import { stopDaemon, waitUntilGone } from "../daemon-stop.ts";
+import { stopDaemon, watchDaemon } from "../daemon-stop.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const RESET = defineVerb({
@@ -48,7 +48,10 @@ async function confirm(caller: Caller, asks: boolean): Promise<void> {
 
 /** Only the daemon can unmount and end what runs. State that it cannot open any more is removed as files. */
 async function emptyState({ api, caller }: VerbContext): Promise<void> {
+  let gone: ReturnType<typeof watchDaemon>;
   try {
+    await api.socket();
+    gone = watchDaemon(caller);
     await api.post("/v1/reset", {});
   } catch (error) {
     if (!CattlegridError.is(error) || !CANNOT_OPEN.has(error.code)) throw error;
@@ -56,7 +59,7 @@ async function emptyState({ api, caller }: VerbContext): Promise<void> {
     await stopDaemon(caller, api.signal);
     return;
   }
-  await waitUntilGone(caller, api.signal);
+  await gone(api.signal);
 }
 
 const CANNOT_OPEN: ReadonlySet<string> = new Set([
