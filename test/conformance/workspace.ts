@@ -70,6 +70,26 @@ export function describeWorkspace(makeProvider: MakeProvider): void {
       expect(await answer(sandbox, "ls .git/hooks | wc -l")).toBe("0");
     });
 
+    test("no program of the agent's making gets a set-user-id or set-group-id bit on the host", async () => {
+      const path = yard.makeDirectory("bits");
+      const sandbox = await yard.start({ workspace: { path, mode: "direct" } });
+      const python = (code: string): string => `/usr/bin/python3 -c 'import os; ${code}'`;
+      const attacks = [
+        "cp /bin/true s; chmod 4755 s",
+        "chmod g+s s",
+        "mkdir -m 2755 d",
+        python('os.fchmod(os.open("s", os.O_RDONLY), 0o6755)'),
+        python('os.open("t", os.O_CREAT | os.O_WRONLY, 0o4755)'),
+        python('os.open("u", os.O_CREAT | os.O_WRONLY, 0o2755)'),
+        python('os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o4755)'),
+        python('os.mknod("v", 0o104755)'),
+      ];
+      expect(await succeeding(sandbox, attacks)).toEqual([]);
+      expect(
+        await answer(sandbox, "chmod 1755 s; chmod 755 s; stat -c %a s; find . -perm /6000"),
+      ).toBe("755");
+    });
+
     test("a symbolic link in place of a protected path chooses nothing outside", async () => {
       const path = yard.makeDirectory("linked");
       const outside = yard.makeDirectory("outside");

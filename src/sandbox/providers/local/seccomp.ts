@@ -26,6 +26,11 @@ const INTERNET_PROTOCOLS = [0, 6, 17];
 /** Plain Linux, the same without address randomisation (debuggers), and the question what is set. */
 const PERSONALITIES = [0, 0x0040000, 0xffffffff];
 
+const O_CREAT = 0o100;
+const O_TMPFILE = 0o20000000;
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 
@@ -70,6 +75,7 @@ export function sandboxSeccomp(architecture: string = process.arch): object {
       ...cloneRules(),
       ...socketRules(),
       ...PERSONALITIES.map((value) => allow(["personality"], equal(0, value))),
+      ...modeRules(),
       ...ioctlRules(),
     ],
   };
@@ -96,6 +102,38 @@ function socketRules(): Rule[] {
     ),
     allow(["socket"], equal(0, AF_NETLINK), equal(2, NETLINK_ROUTE)),
     refuse(["socket"], { index: 0, value: AF_NETLINK, op: "SCMP_CMP_GT" }),
+  ];
+}
+
+/**
+ * SECURITY: no set-user-id and no set-group-id bit. A file of the workspace belongs outside to the user, as root to
+ * root, so such a program of the agent's making would give whoever starts it on the host the user's rights. `openat2`
+ * has its mode in memory, where a filter cannot look, and so does not exist; programs fall back to `openat`.
+ */
+function modeRules(): Rule[] {
+  const changing = [
+    { names: ["chmod", "fchmod", "creat", "mknod"], mode: 1 },
+    { names: ["fchmodat", "fchmodat2", "mknodat"], mode: 2 },
+  ];
+  const opening = [
+    { names: ["open"], flags: 1, mode: 2 },
+    { names: ["openat"], flags: 2, mode: 3 },
+  ];
+  const bits = [S_ISUID, S_ISGID];
+  const harmless = (index: number): Comparison => masked(index, S_ISUID | S_ISGID, 0);
+  return [
+    ...changing.map(({ names, mode }) => allow(names, harmless(mode))),
+    ...changing.flatMap(({ names, mode }) =>
+      bits.map((bit) => refuse(names, masked(mode, bit, bit))),
+    ),
+    // Without one of these flags there is no mode, and whatever lies in its place means nothing.
+    ...opening.map(({ names, flags }) => allow(names, masked(flags, O_CREAT | O_TMPFILE, 0))),
+    ...opening.map(({ names, mode }) => allow(names, harmless(mode))),
+    ...opening.flatMap(({ names, flags, mode }) =>
+      [O_CREAT, O_TMPFILE].flatMap((flag) =>
+        bits.map((bit) => refuse(names, masked(flags, flag, flag), masked(mode, bit, bit))),
+      ),
+    ),
   ];
 }
 
