@@ -1,3 +1,5 @@
+import { ProcessLauncher } from "../../../platform/process-launcher.ts";
+import { realpathSync } from "node:fs";
 import { Keeper } from "./keeper.ts";
 import type { Directories } from "./directories.ts";
 import type { Machine } from "./machine.ts";
@@ -18,6 +20,7 @@ export interface LaunchedKeeper {
   /** Id maps that this keeper holds already, by key. */
   idMaps: Map<string, Promise<void>>;
   seccomp: SeccompProgram;
+  launcher: ProcessLauncher;
 }
 
 /** Launches the keeper when it is first needed, and again after it has died. */
@@ -59,8 +62,10 @@ async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
       { name: "l", source: directories.layers },
       { name: "r", source: files.directory },
     ],
+    runtime: realpathSync(machine.tools.crun),
     owner,
   };
   const keeper = await Keeper.launch(machine, setup, files.cache);
-  return { keeper, files, idMaps: new Map(), seccomp: new SeccompProgram() };
+  const [seccomp, launcher] = [new SeccompProgram(), new ProcessLauncher()];
+  return { keeper, files, idMaps: new Map(), seccomp, launcher };
 }

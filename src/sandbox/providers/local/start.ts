@@ -20,6 +20,7 @@ import { factsOf } from "./facts.ts";
 import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
 import { lendIdMap } from "./id-map.ts";
 import type { OpenedSandbox } from "./keeper.ts";
+import { RUNTIME } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 import { rootLayout, type RootLayout } from "./root-layout.ts";
@@ -121,20 +122,27 @@ async function run(
   attempt: Attempt,
   parts: { hooks: StartHooks; etc: readonly string[] },
 ): Promise<LocalSandbox> {
-  const { machine, launched } = context;
+  const { launched } = context;
   const { specification, files, number, bounds } = attempt;
-  const { keeper } = launched;
+  const { keeper, launcher } = launched;
   writeOwnEtc(join(files.directory, "etc"), specification);
   const cwd = specification.workspace?.path ?? HOME;
   const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
   const enter = [...(attempt.cgroup?.enter ?? []), ...keeper.enter];
   const containerId = `sandbox-${number}`;
-  const runtime = machine.tools.crun;
+  const runtime = RUNTIME;
   const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
   const opened = await open(context, attempt);
   offer(parts.hooks, opened);
   const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
-  const container = await runContainer({ enter, runtime, files, containerId, configuration });
+  const container = await runContainer({
+    launcher,
+    enter,
+    runtime,
+    files,
+    containerId,
+    configuration,
+  });
   launched.seccomp.keep(container.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
   const adopted = keeper.adopt(number, container.pid);
@@ -149,6 +157,7 @@ async function run(
       unprotected: opened.unprotected,
     }),
     target: {
+      launcher,
       enter,
       runtime,
       runtimeOptions: RUNTIME_OPTIONS,

@@ -15,6 +15,7 @@ import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
   MEMORY,
+  RUNTIME,
   type IdMap,
   type KeeperReply,
   type KeeperRequest,
@@ -81,6 +82,8 @@ class Keeper {
       mkdirSync(`${MEMORY}/${name}`);
       bindTree(source, `${MEMORY}/${name}`, { noDevices: true });
     }
+    writeFileSync(RUNTIME, "");
+    bindTree(setup.runtime, RUNTIME, { readonly: true });
   }
 
   /** Only a process that has its own user namespace can give one; the caller ends that process. */

@@ -31,6 +31,8 @@ export type KeeperReply =
 export interface KeeperSetup {
   /** Host directories laid at `MEMORY/<name>`, so that no path inside says where they lie. */
   directories: readonly { name: string; source: string }[];
+  /** Program of the OCI runtime, laid read-only at RUNTIME. */
+  runtime: string;
   /** Who owns the root directory of a sandbox, in host ids. */
   owner: { uid: number; gid: number };
 }
@@ -73,6 +75,12 @@ export interface IdMap {
 
 /** Where the keeper's own file system in memory lies, in its mount namespace only. */
 export const MEMORY = "/sys";
+
+/**
+ * SECURITY: the runtime must not be written through /proc/PID/exe while it is inside a sandbox. On a read-only
+ * mount it cannot be, so crun leaves out the copy of itself that it otherwise makes and executes at every start.
+ */
+export const RUNTIME = `${MEMORY}/runtime`;
 
 export function sandboxMemory(sandbox: number): string {
   return `${MEMORY}/m/${sandbox}`;
