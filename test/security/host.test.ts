@@ -1,0 +1,36 @@
+/** What the sandbox shares with the host by necessity, and must leave as it is: device nodes. Cases E55 and F75. */
+import { statSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningSandbox } from "../../src/sandbox/provider.ts";
+import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
+import { answer, run, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { allOf, program } from "../support/requirement.ts";
+
+const needed = allOf(program("crun"), program("unshare"), program("nsenter"));
+const DEVICES = ["null", "zero", "full", "tty", "random", "urandom"].map((name) => `/dev/${name}`);
+
+describe.skipIf(!needed.met)(needed.title("the host's devices"), () => {
+  let yard: SandboxYard;
+  let sandbox: RunningSandbox;
+  const owners = (): unknown =>
+    DEVICES.map((path) => [path, statSync(path).uid, statSync(path).mode]);
+  let before: unknown;
+  beforeAll(async () => {
+    before = owners();
+    yard = new SandboxYard(createLocalProvider);
+    sandbox = await yard.start();
+  });
+  afterAll(async () => yard.close());
+
+  test("stay the host's own, whatever is started with and without a terminal", async () => {
+    expect(await answer(sandbox, "echo x >/dev/null && head -c4 /dev/zero | wc -c")).toBe("4");
+    await run(sandbox, ["true"], { terminal: { columns: 80, rows: 24 } });
+    expect(owners()).toEqual(before);
+  });
+
+  test("cannot be closed to other users from inside", async () => {
+    const attacks = DEVICES.map((path) => `chmod 600 ${path}; chown 1000 ${path}; rm -f ${path}`);
+    await sh(sandbox, `${attacks.join("; ")}; for i in 0 1 2; do chmod 600 /proc/1/fd/$i; done`);
+    expect(owners()).toEqual(before);
+  });
+});
