@@ -15,9 +15,7 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     cli = new CommandLine();
     await cli.run(["run", "shell", "--name", "box", "--", "-c", "true"]);
   });
-  afterAll(async () => {
-    expect((await cli.close()).code).toBe(0);
-  });
+  afterAll(() => cli.close());
   beforeEach(async () => {
     screen = new Screen({ cwd: cli.workspace, environment: cli.environment });
     await screen.shows("HOST>");

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolvePaths, type Paths } from "../../src/platform/paths.ts";
@@ -69,10 +69,13 @@ export class CommandLine {
   }
 
   /** Fails when the product leaves anything of itself. */
-  async close(): Promise<CommandResult> {
-    const result = await this.run(["reset", "--yes"]);
+  async close(): Promise<void> {
+    const { code, stderr } = await this.run(["reset", "--yes"]);
+    const { stateDirectory, runtimeDirectory } = this.paths;
+    const left = [stateDirectory, runtimeDirectory].filter((path) => existsSync(path));
     rmSync(this.directory, { recursive: true, force: true });
-    return result;
+    if (code !== 0) throw new Error(`reset failed with ${code}: ${stderr}`);
+    if (left.length > 0) throw new Error(`reset left ${left.join(" and ")}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { expect } from "vitest";
+import { vi } from "vitest";
 
 const WAIT = { timeout: 20_000, interval: 50 };
 
@@ -50,7 +50,12 @@ export class Screen implements Disposable {
   }
 
   async shows(text: string | RegExp): Promise<void> {
-    await expect.poll(() => this.text(), WAIT).toMatch(text);
+    const wanted = typeof text === "string" ? (shown: string) => shown.includes(text) : text;
+    await vi.waitFor(() => {
+      const shown = this.text();
+      const isThere = wanted instanceof RegExp ? wanted.test(shown) : wanted(shown);
+      if (!isThere) throw new Error(`the screen does not show ${String(text)}:\n${shown}`);
+    }, WAIT);
   }
 
   [Symbol.dispose](): void {
