@@ -17,6 +17,7 @@ import type {
 import type { Machine } from "./machine.ts";
 
 const LAUNCH_ERRORS_LENGTH_MAX = 4096;
+const EXIT_TIMEOUT_MS = 5000;
 /** Enough for the keeper's small objects; the default would let its heap grow for nothing. */
 const NODE_FLAGS = ["--max-old-space-size=32", "--max-semi-space-size=1", "--v8-pool-size=0"];
 
@@ -146,10 +147,15 @@ export class Keeper {
     await this.#ask({ kind: "map", map });
   }
 
-  /** Ends the keeper and with it all its sandboxes. Idempotent; resolves when they are dead. */
+  /**
+   * Ends the keeper and with it all its sandboxes. Idempotent; resolves when they are dead. It is left to exit by
+   * itself, as what holds it then waits for all of that; only the holder's own death would be seen otherwise.
+   */
   async kill(): Promise<void> {
-    if (this.isAlive) this.#child.kill("SIGKILL");
+    if (this.#child.connected) this.#child.disconnect();
+    const patience = setTimeout(() => this.#child.kill("SIGKILL"), EXIT_TIMEOUT_MS);
     await this.ended;
+    clearTimeout(patience);
   }
 
   async #ask(question: Question): Promise<Pending> {
