@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
+import { ProcessLauncher } from "../../src/platform/process-launcher.ts";
 import type { ExecTarget } from "../../src/sandbox/providers/local/exec-target.ts";
 import { SeccompProgram } from "../../src/sandbox/providers/local/seccomp-program.ts";
 import { allOf, program, requirement } from "./requirement.ts";
@@ -76,6 +77,7 @@ export async function openCrunContainer(
     directory,
     shared: join(directory, "shared"),
     target: {
+      launcher: new ProcessLauncher(),
       enter,
       runtime: "crun",
       stateRoot,

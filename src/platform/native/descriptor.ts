@@ -4,10 +4,22 @@ import { checkCall, libc } from "./libc.ts";
 const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
 const POLLIN = 1;
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 
 const pipe2 = libc.func("int pipe2(_Out_ int *ends, int flags)");
 const memfdCreate = libc.func("int memfd_create(const char *name, uint flags)");
 const pollCall = libc.func("int poll(void *entries, unsigned long count, int timeout)");
+
+const socketPair = libc.func("int socketpair(int family, int type, int protocol, _Out_ int *ends)");
+
+/** Two connected local stream sockets. */
+export function openSocketPair(): readonly [number, number] {
+  const ends = [-1, -1];
+  checkCall(socketPair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, ends), "open a pair of sockets");
+  const [one = -1, other = -1] = ends;
+  return [one, other];
+}
 
 export interface PipeEnds {
   readFd: number;

@@ -1,7 +1,9 @@
+import type { ProcessLauncher } from "../../../platform/process-launcher.ts";
 import type { ProcessDefaults } from "./bundle.ts";
 
 /** What is needed to start a process in a running sandbox. */
 export interface ExecTarget {
+  launcher: ProcessLauncher;
   /** Command prefix that enters the sandbox's cgroup, if it has one, and the keeper's namespaces. */
   enter: readonly string[];
   /** Path of the OCI runtime. */

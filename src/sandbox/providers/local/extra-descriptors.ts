@@ -1,18 +1,18 @@
 import { closeSync } from "node:fs";
 import { openPipe } from "../../../platform/native/descriptor.ts";
 import type { ExtraDescriptor } from "./process-specification.ts";
-import type { Descriptor } from "./runtime-client.ts";
+import type { LaunchDescriptor } from "../../../platform/process-launcher.ts";
 
 /** The pipes that a program on a terminal gets besides it. Owns both ends until they are given and taken. */
 export class ExtraPipes {
   /** In the order in which the program finds them. */
-  readonly descriptors: readonly Descriptor[];
+  readonly descriptors: readonly LaunchDescriptor[];
   /** Our ends. */
   readonly #kept = new Map<ExtraDescriptor, number>();
   readonly #given: number[] = [];
 
   constructor(names: readonly ExtraDescriptor[]) {
-    this.descriptors = names.map((name) => (name === "gate" ? "pipe" : this.#open(name)));
+    this.descriptors = names.map((name) => (name === "gate" ? "channel" : this.#open(name)));
   }
 
   /** The program's ends are with the program. */

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import { openAnonymousFile, openPipe } from "../../../platform/native/descriptor.ts";
-import { exitCode, spawnProcess, type ChildProcess } from "../../../platform/process.ts";
+import { exitCode } from "../../../platform/process.ts";
+import type { LaunchDescriptor, LaunchedProcess } from "../../../platform/process-launcher.ts";
 import { findProcessGroup, killSession, type ProcessGroup } from "./process-group.ts";
 import { RuntimeReport } from "./process-report.ts";
 import type { ExecTarget } from "./exec-target.ts";
@@ -13,16 +14,14 @@ const START_TIMEOUT_MS = 30_000;
 const ABANDON_TIMEOUT_MS = 1_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-export type Descriptor = number | "pipe" | "ignore";
-
 export interface ClientOptions {
   target: ExecTarget;
   /** The OCI process object. */
   specification: object;
   /** Standard input, output and errors of the client. Without a terminal they are the program's. */
-  stdio: readonly [Descriptor, Descriptor, Descriptor];
+  stdio: readonly [LaunchDescriptor, LaunchDescriptor, LaunchDescriptor];
   /** Given to the program from descriptor 3 on. */
-  extras: readonly Descriptor[];
+  extras: readonly LaunchDescriptor[];
   consolePath?: string;
 }
 
@@ -34,7 +33,8 @@ export interface ClientExit {
 
 /** One `exec` of the container runtime, which stays as long as the program runs. */
 export class RuntimeClient {
-  readonly child: ChildProcess;
+  /** Undefined when it could not be started. */
+  readonly child: LaunchedProcess | undefined;
   /** Never rejects. */
   readonly exited: Promise<ClientExit>;
   /** Resolves when the runtime is about to execute the program; never, if it does not come to that. */
@@ -51,27 +51,9 @@ export class RuntimeClient {
     const processFd = openAnonymousFile(JSON.stringify(options.specification));
     const { readFd, writeFd } = openPipe();
     this.#report = new RuntimeReport(readFd);
-    this.child = spawnProcess(runtimeCommand(options), {
-      stdio: [...options.stdio, ...options.extras, processFd, writeFd],
-      // Its own process group, so that a terminal's signals pass it by and one signal ends all of it.
-      detached: true,
-      cwd: "/",
-      environment: { PATH },
-    });
+    this.child = this.#launch(options, [processFd, writeFd]);
     closeSync(writeFd);
-    this.exited = new Promise((resolve) => {
-      const exit = (ending: ClientExit): void => {
-        this.#hasExited = true;
-        resolve(ending);
-      };
-      this.child.once("error", (error) => {
-        this.#spawnProblem = error.message;
-        exit({ code: 125, isLost: true });
-      });
-      this.child.once("exit", (code, signal) =>
-        exit({ code: exitCode(code, signal), isLost: signal !== null }),
-      );
-    });
+    this.exited = this.#watchExit();
     this.#isStarted = this.#watchStart(processFd);
     this.started = new Promise((resolve) => {
       void this.#isStarted.then((isStarted) => isStarted && resolve());
@@ -141,18 +123,41 @@ export class RuntimeClient {
     this.#report.close();
   }
 
+  #launch(options: ClientOptions, own: readonly number[]): LaunchedProcess | undefined {
+    const { target, stdio, extras } = options;
+    try {
+      return target.launcher.launch(runtimeCommand(options), {
+        descriptors: [...stdio, ...extras, ...own],
+        environment: { PATH },
+        // So that a terminal's signals pass it by and one signal ends all of it.
+        ownSession: true,
+      });
+    } catch (error) {
+      if (!CattlegridError.is(error)) throw error;
+      this.#spawnProblem = error.message;
+      return undefined;
+    }
+  }
+
+  async #watchExit(): Promise<ClientExit> {
+    const exit = await this.child?.exited;
+    this.#hasExited = true;
+    if (exit === undefined) return { code: 125, isLost: true };
+    return { code: exitCode(exit.code, exit.signal), isLost: exit.signal !== null };
+  }
+
   async #watchStart(processFd: number): Promise<boolean> {
     const pid = await this.#report.started;
     // The runtime has read it by now: whatever still refers to the file finds nothing.
     ftruncateSync(processFd);
     closeSync(processFd);
-    if (pid === undefined || this.child.pid === undefined) return false;
+    if (pid === undefined || this.child === undefined) return false;
     this.#group = findProcessGroup(this.child.pid, pid);
     return true;
   }
 
   #killClient(): void {
-    if (this.#hasExited || this.child.pid === undefined) return;
+    if (this.#hasExited || this.child === undefined) return;
     try {
       process.kill(-this.child.pid, "SIGKILL");
     } catch (error) {

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
+import { closeSync, readFileSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { assert, CattlegridError } from "../../../errors/error.ts";
-import { spawnProcess, type ChildProcess } from "../../../platform/process.ts";
+import { openPipe } from "../../../platform/native/descriptor.ts";
+import type { ProcessLauncher } from "../../../platform/process-launcher.ts";
 import { readIfPresent, type SandboxFiles } from "./runtime-files.ts";
 
 /** The runtime leaves cgroups alone: who starts it puts it into one first. */
@@ -11,6 +11,7 @@ export const RUNTIME_OPTIONS = ["--cgroup-manager=disabled"];
 
 /** What `crun run` needs to start a sandbox's first process. */
 export interface RunPlan {
+  launcher: ProcessLauncher;
   enter: readonly string[];
   runtime: string;
   files: SandboxFiles;
@@ -33,47 +34,58 @@ export async function runContainer(plan: RunPlan): Promise<StartedContainer> {
   const pidFile = join(directory, "pid");
   const log = join(directory, "log");
   writeFileSync(join(directory, "config.json"), JSON.stringify(plan.configuration));
-  const child = spawnProcess(
-    [
-      ...plan.enter,
-      plan.runtime,
-      `--root=${stateRoot}`,
-      `--log=${log}`,
-      ...RUNTIME_OPTIONS,
-      "run",
-      // One keyring per sandbox would meet the quota of 200 per user.
-      "--no-new-keyring",
-      "--detach",
-      `--bundle=${directory}`,
-      `--pid-file=${pidFile}`,
-      plan.containerId,
-    ],
-    {
-      cwd: "/",
-      // SECURITY: the first process keeps these descriptors, so none of them is a terminal or a file of ours.
-      stdio: ["ignore", "pipe", "ignore"],
-      environment: { PATH: "/usr/bin:/bin" },
-    },
-  );
-  const died = discard(child);
-  const code = await exitOf(child);
+  const { code, died } = await runRuntime(plan.launcher, [
+    ...plan.enter,
+    plan.runtime,
+    `--root=${stateRoot}`,
+    `--log=${log}`,
+    ...RUNTIME_OPTIONS,
+    "run",
+    // One keyring per sandbox would meet the quota of 200 per user.
+    "--no-new-keyring",
+    "--detach",
+    `--bundle=${directory}`,
+    `--pid-file=${pidFile}`,
+    plan.containerId,
+  ]);
   if (code !== 0) throw startFailure(readIfPresent(log), code);
   const pid = Number(readFileSync(pidFile, "utf8"));
   assert(Number.isSafeInteger(pid) && pid > 1, "the runtime wrote no process number");
   return { pid, stateRoot, died };
 }
 
-/** The programs inside can write to the first process's output, so it is read and dropped. */
-function discard(child: ChildProcess): Promise<void> {
-  const output: Readable | null = child.stdout;
-  assert(output !== null, "the runtime has no output");
-  output.resume();
-  return new Promise((resolve) => void output.once("close", resolve));
+/** Resolves when the runtime has ended; what it started may live on. */
+async function runRuntime(
+  launcher: ProcessLauncher,
+  argv: readonly string[],
+): Promise<{ code: number; died: Promise<void> }> {
+  const nothingFd = openNothing();
+  const { readFd, writeFd } = openPipe();
+  const died = discard(readFd);
+  // SECURITY: the first process keeps these descriptors, and the runtime makes the agent their owner. So none
+  // of them is a terminal or a file of ours; as root, /dev/null here would become the agent's for everybody.
+  const descriptors = [nothingFd, writeFd, nothingFd];
+  try {
+    const environment = { PATH: "/usr/bin:/bin" };
+    const { exited } = launcher.launch(argv, { descriptors, environment });
+    return { code: (await exited).code ?? 1, died };
+  } finally {
+    for (const fd of [nothingFd, writeFd]) closeSync(fd);
+  }
 }
 
-async function exitOf(child: ChildProcess): Promise<number> {
-  const [code] = (await once(child, "exit")) as [number | null];
-  return code ?? 1;
+/** A descriptor at its end: nothing can be read from it, nor written to it. */
+function openNothing(): number {
+  const { readFd, writeFd } = openPipe();
+  closeSync(writeFd);
+  return readFd;
+}
+
+/** The programs inside can write to the first process's output, so it is read and dropped. */
+function discard(readFd: number): Promise<void> {
+  const output = new Socket({ fd: readFd, readable: true, writable: false });
+  output.resume();
+  return new Promise((resolve) => void output.once("close", () => resolve()));
 }
 
 function startFailure(log: string, code: number): CattlegridError {

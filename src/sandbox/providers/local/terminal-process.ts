@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
-import { CattlegridError } from "../../../errors/error.ts";
+import { assert, CattlegridError } from "../../../errors/error.ts";
 import { ConsoleSocket } from "../../../platform/console-socket.ts";
 import { ExtraPipes } from "./extra-descriptors.ts";
 import {
@@ -19,6 +18,8 @@ import { explainStart, type ProcessStart, type StartedProgram } from "./started-
 import { TerminalMaster } from "./terminal-master.ts";
 
 const COMPLAINTS_LENGTH_MAX = 4096;
+const ERRORS_DESCRIPTOR = 2;
+const GATE_DESCRIPTOR = 3;
 
 interface TerminalStart extends ProcessStart {
   client: RuntimeClient;
@@ -35,7 +36,7 @@ export async function startInTerminal(start: ProcessStart): Promise<StartedProgr
   const client = new RuntimeClient({
     target,
     specification,
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["null", "null", "channel"],
     extras: extras.descriptors,
     consolePath,
   });
@@ -79,7 +80,8 @@ async function openProgram(start: TerminalStart, master: TerminalMaster): Promis
 
 /** The program waits at the gate until its terminal is set up; what it found on the way there comes first. */
 async function passGate({ client, request }: TerminalStart): Promise<void> {
-  const gate = client.child.stdio[3] as Duplex;
+  const gate = client.child?.channels.get(GATE_DESCRIPTOR);
+  assert(gate !== undefined, "a program without its gate");
   const [answer] = (await Promise.race([once(gate, "data"), once(gate, "end")])) as [Buffer?];
   gate.end("\n");
   if (answer?.toString() === GATE_FOUND) return;
@@ -95,7 +97,7 @@ async function passGate({ client, request }: TerminalStart): Promise<void> {
 /** What the way to the runtime says; the program itself has no such stream. */
 function collectComplaints(client: RuntimeClient): () => string {
   let text = "";
-  client.child.stderr?.on("data", (bytes: Buffer) => {
+  client.child?.channels.get(ERRORS_DESCRIPTOR)?.on("data", (bytes: Buffer) => {
     text = (text + bytes.toString()).slice(0, COMPLAINTS_LENGTH_MAX);
   });
   return () => text.trim();
