@@ -18,7 +18,7 @@ install_packages() {
   fi
   [ -x node_modules/node/bin/node ] && node scripts/is-installed.mjs && return 0
   say "installing npm packages, Node.js 24 among them (npm ci)"
-  npm ci --no-audit --no-fund >&2 || {
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2 || {
     say "npm ci failed; its output is above."
     return 125
   }
