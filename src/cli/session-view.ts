@@ -45,7 +45,8 @@ export class SessionView implements Disposable {
   constructor(options: SessionViewOptions) {
     this.#options = options;
     this.#skipsUntil = options.firstTerminalId;
-    this.#left.promise.catch(() => undefined);
+    // A failure that comes before anybody waits for it is told to whoever does.
+    void Promise.allSettled([this.#left.promise]);
   }
 
   /** Resolves when the session ends, is ready (if asked to stop there) or is left by the user. */

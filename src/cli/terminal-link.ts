@@ -45,9 +45,8 @@ export class TerminalLink implements Disposable {
   private constructor(socket: WebSocket, { sink, signal }: TerminalLinkOptions) {
     this.#socket = socket;
     this.#sink = sink;
-    // Whoever waits hears of a failure; one that comes before anybody waits is not unhandled.
-    this.#ending.promise.catch(() => undefined);
-    this.#attached.promise.catch(() => undefined);
+    // A failure that comes before anybody waits for it is told to whoever does.
+    void Promise.allSettled([this.#ending.promise, this.#attached.promise]);
     this.#listen();
     if (signal.aborted) this.#fail(signal.reason);
     signal.addEventListener("abort", () => this.#fail(signal.reason), { once: true });

@@ -23,7 +23,8 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   const { caller, detachKeys } = options;
   using raw = await RawTerminal.open(caller.input, caller.output);
   const hangUp = Promise.withResolvers<never>();
-  hangUp.promise.catch(() => undefined);
+  // A failure that comes before anybody waits for it is told to whoever does.
+  void Promise.allSettled([hangUp.promise]);
   const show = async (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> => {
     raw.watch(bytes);
     if (!(await write(stream, bytes))) hangUp.reject(closedTerminal());

@@ -12,6 +12,11 @@ export class RawTerminal implements Disposable {
   readonly #output: WriteStream;
   readonly #modes = new TerminalModes();
   readonly #restore = (): void => this[Symbol.dispose]();
+  /** A shell sets the terminal its own way while this process is stopped. */
+  readonly #resume = (): void => {
+    this.#input.setRawMode(false);
+    void this.#makeRaw();
+  };
   #isRaw = false;
 
   private constructor(input: ReadStream, output: WriteStream) {
@@ -36,6 +41,7 @@ export class RawTerminal implements Disposable {
     if (!this.#isRaw) return;
     this.#isRaw = false;
     process.off("exit", this.#restore);
+    process.off("SIGCONT", this.#resume);
     const undo = this.#modes.undo();
     if (undo !== "") this.#output.write(undo);
     this.#input.setRawMode(false);
@@ -45,6 +51,11 @@ export class RawTerminal implements Disposable {
   async #enter(): Promise<void> {
     this.#isRaw = true;
     process.once("exit", this.#restore);
+    process.on("SIGCONT", this.#resume);
+    await this.#makeRaw();
+  }
+
+  async #makeRaw(): Promise<void> {
     this.#input.setRawMode(true);
     // Node leaves the line discipline adding a carriage return to each line feed, which moves the cursor of a
     // full-screen program. `setRawMode(false)` puts this back together with the rest.

@@ -117,6 +117,23 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     await screen.shows("not a tty");
   });
 
+  test("goes on in raw mode after it was stopped and continued", async () => {
+    const script = "stty raw -echo; echo ready; head -c 3 | od -An -c";
+    screen.enter(
+      `clear; (echo $BASHPID > pid; exec ${cli.quote("exec", "box", "sh", "-c", script)})`,
+    );
+    await screen.shows(/^ready$/m);
+    expect(screen.flags()).toContain("-icanon");
+    process.kill(Number(read("pid")), "SIGSTOP");
+    await screen.shows("Stopped");
+    expect(screen.flags()).not.toContain("-opost");
+    screen.enter("clear; fg");
+    await expect.poll(() => screen.flags(), { timeout: 10_000 }).toContain("-opost");
+    screen.type("a\u0003b");
+    await screen.shows(/a 003 {3}b/);
+    await screen.shows(/HOST> ?$/);
+  });
+
   test("asks for an agent, and takes no for an answer", async () => {
     enterCommand("run");
     await screen.shows("Which agent?");

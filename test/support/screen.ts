@@ -49,6 +49,12 @@ export class Screen implements Disposable {
     return this.#tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").trim();
   }
 
+  /** The terminal's settings, as `stty -a` tells them. */
+  flags(): string {
+    const terminal = this.#tmux("display-message", "-p", "#{pane_tty}").trim();
+    return execFileSync("stty", ["-a", "-F", terminal], { encoding: "utf8" });
+  }
+
   async shows(text: string | RegExp): Promise<void> {
     const wanted = typeof text === "string" ? (shown: string) => shown.includes(text) : text;
     await vi.waitFor(() => {
