@@ -88,6 +88,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("death in the local provider"), () =
     await until(() => !processes().some((pid) => namespaces.has(processNamespace(pid))));
     expect(inside.filter((pid) => commandOf(pid) !== "")).toEqual([]);
     const removed = await yard.provider.reap(new Set(["one"]));
+    expect(readdirSync(join(yard.directory, "run"))).toEqual(["keeper-cache"]);
     expect(removed).toEqual(["two"]);
     const again = await yard.startAgain(yard.specify({ id: "one" }));
     expect(await answer(again, "cat ~/f")).toBe("one");
@@ -133,6 +134,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("death in the local provider"), () =
     expect(mounts()).toEqual(before);
     await yard.provider.close();
     expect([holder!, keeper!].map(commandOf)).toEqual(["", ""]);
+    expect(readdirSync(join(yard.directory, "run"))).toEqual(["keeper-cache"]);
     expect(mounts()).toEqual(before);
     expect(keeperOf(process.pid)).toEqual([]);
   });

@@ -29,6 +29,7 @@ import { createLayers } from "./layers.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 import { probeMachine } from "./probe.ts";
 import { ResidentKeeper } from "./resident-keeper.ts";
+import { removeRuntimeFiles } from "./runtime-files.ts";
 import { readRuntimeVersion, startSandbox } from "./start.ts";
 
 export interface LocalProviderOptions {
@@ -135,6 +136,7 @@ class LocalProvider implements SandboxProvider {
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
     const { sandboxes, trash } = this.#openOrExplain();
+    if (!this.#keeper.isWanted) await removeRuntimeFiles(this.#options.runtimeDirectory);
     for (const leftover of await readdir(trash)) await emptyTrash(join(trash, leftover));
     const found = await readdir(sandboxes);
     const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
@@ -147,6 +149,7 @@ class LocalProvider implements SandboxProvider {
   async close(): Promise<void> {
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
     await this.#keeper.kill();
+    await removeRuntimeFiles(this.#options.runtimeDirectory);
   }
 
   async #start(

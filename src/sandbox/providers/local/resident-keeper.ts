@@ -37,6 +37,10 @@ export class ResidentKeeper {
     return this.#launched;
   }
 
+  get isWanted(): boolean {
+    return this.#launched !== undefined;
+  }
+
   async kill(): Promise<void> {
     const launched = await this.#launched?.catch(() => undefined);
     await launched?.keeper.kill();

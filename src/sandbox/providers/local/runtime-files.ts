@@ -5,6 +5,7 @@ import { hasErrno } from "../../../platform/native/libc.ts";
 import { buildBaseEtc, buildCertificates, etcStamp } from "./etc.ts";
 import { KEEPER_DIRECTORIES } from "./bundle.ts";
 
+const DIRECTORY = "local";
 const SKELETON = "empty";
 
 /**
@@ -24,12 +25,17 @@ export function openRuntimeFiles(
   runtimeDirectory: string,
   owner: { uid: number; gid: number } | undefined,
 ): RuntimeFiles {
-  const directory = join(runtimeDirectory, "local");
+  const directory = join(runtimeDirectory, DIRECTORY);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, SKELETON), { recursive: true, mode: 0o755 });
   const shell = statSync("/bin/bash", { throwIfNoEntry: false }) ? "/bin/bash" : "/bin/sh";
   const cache = join(runtimeDirectory, "keeper-cache");
   return { directory, cache, shell, ...(owner === undefined ? {} : { owner }) };
+}
+
+/** Removes what a keeper that is dead, this engine's or an earlier one's, has left. */
+export async function removeRuntimeFiles(runtimeDirectory: string): Promise<void> {
+  await rm(join(runtimeDirectory, DIRECTORY), { recursive: true, force: true });
 }
 
 export interface SandboxFiles {
