@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { CommandLineYard } from "../support/command-line-yard.ts";
-import { KIRO_NEEDS } from "../support/kiro-yard.ts";
+import { KIRO_NEEDS } from "../support/kiro-needs.ts";
 import { allOf, root } from "../support/requirement.ts";
 
 let yard: CommandLineYard;

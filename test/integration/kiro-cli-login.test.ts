@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CommandLineYard } from "../support/command-line-yard.ts";
-import { KIRO_NEEDS } from "../support/kiro-yard.ts";
+import { KIRO_NEEDS } from "../support/kiro-needs.ts";
 import { allOf, program } from "../support/requirement.ts";
 import type { RunningProgram } from "../support/running-program.ts";
 

@@ -1,7 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { KIRO_NEEDS, KiroYard } from "../support/kiro-yard.ts";
+import { KIRO_NEEDS } from "../support/kiro-needs.ts";
+import { KiroYard } from "../support/kiro-yard.ts";
 
 describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing the stand-in Kiro"), () => {
   let yard: KiroYard;

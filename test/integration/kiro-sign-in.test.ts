@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { KIRO_NEEDS, KiroYard } from "../support/kiro-yard.ts";
+import { KIRO_NEEDS } from "../support/kiro-needs.ts";
+import { KiroYard } from "../support/kiro-yard.ts";
 
 const terminal = { columns: 100, rows: 30 };
 const DOWN = "\u001B[B";

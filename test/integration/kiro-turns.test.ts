@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TurnEvent } from "../../src/protocol/session.ts";
-import { KIRO_NEEDS, KiroYard } from "../support/kiro-yard.ts";
+import { KIRO_NEEDS } from "../support/kiro-needs.ts";
+import { KiroYard } from "../support/kiro-yard.ts";
 
 const MARK = "\u001B[38;5;141m> \u001B[0m";
 const never = new AbortController().signal;

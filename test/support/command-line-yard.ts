@@ -29,6 +29,7 @@ export class CommandLineYard {
   readonly workspace: string;
   readonly cloud: KiroCloud;
   readonly environment: Readonly<Record<string, string>>;
+  readonly #started: RunningProgram[] = [];
 
   private constructor(root: string, cloud: KiroCloud) {
     this.root = root;
@@ -61,7 +62,7 @@ export class CommandLineYard {
   }
 
   start(words: readonly string[], options: RunOptions = {}): RunningProgram {
-    return new RunningProgram([CATTLEGRID, ...words], this.#place(options));
+    return this.#own(new RunningProgram([CATTLEGRID, ...words], this.#place(options)));
   }
 
   run(words: readonly string[], options: RunOptions = {}): Promise<Finished> {
@@ -82,10 +83,8 @@ export class CommandLineYard {
     const argv = ["script", "-qefc", `stty rows 30 cols 100; ${script}`, "/dev/null"];
     const { environment, directory } = this.#place(options);
     const path = `${join(CATTLEGRID, "..")}:${environment["PATH"] ?? ""}`;
-    return new RunningProgram(argv, {
-      environment: { ...environment, PATH: path, SHELL: "/bin/sh" },
-      directory,
-    });
+    const shell = { ...environment, PATH: path, SHELL: "/bin/sh" };
+    return this.#own(new RunningProgram(argv, { environment: shell, directory }));
   }
 
   async sandboxes(): Promise<Sandbox[]> {
@@ -115,6 +114,8 @@ export class CommandLineYard {
 
   /** Removes everything through the command line, and throws when anything of it is left. */
   async close(): Promise<void> {
+    // Only a test that failed leaves one running.
+    for (const { child } of this.#started) child.kill("SIGKILL");
     const { exitCode, text } = await this.run(["reset", "--yes"]);
     await this.cloud[Symbol.asyncDispose]();
     const { environment } = this;
@@ -133,6 +134,11 @@ export class CommandLineYard {
     const nothing = { exitCode: 0, files: [], processes: [], mounts: [] };
     if (JSON.stringify(left) === JSON.stringify(nothing)) return;
     throw new Error(`left behind: ${JSON.stringify(left)}\n${text}`);
+  }
+
+  #own(program: RunningProgram): RunningProgram {
+    this.#started.push(program);
+    return program;
   }
 
   #place({ environment = {}, directory = this.workspace }: RunOptions): {

@@ -17,10 +17,6 @@ import { createLocalProvider } from "../../src/sandbox/providers/local/provider.
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";
 import { runCommand } from "../../src/session/command.ts";
 import { createEngine, type Engine } from "../../src/session/engine.ts";
-import { allOf, program } from "./requirement.ts";
-
-/** What installing and running the stand-in in a real sandbox takes. */
-export const KIRO_NEEDS = allOf(program("crun"), program("curl"), program("unzip"));
 
 const OWNER = "local:test";
 /** The stand-in is smaller than what it stands for. */
