@@ -1,8 +1,11 @@
 import {
   chmodSync,
-  chownSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   statfsSync,
   writeFileSync,
@@ -24,7 +27,7 @@ const UNSUITABLE = new Map([
 ]);
 /** As the runtime writes them into mount options, ids must be free of what has a meaning there. */
 const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
-const WRITABLE_TREES = ["home", "usr"];
+const WRITABLE_TREES = ["home", "usr"] as const;
 /** Directories that `make install` and its like write to: the agent's, in its own copy. */
 const LOCAL = ["bin", "include", "sbin", "share", "src"];
 
@@ -102,22 +105,34 @@ export function layerIdOf(name: string): string {
   return decodeURIComponent(name.replaceAll(/_([0-9a-f]{2})_/g, "%$1"));
 }
 
-/** Makes the directories of a sandbox, or finds them made. */
+/**
+ * Makes the directories of a sandbox, or finds them made.
+ * SECURITY: the uppers are what programs inside made of them, links in place of directories too. So in them
+ * nothing is made or given away but before they have their names; we may be root.
+ */
 export function makeSandboxDirectories(directory: string, owner: Owner | undefined): void {
   const own = (path: string): void => {
     mkdirSync(path, { recursive: true });
-    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+    if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
   };
   own(directory);
   for (const tree of WRITABLE_TREES) {
-    for (const part of ["upper", "work"]) {
-      own(join(directory, tree));
-      own(join(directory, tree, part));
-    }
+    own(join(directory, tree));
+    own(join(directory, tree, "work"));
+    makeUpper(tree, join(directory, tree, "upper"), own);
   }
-  chmodSync(join(directory, "home/upper"), 0o700);
-  own(join(directory, "usr/upper/local"));
-  for (const name of LOCAL) own(join(directory, "usr/upper/local", name));
+}
+
+type WritableTree = (typeof WRITABLE_TREES)[number];
+
+function makeUpper(tree: WritableTree, upper: string, own: (path: string) => void): void {
+  if (lstatSync(upper, { throwIfNoEntry: false }) !== undefined) return;
+  const building = `${upper}.new`;
+  rmSync(building, { recursive: true, force: true });
+  own(building);
+  if (tree === "home") chmodSync(building, 0o700);
+  else for (const name of ["", ...LOCAL]) own(join(building, "local", name));
+  renameSync(building, upper);
 }
 
 /** The kernel leaves a directory of mode 000, on which a plain recursive removal of the state fails. */

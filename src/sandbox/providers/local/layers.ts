@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import type { SandboxLayers } from "../../provider.ts";
@@ -45,7 +45,6 @@ export function createLayers(context: LayerContext): SandboxLayers {
       if (await isDirectory(pathOf(layerId))) await removeTree(home, trash);
       else await rename(home, pathOf(layerId));
       await removeTree(join(sandbox, "home/work"), trash);
-      await mkdir(home);
       makeSandboxDirectories(sandbox, context.owner());
     },
     async remove(layerId) {
