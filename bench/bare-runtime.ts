@@ -1,9 +1,12 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { CattlegridError } from "../src/errors/error.ts";
-import { spawnProcess, type ChildProcess } from "../src/platform/process.ts";
+import { openPipe } from "../src/platform/native/descriptor.ts";
+import { ProcessLauncher, type LaunchedProcess } from "../src/platform/process-launcher.ts";
 import type { SandboxProvider } from "../src/sandbox/provider.ts";
+import { RUNTIME } from "../src/sandbox/providers/local/keeper/message.ts";
 import { specify } from "./yard.ts";
 
 /** The parts of an OCI configuration that are changed to make an equal one. */
@@ -16,11 +19,12 @@ interface Configuration {
 export const ECHO = ["/usr/bin/echo", "hi"];
 
 /**
- * The container runtime by itself, doing what the engine makes it do: the same bundle (mounts, system call filter,
- * namespaces), the same way into the keeper's namespaces, nothing around it. Bundles are derived from that of a real
- * sandbox and share its network namespace, which is thus prepared.
+ * The container runtime by itself, doing what the engine makes it do: the same program, started in the same way, with
+ * the same bundle (mounts, compiled system call filter, namespaces) in the keeper's namespaces, and nothing around it.
+ * Bundles are derived from that of a real sandbox and share its network namespace, which is thus prepared.
  */
 export class BareRuntime {
+  readonly #launcher = new ProcessLauncher();
   readonly #enter: readonly string[];
   readonly #directory: string;
   readonly #donor: { directory: string; configuration: Configuration };
@@ -66,7 +70,7 @@ export class BareRuntime {
   }
 
   /** `run` of a bundle; with `--detach` it ends when the first process runs. */
-  run(bundle: string, id: string, options: readonly string[] = []): ChildProcess {
+  run(bundle: string, id: string, options: readonly string[] = []): BareProcess {
     return this.#spawn([
       `--root=${join(bundle, "crun")}`,
       "--cgroup-manager=disabled",
@@ -83,7 +87,7 @@ export class BareRuntime {
     processFile: string,
     at: { id: string; stateRoot: string } = this.donor,
     options: readonly string[] = [],
-  ): ChildProcess {
+  ): BareProcess {
     return this.#spawn([
       `--root=${at.stateRoot}`,
       "exec",
@@ -93,7 +97,7 @@ export class BareRuntime {
     ]);
   }
 
-  delete(at: { id: string; stateRoot: string }): ChildProcess {
+  delete(at: { id: string; stateRoot: string }): BareProcess {
     return this.#spawn([`--root=${at.stateRoot}`, "delete", "--force", at.id]);
   }
 
@@ -112,44 +116,43 @@ export class BareRuntime {
     return path;
   }
 
-  #spawn(argv: readonly string[]): ChildProcess {
-    return spawnProcess([...this.#enter, "/usr/bin/crun", ...argv], {
-      cwd: "/",
-      stdio: ["ignore", "pipe", "pipe"],
+  #spawn(argv: readonly string[]): BareProcess {
+    return new BareProcess(this.#launcher, [...this.#enter, RUNTIME, ...argv]);
+  }
+}
+
+/** A program that somebody waits for, with what it writes. */
+export class BareProcess {
+  readonly output: Socket;
+  readonly #child: LaunchedProcess;
+  #errors = "";
+
+  constructor(launcher: ProcessLauncher, argv: readonly string[]) {
+    const [output, errors] = [openPipe(), openPipe()];
+    this.#child = launcher.launch(argv, {
+      descriptors: ["null", output.writeFd, errors.writeFd],
       environment: { PATH: "/usr/bin:/bin" },
     });
+    for (const { writeFd } of [output, errors]) closeSync(writeFd);
+    this.output = new Socket({ fd: output.readFd, readable: true, writable: false });
+    const complaints = new Socket({ fd: errors.readFd, readable: true, writable: false });
+    complaints.on("data", (bytes: Buffer) => (this.#errors += bytes.toString()));
+  }
+
+  /** Resolves when it has ended; a container that it started lives on and holds its output. */
+  async succeed(): Promise<void> {
+    this.output.resume();
+    const { code, signal } = await this.#child.exited;
+    if (code === 0) return;
+    const message = `The bare runtime failed with ${code ?? signal}: ${this.#errors}`;
+    throw new CattlegridError("INTERNAL", message);
   }
 }
 
 /** Resolves at the first byte of `child`, with waiting for its end as what remains. */
-export async function firstByte(child: ChildProcess): Promise<() => Promise<void>> {
-  const closed = once(child, "close");
-  const errors = collect(child);
-  await Promise.race([once(child.stdout ?? child, "data"), closed]);
-  return async () => {
-    child.stdout?.resume();
-    await closed;
-    expectSuccess(child, errors());
-  };
-}
-
-export async function endOf(child: ChildProcess): Promise<void> {
-  const errors = collect(child);
-  child.stdout?.resume();
-  await once(child, "exit");
-  expectSuccess(child, errors());
-}
-
-function collect(child: ChildProcess): () => string {
-  let text = "";
-  child.stderr?.on("data", (bytes: Buffer) => (text += bytes.toString()));
-  return () => text;
-}
-
-function expectSuccess(child: ChildProcess, errors: string): void {
-  if (child.exitCode === 0) return;
-  const message = `The bare runtime failed with ${child.exitCode ?? child.signalCode}: ${errors}`;
-  throw new CattlegridError("INTERNAL", message);
+export async function firstByte(child: BareProcess): Promise<() => Promise<void>> {
+  await Promise.race([once(child.output, "data"), once(child.output, "close")]);
+  return () => child.succeed();
 }
 
 function enterKeeper(keeperPid: number): readonly string[] {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
-import { spawnProcess } from "../src/platform/process.ts";
+import { ProcessLauncher } from "../src/platform/process-launcher.ts";
 import type { RunningSandbox, SandboxProvider } from "../src/sandbox/provider.ts";
 import { createLocalProvider } from "../src/sandbox/providers/local/provider.ts";
-import { BareRuntime, ECHO, firstByte } from "./bare-runtime.ts";
+import { BareProcess, BareRuntime, ECHO, firstByte } from "./bare-runtime.ts";
 import type { Figure } from "./report.ts";
 import { timeInTurn, type Aftermath, type Subject } from "./statistics.ts";
 import { holdSockets, specify, type BenchContext } from "./yard.ts";
@@ -109,7 +109,7 @@ export async function echo(sandbox: RunningSandbox, signal: AbortSignal): Promis
 }
 
 /** About what a sandbox has in namespaces and mounts, without system call filter, network or later exec. */
-function runBubblewrap() {
+function runBubblewrap(): BareProcess {
   const links = ["bin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]);
   const mounts = [
     "--ro-bind",
@@ -122,8 +122,6 @@ function runBubblewrap() {
     "--tmpfs",
     "/tmp",
   ];
-  return spawnProcess([BUBBLEWRAP, "--unshare-all", ...mounts, ...links, ...ECHO], {
-    cwd: "/",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const argv = [BUBBLEWRAP, "--unshare-all", ...mounts, ...links, ...ECHO];
+  return new BareProcess(new ProcessLauncher(), argv);
 }

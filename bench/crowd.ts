@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { BareRuntime, ECHO, endOf, findKeeper, childrenOf } from "./bare-runtime.ts";
+import { BareRuntime, ECHO, findKeeper, childrenOf } from "./bare-runtime.ts";
 import { echo, openLocal, startDonor, type LocalYard } from "./create.ts";
 import { kernelBytes, proportionalBytes } from "./memory.ts";
 import type { Figure } from "./report.ts";
@@ -130,10 +130,10 @@ class BareCrowd {
     }));
     await Promise.all(
       places.map(async (place) => {
-        await endOf(this.#bare.run(place.bundle, place.id, ["--detach"]));
-        await endOf(this.#bare.exec(this.#processFile, place));
+        await this.#bare.run(place.bundle, place.id, ["--detach"]).succeed();
+        await this.#bare.exec(this.#processFile, place).succeed();
       }),
     );
-    return () => Promise.all(places.map((place) => endOf(this.#bare.delete(place))));
+    return () => Promise.all(places.map((place) => this.#bare.delete(place).succeed()));
   }
 }

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ReadStream } from "node:tty";
 import { ConsoleSocket } from "../src/platform/console-socket.ts";
-import { BareRuntime, endOf } from "./bare-runtime.ts";
+import { BareRuntime } from "./bare-runtime.ts";
 import { BenchDaemon } from "./daemon.ts";
 import type { Figure } from "./report.ts";
 import { summarise, type Summary } from "./statistics.ts";
@@ -136,7 +136,7 @@ async function readBare(bare: BareRuntime, directory: string, sample: Sample): P
   const { columns: width, rows: height } = TERMINAL;
   const size = { terminal: true, consoleSize: { width, height }, cwd: "/" };
   const client = bare.exec(bare.writeProcess(argv, size), undefined, [`--console-socket=${path}`]);
-  const ended = endOf(client);
+  const ended = client.succeed();
   const master = new ReadStream(await console.receive());
   console.close();
   const chunks: Buffer[] = [];
