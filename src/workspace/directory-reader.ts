@@ -15,6 +15,8 @@ export interface DirectoryReader {
 }
 
 const TEXT_BYTES_MAX = 256 * 1024;
+/** O_PATH, which Node does not name. */
+const PATH_ONLY = 0o10000000;
 const UNREADABLE = new Set(["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "EISDIR", "EPERM", "ENXIO"]);
 
 /** Reads each directory once: make one per look. */
@@ -42,8 +44,14 @@ async function readEntries(directory: string): Promise<readonly DirectoryEntry[]
   });
 }
 
+/**
+ * SECURITY: whoever made the workspace chose what lies there. Opening a pipe would wait for ever on a thread that all
+ * files need, and opening a device can do things, so first a handle that only finds out what it is.
+ */
 async function readStart(file: string): Promise<string> {
-  await using handle = await open(file);
+  await using place = await open(file, PATH_ONLY);
+  if (!(await place.stat()).isFile()) return "";
+  await using handle = await open(`/proc/self/fd/${place.fd}`);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(TEXT_BYTES_MAX), 0, TEXT_BYTES_MAX);
   return buffer.toString("utf8", 0, bytesRead);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -112,6 +113,18 @@ describe("protected paths", () => {
     symlinkSync("/etc", join(root, ".idea"));
     symlinkSync("nowhere", join(root, ".envrc"));
     expect(await look()).toEqual(["config/editor/tasks.json"]);
+  });
+
+  test("are looked for without waiting on pipes or opening devices", async () => {
+    makeGitDirectory(".git");
+    for (const path of [".git/config", ".gitmodules", "app/.git/config", "b/.git/config"]) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      rmSync(join(root, path), { force: true });
+      execFileSync("mkfifo", [join(root, path)]);
+    }
+    mkdirSync(join(root, "device/.git"), { recursive: true });
+    symlinkSync("/dev/zero", join(root, "device/.git/config"));
+    expect(await look()).toEqual([".git/config", ".git/hooks", "app/.git/config", "b/.git/config"]);
   });
 
   test("that a session made are told apart from those it found", async () => {
