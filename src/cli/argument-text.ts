@@ -2,14 +2,11 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { CattlegridError } from "../errors/error.ts";
 
-const REPLACEMENT = "\uFFFD";
-
 /**
- * Node puts a replacement character where an argument is not UTF-8, which would then run as if it were what the
+ * For arguments with a replacement character, which Node puts where one is not UTF-8, and which would then run as if it were what the
  * user wrote. Throws PROMPT_INVALID or USAGE when the system's own copy of the arguments shows that this happened.
  */
 export function checkText(argv: readonly string[]): void {
-  if (!argv.some((argument) => argument.includes(REPLACEMENT))) return;
   const bytes = readCommandLine();
   if (bytes === undefined || isUtf8(bytes)) return;
   const code = argv[0] === "chat" ? "PROMPT_INVALID" : "USAGE";

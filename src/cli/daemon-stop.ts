@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../errors/error.ts";
-import { findDaemon, readDaemonPid } from "../platform/daemon-start.ts";
+import { findDaemon, readDaemonPid } from "../platform/daemon-file.ts";
 import { sendRequest } from "../platform/http-client.ts";
 import type { Caller } from "./caller.ts";
 

@@ -1,11 +1,9 @@
 import { homedir } from "node:os";
 import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import { findDaemon } from "../platform/daemon-file.ts";
 import { resolvePaths } from "../platform/paths.ts";
 import { Api } from "./api.ts";
-import { checkText } from "./argument-text.ts";
 import { type Caller, isReaderGone, write } from "./caller.ts";
-import { renderError } from "./error-text.ts";
-import { exitCodeOf } from "./exit-code.ts";
 import { type ShellSignal, Signals } from "./signals.ts";
 import { findNearest } from "./suggestion.ts";
 import type { BoundVerb, VerbContext } from "./verb.ts";
@@ -22,17 +20,30 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   });
   let status: number;
   try {
-    checkText(argv);
+    if (argv.some((word) => word.includes("\uFFFD"))) {
+      const { checkText } = await import("./argument-text.ts");
+      checkText(argv);
+    }
     const verb = await findVerb(argv, caller);
     const context = { caller, signals, api: openApi(caller, interruption.signal) };
     status = typeof verb === "number" ? verb : await verb.run(context);
   } catch (thrown) {
-    const error = asCattlegridError(thrown);
-    await write(caller.errors, renderError(error));
-    status = exitCodeOf(error, endedBy);
+    status = await reportFailure(thrown, caller, endedBy);
   }
   await Promise.all([write(caller.output, ""), write(caller.errors, "")]);
   return status;
+}
+
+async function reportFailure(
+  thrown: unknown,
+  caller: Caller,
+  endedBy: ShellSignal | undefined,
+): Promise<number> {
+  const { renderError } = await import("./error-text.ts");
+  const { exitCodeOf } = await import("./exit-code.ts");
+  const error = asCattlegridError(thrown);
+  await write(caller.errors, renderError(error));
+  return exitCodeOf(error, endedBy);
 }
 
 function openCaller(): Caller {
@@ -76,8 +87,10 @@ function readDirectory(): string {
 
 function openApi(caller: Caller, signal: AbortSignal): VerbContext["api"] {
   return new Api(async () => {
-    const { ensureDaemon } = await import("../platform/daemon-start.ts");
     const { paths, uid, environment } = caller;
+    const running = await findDaemon(paths, uid);
+    if (running !== undefined) return running;
+    const { ensureDaemon } = await import("../platform/daemon-start.ts");
     return ensureDaemon({ paths, uid, environment, signal });
   }, signal);
 }

@@ -1,13 +1,13 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ERROR_CODES, type ErrorCode } from "../errors/codes.ts";
 import { CattlegridError } from "../errors/error.ts";
-import { checkPrivateDirectory, type Paths } from "./paths.ts";
+import { findDaemon } from "./daemon-file.ts";
+import type { Paths } from "./paths.ts";
 import { spawnProcess } from "./process.ts";
+
+export { findDaemon, readDaemonPid, removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 
 /**
  * How a daemon starts. The client starts it in a session of its own with `/` as its directory and /dev/null as its
@@ -59,33 +59,6 @@ export async function ensureDaemon(options: EnsureDaemonOptions): Promise<string
     if (!isTaken || performance.now() > deadline) throw toError(report);
     await delay(RETRY_MS, undefined, { signal: options.signal });
   }
-}
-
-/** The socket of a daemon that answers, or undefined. Throws RUNTIME_DIRECTORY_UNSAFE. */
-export async function findDaemon(paths: Paths, uid: number): Promise<string | undefined> {
-  const { socket: written } = readDaemonFile(paths);
-  const candidates = new Set([...(written === undefined ? [] : [written]), paths.socketFile]);
-  for (const socket of candidates) {
-    if (await isAnswering(socket, uid)) return socket;
-  }
-  return undefined;
-}
-
-async function isAnswering(socket: string, uid: number): Promise<boolean> {
-  try {
-    // SECURITY: a client tells prompts and keys to whoever listens, so it looks at the directory itself.
-    checkPrivateDirectory(dirname(socket), uid);
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw error;
-  }
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const connection = connect(socket);
-  connection.once("connect", () => resolve(true));
-  connection.once("error", () => resolve(false));
-  const isThere = await promise;
-  connection.destroy();
-  return isThere;
 }
 
 async function startDaemon(options: EnsureDaemonOptions): Promise<StartReport> {
@@ -143,39 +116,4 @@ function toError(report: Exclude<StartReport, { socket: string }>): CattlegridEr
   const { code, message, hint, details } = report;
   const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "DAEMON_UNREACHABLE";
   return new CattlegridError(known, message, { hint, details });
-}
-
-/** Written by the daemon once it listens. */
-export function writeDaemonFile(paths: Paths): void {
-  const unfinished = `${paths.daemonFile}.new`;
-  const content = JSON.stringify({ pid: process.pid, socket: paths.socketFile });
-  writeFileSync(unfinished, `${content}\n`, { mode: 0o600 });
-  renameSync(unfinished, paths.daemonFile);
-}
-
-export function removeDaemonFile(paths: Paths): void {
-  rmSync(paths.daemonFile, { force: true });
-}
-
-/** The process that wrote the daemon's file; it may have gone since. */
-export function readDaemonPid(paths: Paths): number | undefined {
-  return readDaemonFile(paths).pid;
-}
-
-function readDaemonFile({ daemonFile }: Paths): { socket?: string; pid?: number } {
-  try {
-    const content = JSON.parse(readFileSync(daemonFile, "utf8")) as Record<string, unknown>;
-    const { socket, pid } = content;
-    return {
-      ...(typeof socket === "string" ? { socket } : {}),
-      ...(Number.isSafeInteger(pid) ? { pid: Number(pid) } : {}),
-    };
-  } catch (error) {
-    if (isAbsent(error) || error instanceof SyntaxError) return {};
-    throw error;
-  }
-}
-
-function isAbsent(error: unknown): boolean {
-  return ["ENOENT", "ENOTDIR"].includes(String((error as NodeJS.ErrnoException).code));
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
 
 export interface HttpRequest {
   socketPath: string;
@@ -31,7 +32,9 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
     ...request.headers,
     ...(payload === undefined ? {} : describeBody(payload)),
   };
-  const outgoing = openHttp().request({ socketPath, method, path, headers, agent: false, signal });
+  // Without an agent, which would look for a server name in the host before it opens a unix socket.
+  const createConnection = (): Socket => connect(socketPath);
+  const outgoing = openHttp().request({ createConnection, method, path, headers, signal });
   outgoing.once("response", (body) =>
     resolve({ status: body.statusCode ?? 0, headers: body.headers, body }),
   );

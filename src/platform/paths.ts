@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
@@ -34,7 +33,7 @@ export function resolvePaths(sources: PathSources): Paths {
   const { environment, homeDirectory } = sources;
   const chosen = environment["CATTLEGRID_HOME"] || join(homeDirectory, ".local/share/cattlegrid");
   const stateDirectory = resolveExisting(resolve(chosen));
-  const runtimeDirectory = join(runtimeRoot(sources), keyOf(stateDirectory));
+  let runtimeDirectory: string | undefined;
   return {
     stateDirectory,
     databaseFile: join(stateDirectory, "state.db"),
@@ -43,13 +42,20 @@ export function resolvePaths(sources: PathSources): Paths {
     egressDirectory: join(stateDirectory, "egress"),
     spoolDirectory: join(stateDirectory, "spool"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
-    runtimeDirectory,
-    socketFile: join(runtimeDirectory, "api.sock"),
+    get runtimeDirectory() {
+      runtimeDirectory ??= join(runtimeRoot(sources), keyOf(stateDirectory));
+      return runtimeDirectory;
+    },
+    get socketFile() {
+      return join(this.runtimeDirectory, "api.sock");
+    },
   };
 }
 
 function keyOf(stateDirectory: string): string {
-  return createHash("sha256").update(stateDirectory).digest("hex").slice(0, 16);
+  // Read only when it is needed: a client that finds the daemon's file does without, and is 5 ms quicker.
+  const { hash } = process.getBuiltinModule("node:crypto");
+  return hash("sha256", stateDirectory).slice(0, 16);
 }
 
 /** XDG_RUNTIME_DIR when it is ours and short enough, as `su` and `sudo -E` hand on somebody else's. */

@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
-import { findDaemon } from "../../platform/daemon-start.ts";
+import { findDaemon } from "../../platform/daemon-file.ts";
 import { readProgramVersion } from "../../platform/version.ts";
 import { API_VERSION, type DaemonVersion } from "../../protocol/version.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
