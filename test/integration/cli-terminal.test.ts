@@ -46,8 +46,10 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     screen.resize(90, 30);
     screen.enter("stty size");
     await screen.shows(/^30 90$/m);
-    screen.enter("sleep 100");
+    screen.enter("echo asleep; sleep 100");
+    await screen.shows(/^asleep$/m);
     screen.press("C-c");
+    await screen.shows(/\^C\n.*\$ ?$/);
     screen.enter("echo after-interrupt=$?");
     await screen.shows("after-interrupt=130");
     screen.enter("exit 6");
