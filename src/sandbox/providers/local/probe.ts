@@ -71,7 +71,7 @@ async function checkRuntime(): Promise<Omit<Probe, "name">> {
       remedy: "sudo apt-get install crun",
     };
   }
-  const { stdout } = await runProcess([crun, "--version"]);
+  const { stdout } = await runProcess([crun, "--version"], { environment: {} });
   return { status: "ok", detail: stdout.split("\n", 1)[0] ?? "crun" };
 }
 

@@ -274,8 +274,11 @@ async function dispose({ launched, sandboxes }: StartContext, attempt: Attempt):
   attempt.cgroup?.remove();
 }
 
-/** Name and version as the runtime states them, such as `crun 1.8.1`. */
+/**
+ * Name and version as the runtime states them, such as `crun 1.8.1`. Without an environment: even for this it would
+ * make a directory of its own in the user's XDG_RUNTIME_DIR.
+ */
 export async function readRuntimeVersion(machine: Machine): Promise<string> {
-  const { stdout } = await runProcess([machine.tools.crun, "--version"]);
+  const { stdout } = await runProcess([machine.tools.crun, "--version"], { environment: {} });
   return stdout.split("\n", 1)[0]?.replace("version ", "").trim() ?? "crun";
 }
