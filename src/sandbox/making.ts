@@ -88,7 +88,9 @@ async function describeNew(
   if (request.agent === undefined) throw agentMissing(request.name);
   const agent = findAgent(options.agents, request.agent);
   const provider = findProvider(options.providers, request.provider);
-  for (const path of request.toolchains ?? []) await checkToolchain(path, options.surroundings);
+  for (const path of request.toolchains ?? []) {
+    await checkToolchain(path, options.surroundings, wanted.workspace ?? undefined);
+  }
   const signal = AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS);
   const capabilities = await provider.capabilities(signal);
   const id = randomUUID();

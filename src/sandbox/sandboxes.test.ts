@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OWNER, SandboxYard } from "../../test/support/sandbox-yard.ts";
@@ -37,6 +37,25 @@ describe("starting", () => {
     writeFileSync(join(yard.workspace, ".envrc"), "");
     const created = await yard.sandboxes.createdProtectedPaths(id);
     expect(created.map(({ path }) => path)).toEqual([join(yard.workspace, ".envrc")]);
+  });
+
+  test("is refused when a link on the way leads elsewhere than what was judged", async () => {
+    const inside = join(yard.workspace, "deep/project");
+    const toolchain = join(yard.workspace, "tools");
+    mkdirSync(inside, { recursive: true });
+    mkdirSync(toolchain);
+    mkdirSync(join(yard.root, "other/project"), { recursive: true });
+    const moved = await yard.make({ workspace: inside });
+    const equipped = await yard.make({ toolchains: [toolchain] });
+    await yard.run(moved);
+    await yard.run(equipped);
+    await Promise.all([yard.sandboxes.stop(moved), yard.sandboxes.stop(equipped)]);
+    rmSync(join(yard.workspace, "deep"), { recursive: true });
+    rmSync(toolchain, { recursive: true });
+    symlinkSync(join(yard.root, "other"), join(yard.workspace, "deep"));
+    symlinkSync(join(yard.root, "other"), toolchain);
+    await expect(yard.run(moved)).rejects.toEqual(code("WORKSPACE_MISSING"));
+    await expect(yard.run(equipped)).rejects.toEqual(code("REQUEST_INVALID"));
   });
 
   test("happens once however many ask, and tells each of them the same", async () => {

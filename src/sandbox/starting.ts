@@ -1,5 +1,6 @@
 import type { AgentRegistry } from "../agent/registry.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+import { CattlegridError } from "../errors/error.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
@@ -12,6 +13,7 @@ import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findAgent, findProvider } from "./registry.ts";
 import { toSpecification } from "./specification.ts";
+import { checkToolchain } from "./toolchains.ts";
 
 /** A sandbox needs at least this for its directories and records. */
 const DISK_BYTES = 32 * 1024 * 1024;
@@ -51,6 +53,8 @@ export async function startStored(
   const mirrors = request.mirrors ?? row.specification.mirrors;
   await checkDiskSpace(surroundings.stateDirectory, DISK_BYTES);
   const protectedPaths = await look(row, surroundings);
+  const { toolchains, workspace } = row.specification;
+  for (const path of toolchains) await checkToolchain(path, surroundings, workspace?.path);
   const gate = gates.prepare({
     sandboxId: row.id,
     ...row.specification.policy,
@@ -82,7 +86,11 @@ async function look(
 ): Promise<readonly string[]> {
   const { workspace } = row.specification;
   if (workspace === null) return [];
-  await resolveWorkspace(workspace.path, surroundings);
+  const real = await resolveWorkspace(workspace.path, surroundings);
+  if (real !== workspace.path) {
+    const message = `The workspace ${workspace.path} now leads to ${real} by a link.`;
+    throw new CattlegridError("WORKSPACE_MISSING", message);
+  }
   if (workspace.mode !== "direct") return [];
   const found = await findProtectedPaths(workspace.path, createDirectoryReader());
   return found.map(({ path }) => path);

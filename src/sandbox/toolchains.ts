@@ -10,11 +10,13 @@ const KERNEL_TREES = ["/proc", "/sys", "/dev", "/run"];
 
 /**
  * SECURITY: a toolchain is read-only inside but readable, so nothing may be one that holds the home directory,
- * keys, or the state with the sign-ins of other sandboxes. Throws REQUEST_INVALID.
+ * keys, or the state with the sign-ins of other sandboxes. One in the workspace is the agent's to change, so no link
+ * may lead it out of there. Throws REQUEST_INVALID.
  */
 export async function checkToolchain(
   path: string,
   surroundings: WorkspaceSurroundings,
+  workspace?: string,
 ): Promise<void> {
   const refuse = (why: string): never => {
     throw new CattlegridError("REQUEST_INVALID", `${path} cannot be a toolchain: ${why}.`, {
@@ -31,6 +33,8 @@ export async function checkToolchain(
   const hidden = [...own, ...PRIVATE_NAMES.map((name) => join(home, name)), ...KERNEL_TREES];
   const tree = hidden.find((each) => isWithin(real, each));
   if (tree !== undefined) refuse(`it lies in ${tree}`);
+  if (workspace === undefined || !isWithin(path, workspace) || isWithin(real, workspace)) return;
+  refuse(`it lies in the workspace, and a link leads out of there to ${real}`);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

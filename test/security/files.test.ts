@@ -1,7 +1,16 @@
 /**
  * Group E of the attack list: what programs inside leave on disk for the host to stumble over.
  */
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
@@ -48,5 +57,28 @@ describe.skipIf(!needed.met)(needed.title("files that a sandbox leaves"), () => 
     );
     expect(readdirSync(outside)).toEqual(["below"]);
     expect(existsSync(join(outside, "new"))).toBe(false);
+  });
+
+  test("a link put on the way to the workspace chooses nothing that is laid inside", async () => {
+    const outer = yard.makeDirectory("outer");
+    const elsewhere = yard.makeDirectory("elsewhere");
+    const path = join(outer, "a/b");
+    mkdirSync(path, { recursive: true });
+    mkdirSync(join(elsewhere, "b"));
+    writeFileSync(join(elsewhere, "b/secret"), "");
+    const swapped = yard.specify({ workspace: { path, mode: "direct" } });
+    await yard.provider.create(swapped, NEVER);
+    await (await yard.startAgain(swapped)).stop();
+    renameSync(join(outer, "a"), join(outer, "c"));
+    symlinkSync(elsewhere, join(outer, "a"));
+    const failure = await yard.startAgain(swapped).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "WORKSPACE_MISSING" });
+    rmSync(join(outer, "a"));
+    symlinkSync(join(elsewhere, "b"), join(outer, "b"));
+    const linked = yard.specify({ workspace: { path: join(outer, "b"), mode: "readonly" } });
+    await expect(yard.startAgain(linked)).rejects.toMatchObject({ code: "WORKSPACE_MISSING" });
+    renameSync(join(outer, "c"), join(outer, "a"));
+    const restored = await yard.startAgain(swapped);
+    expect(await answer(restored, "pwd; ls")).toBe(path);
   });
 });

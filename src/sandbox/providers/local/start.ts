@@ -223,7 +223,7 @@ async function open({ launched }: StartContext, attempt: Attempt): Promise<Opene
     });
   } catch (error) {
     const path = specification.workspace?.path;
-    if (path === undefined || !hasErrno(error, "ENOENT", "ENOTDIR", "EACCES")) throw error;
+    if (path === undefined || !hasErrno(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP")) throw error;
     throw new CattlegridError("WORKSPACE_MISSING", `${path} cannot be laid into the sandbox.`, {
       cause: error,
     });

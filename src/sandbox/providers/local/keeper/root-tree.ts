@@ -14,7 +14,6 @@ import { hasErrno } from "../../../../platform/native/libc.ts";
 import {
   attachTree,
   attachTreeTo,
-  cloneTree,
   cloneTreeOf,
   detachMount,
   openBeneath,
@@ -106,13 +105,22 @@ function layTree(
   idMaps: ReadonlyMap<string, number>,
 ): readonly string[] {
   mkdirSync(target);
-  using(cloneTree(tree.source), (treeFd) => {
+  using(cloneSource(tree.source), (treeFd) => {
     const idMapFd = tree.idMap === undefined ? undefined : idMaps.get(tree.idMap);
     setAttributes(treeFd, { noSetuid: true, noDevices: true, readonly: tree.readonly });
     if (idMapFd !== undefined) setIdMap(treeFd, idMapFd, tree.source);
     attachTree(treeFd, target);
   });
   return protect(target, tree.protectedPaths);
+}
+
+/**
+ * SECURITY: the path was judged before, and an agent may own a directory on the way to it, as when one workspace
+ * lies in another. A link put there since must not choose what we lay into the sandbox.
+ */
+function cloneSource(source: string): number {
+  const rootFd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+  return using(rootFd, () => using(openBeneath(rootFd, source.slice(1)), cloneTreeOf));
 }
 
 function setIdMap(treeFd: number, idMapFd: number, source: string): void {
