@@ -42,8 +42,9 @@ export class ResidentKeeper {
   }
 
   async kill(): Promise<void> {
-    const launched = await this.#launched?.catch(() => undefined);
-    await launched?.keeper.kill();
+    const [launch] = await Promise.allSettled([this.#launched]);
+    // One that could not be launched has left nothing to kill.
+    if (launch?.status === "fulfilled") await launch.value?.keeper.kill();
   }
 
   #launch(): Promise<LaunchedKeeper> {
