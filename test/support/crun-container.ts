@@ -127,11 +127,14 @@ async function stop(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-/** The container's first process keeps the descriptors it is given, so it gets none of ours. */
+/**
+ * The container's first process keeps the descriptors it is given, so it gets none of ours. The runtime makes its user
+ * their owner, so the input is the pipe of this one process and not /dev/null.
+ */
 async function runDetached(argv: readonly string[]): Promise<string> {
   const log = mkdtempSync(join(tmpdir(), "cg-log-"));
   const [program, ...rest] = argv;
-  const quoted = ["sh", "-c", `exec "$@" </dev/null >${log}/out 2>&1`, "sh", program!, ...rest];
+  const quoted = ["sh", "-c", `exec "$@" >${log}/out 2>&1`, "sh", program!, ...rest];
   const { code } = await runProcess(quoted);
   const text = await runProcess(["cat", `${log}/out`]);
   rmSync(log, { recursive: true });
