@@ -126,14 +126,19 @@ export class SessionView implements Disposable {
     const previous = this.#view;
     this.#view = (async () => {
       await previous;
-      await this.#show(event, isFirst ? (this.#options.offset ?? 0) : 0);
+      await this.#show(event, isFirst ? this.#options.offset : undefined);
     })();
     this.#view.catch((error: unknown) => this.#left.reject(error));
   }
 
-  async #show({ terminalId, purpose }: TerminalStart, offset: number): Promise<void> {
+  async #show({ terminalId, purpose }: TerminalStart, offset?: number): Promise<void> {
     const { api, caller, signals, hasTerminal, detachKeys } = this.#options;
-    const target = { socketPath: await api.socket(), terminalId, offset, signal: api.signal };
+    const target = {
+      socketPath: await api.socket(),
+      terminalId,
+      signal: api.signal,
+      ...(offset === undefined ? {} : { offset }),
+    };
     if (!hasTerminal) {
       const { pipeTerminal } = await import("./pipe.ts");
       refuseLost(await pipeTerminal(target, { caller, signals }));

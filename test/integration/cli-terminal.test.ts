@@ -71,6 +71,20 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     await second.shows("status=3");
   });
 
+  test("joins a session whose first output is no longer kept, at what still is", async () => {
+    enterCommand("run", "--name", "box");
+    await screen.shows(/\$ ?$/);
+    screen.enter("seq 1 200000; echo counted");
+    await screen.shows(/^counted$/m);
+    screen.press("C-p", "C-q");
+    await isBack(0);
+    using second = new Screen({ cwd: cli.workspace, environment: cli.environment });
+    second.enter(`clear; ${cli.quote("attach", "box")}; echo "status=$?"`);
+    await second.shows(/\n200000\ncounted\n/);
+    second.enter("exit 4");
+    await second.shows("status=4");
+  });
+
   test.each([
     ["SIGTERM", 143],
     ["SIGHUP", 129],

@@ -25,18 +25,20 @@ export const ATTACH = defineVerb({
     offset: {
       kind: "text",
       value: "BYTES",
-      help: "begin at this byte of the terminal's output; default: the first",
+      help: "begin at this byte of the terminal's output; default: the first still kept",
     },
   },
   async run({ flags, operands: [name = ""] }, context) {
     const { api, caller } = context;
     const settings = await readSettings(caller);
     const detachKeys = readDetachKeys(flags["detach-keys"] ?? settings.flags["detach-keys"]);
-    const offset = flags.offset === undefined ? 0 : parseOffset(flags.offset, "--offset");
     const session = await findSession(api, name, flags.session);
     const hasTerminal = wantsTerminal(caller, undefined);
     const { terminalId } = session;
-    const from = terminalId === undefined ? {} : { firstTerminalId: terminalId, offset };
+    const from = {
+      ...(terminalId === undefined ? {} : { firstTerminalId: terminalId }),
+      ...(flags.offset === undefined ? {} : { offset: parseOffset(flags.offset, "--offset") }),
+    };
     const view = new SessionView({ ...context, session, hasTerminal, detachKeys, ...from });
     const outcome = await view.follow();
     if (outcome.kind === "ended") return outcome.exitCode;
