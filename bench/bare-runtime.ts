@@ -14,6 +14,14 @@ interface Configuration {
   hostname: string;
   process: Record<string, unknown>;
   mounts: { destination: string; source: string; options: string[] }[];
+  linux: { namespaces: { type: string; path?: string }[] };
+}
+
+interface BundleChanges {
+  /** Replaces the first process. */
+  argv?: readonly string[];
+  /** A new network namespace instead of the donor's, which is there already. */
+  ownNetwork?: boolean;
 }
 
 export const ECHO = ["/usr/bin/echo", "hi"];
@@ -21,7 +29,7 @@ export const ECHO = ["/usr/bin/echo", "hi"];
 /**
  * The container runtime by itself, doing what the engine makes it do: the same program, started in the same way, with
  * the same bundle (mounts, compiled system call filter, namespaces) in the keeper's namespaces, and nothing around it.
- * Bundles are derived from that of a real sandbox and share its network namespace, which is thus prepared.
+ * Bundles are derived from that of a real sandbox.
  */
 export class BareRuntime {
   readonly #launcher = new ProcessLauncher();
@@ -41,11 +49,11 @@ export class BareRuntime {
     this.#donor = findBundle(join(sources.runtimeDirectory, "local"), sources.donorName);
   }
 
-  /** Makes an equal bundle with writable directories of its own; `argv` replaces the first process. */
+  /** Makes an equal bundle with writable directories of its own. */
   async makeBundle(
     provider: SandboxProvider,
     id: string,
-    argv?: readonly string[],
+    { argv, ownNetwork = false }: BundleChanges = {},
   ): Promise<string> {
     const { configuration, directory } = this.#donor;
     // The provider makes the directories, so that they belong to whom they belong in a sandbox.
@@ -58,6 +66,12 @@ export class BareRuntime {
       ...configuration,
       hostname: id,
       process: { ...configuration.process, ...(argv && { args: argv }) },
+      linux: {
+        ...configuration.linux,
+        namespaces: configuration.linux.namespaces.map((namespace) =>
+          ownNetwork ? { type: namespace.type } : namespace,
+        ),
+      },
       mounts: configuration.mounts.map((mount) => ({
         ...mount,
         options: mount.options.map(own),
@@ -128,12 +142,14 @@ export class BareProcess {
   #errors = "";
 
   constructor(launcher: ProcessLauncher, argv: readonly string[]) {
-    const [output, errors] = [openPipe(), openPipe()];
+    const [input, output, errors] = [openPipe(), openPipe(), openPipe()];
+    closeSync(input.writeFd);
     this.#child = launcher.launch(argv, {
-      descriptors: ["null", output.writeFd, errors.writeFd],
+      // SECURITY: the runtime makes the container's user their owner; /dev/null here would become that user's.
+      descriptors: [input.readFd, output.writeFd, errors.writeFd],
       environment: { PATH: "/usr/bin:/bin" },
     });
-    for (const { writeFd } of [output, errors]) closeSync(writeFd);
+    for (const fd of [input.readFd, output.writeFd, errors.writeFd]) closeSync(fd);
     this.output = new Socket({ fd: output.readFd, readable: true, writable: false });
     const complaints = new Socket({ fd: errors.readFd, readable: true, writable: false });
     complaints.on("data", (bytes: Buffer) => (this.#errors += bytes.toString()));

@@ -22,7 +22,7 @@ export async function measureCreate({ yard, signal, effort }: BenchContext): Pro
     donorName: donor.id,
     directory: workspace,
   });
-  const bundle = await bare.makeBundle(provider, "equal", ECHO);
+  const bundle = await bare.makeBundle(provider, "equal", { argv: ECHO });
   let count = 0;
   const subjects: Record<string, Subject> = {
     async create() {

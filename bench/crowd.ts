@@ -98,7 +98,7 @@ function keeperOf(enginePid: number): number {
   return childrenOf(findKeeper(enginePid))[0] ?? -1;
 }
 
-/** The same by the runtime alone: containers that stay, and a program run in each. */
+/** The same by the runtime alone: containers that stay, each with a network of its own, and a program run in each. */
 class BareCrowd {
   readonly #local: LocalYard;
   readonly #bare: BareRuntime;
@@ -118,7 +118,9 @@ class BareCrowd {
   async prepare(): Promise<void> {
     this.#processFile = this.#bare.writeProcess(ECHO);
     for (let index = 0; index < CROWD; index += 1) {
-      this.#bundles.push(await this.#bare.makeBundle(this.#local.provider, `equal-${index}`));
+      const changes = { ownNetwork: true };
+      const { provider } = this.#local;
+      this.#bundles.push(await this.#bare.makeBundle(provider, `equal-${index}`, changes));
     }
   }
 
