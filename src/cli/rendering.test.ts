@@ -7,7 +7,7 @@ import { renderSandbox } from "./commands/inspect.ts";
 import { renderRecord } from "./commands/logs.ts";
 import { renderList } from "./commands/ls.ts";
 import { renderVerb } from "./help.ts";
-import { newestLine } from "./start-progress.ts";
+import { describeProgress, newestLine } from "./start-progress.ts";
 import { findNearest } from "./suggestion.ts";
 
 const sandbox: Sandbox = {
@@ -156,4 +156,12 @@ test.each([
   ["banana", undefined],
 ])("%s was meant to be %s", (word, verb) => {
   expect(findNearest(word, ["exec", "inspect", "ls", "run"])).toBe(verb);
+});
+
+test.each([
+  ["Downloading package...", 0, "Downloading package..."],
+  ["Downloading package...", 123_400_000, "Downloading package... (123 MB received)"],
+  ["", 2_000_000, "2 MB received"],
+])("an installation's progress: %s after %i bytes", (line, receivedBytes, shown) => {
+  expect(describeProgress(line, receivedBytes)).toBe(shown);
 });

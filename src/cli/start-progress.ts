@@ -30,6 +30,7 @@ export async function startSandbox(
 class InstallProgress {
   readonly #caller: Caller;
   #output = "";
+  #receivedBytes = 0;
   #shownAtMs = 0;
   #hasLine = false;
 
@@ -44,6 +45,10 @@ class InstallProgress {
         break;
       case "install-delta":
         this.#output = (this.#output + event.text).slice(-OUTPUT_CHARACTERS_MAX);
+        this.#showNewest();
+        break;
+      case "install-progress":
+        this.#receivedBytes = event.receivedBytes;
         this.#showNewest();
         break;
       case "install-end":
@@ -76,7 +81,7 @@ class InstallProgress {
     const now = performance.now();
     const everyMs = errors.isTTY ? LINE_EVERY_MS.terminal : LINE_EVERY_MS.file;
     if (this.#shownAtMs !== 0 && now - this.#shownAtMs < everyMs) return;
-    const line = newestLine(this.#output);
+    const line = describeProgress(newestLine(this.#output), this.#receivedBytes);
     if (line === "") return;
     this.#shownAtMs = now;
     this.#hasLine = errors.isTTY;
@@ -91,6 +96,13 @@ class InstallProgress {
       ? ""
       : `${text.split(/\r?\n/).map(lastRewrite).map(makePrintable).join("\n")}\n`;
   }
+}
+
+/** The installer's newest line, with how much it has fetched once that is worth telling. */
+export function describeProgress(line: string, receivedBytes: number): string {
+  if (receivedBytes < 1_000_000) return line;
+  const received = `${Math.round(receivedBytes / 1_000_000)} MB received`;
+  return line === "" ? received : `${line} (${received})`;
 }
 
 /** The last line with something on it; a carriage return begins a line anew. */

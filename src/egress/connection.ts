@@ -100,6 +100,11 @@ export class GatewayConnection {
     this.#gone.abort();
   }
 
+  /** Bytes that came from outside so far. */
+  get receivedBytes(): number {
+    return this.#upstream?.bytesRead ?? 0;
+  }
+
   async #open(): Promise<Refusal | { upstream: Socket; speech: Speech }> {
     const target = identifyTarget(
       this.#context.originalDestination(this.#client),

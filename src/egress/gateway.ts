@@ -31,6 +31,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly policy: EgressPolicy;
+  /** Bytes that came from outside so far, over all connections. */
+  readonly receivedBytes: number;
   /** Holds from now on; open connections that it does not allow are reset before this returns. */
   setPolicy(policy: EgressPolicy): void;
   /** Resets every connection and closes the capture sockets. Idempotent. */
@@ -52,6 +54,7 @@ class OpenGateway implements Gateway {
   readonly #connections = new Map<GatewayConnection, Promise<void>>();
   readonly #context: ConnectionContext;
   #policy: EgressPolicy;
+  #receivedBefore = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: GatewayOptions) {
@@ -71,6 +74,11 @@ class OpenGateway implements Gateway {
 
   get policy(): EgressPolicy {
     return this.#policy;
+  }
+
+  get receivedBytes(): number {
+    const open = [...this.#connections.keys()];
+    return open.reduce((sum, { receivedBytes }) => sum + receivedBytes, this.#receivedBefore);
   }
 
   start(): void {
@@ -123,7 +131,10 @@ class OpenGateway implements Gateway {
       connection.reset();
     });
     this.#connections.set(connection, running);
-    void running.finally(() => this.#connections.delete(connection));
+    void running.finally(() => {
+      this.#receivedBefore += connection.receivedBytes;
+      this.#connections.delete(connection);
+    });
   };
 
   #turnAway(client: Socket): void {

@@ -111,6 +111,8 @@ export interface Sandbox {
 export type StartEvent =
   | { type: "install-start"; agent: string; text: string }
   | { type: "install-delta"; text: string }
+  /** What the installer has fetched so far: an installer that tells no progress may fetch hundreds of MB. */
+  | { type: "install-progress"; receivedBytes: number }
   | { type: "install-end"; agent: string; version: string; layer: string }
   | { type: "sandbox-start"; sandbox: Sandbox }
   | { type: "notice"; text: string }

@@ -20,6 +20,8 @@ export interface Gate {
   /** From here on every connection at these sockets is decided and recorded; the gate owns them. */
   capture(sockets: CaptureSockets): void;
   readonly isCapturing: boolean;
+  /** Bytes that came in from outside so far. */
+  readonly receivedBytes: number;
   /** Idempotent. */
   close(): Promise<void>;
 }

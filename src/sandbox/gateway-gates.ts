@@ -69,6 +69,10 @@ class GatewayGate implements Gate {
     return this.#gateway !== undefined;
   }
 
+  get receivedBytes(): number {
+    return this.#gateway?.receivedBytes ?? 0;
+  }
+
   capture(sockets: CaptureSockets): void {
     const record = this.#recorder.record.bind(this.#recorder);
     this.#gateway = openGateway({ ...this.#parts, sockets, record });

@@ -19,6 +19,8 @@ export interface ThrowAwayOptions {
 export interface ThrowAwaySandbox {
   readonly id: string;
   readonly running: RunningSandbox;
+  /** Bytes that came in from outside so far. */
+  receivedBytes(): number;
   /** Recorded decisions so far, as JSON texts. */
   decisions(): Promise<readonly string[]>;
   /** Stops it and turns its home into a layer. */
@@ -64,6 +66,7 @@ export async function createThrowAway(
   return {
     id,
     running,
+    receivedBytes: () => gate.receivedBytes,
     async decisions() {
       const found: string[] = [];
       const records = gates.read(id, { follow: false, signal });

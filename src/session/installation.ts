@@ -15,6 +15,7 @@ import { findLayer, layerName, type LayerKey } from "./layer-key.ts";
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000;
 const REFUSALS_SHOWN_MAX = 20;
+const PROGRESS_EVERY_MS = 1000;
 
 export interface InstallationOptions {
   agents: AgentRegistry;
@@ -173,6 +174,7 @@ async function runInstaller(box: ThrowAwaySandbox, work: InstallationWork): Prom
   const { agent, signal, report } = work;
   const { script, check, readVersion } = agent.install;
   const decoder = new TextDecoder();
+  using _progress = reportProgress(box, report);
   const installed = await runCommand(box.running, {
     request: { argv: ["bash", "-c", script] },
     signal,
@@ -191,6 +193,23 @@ async function runInstaller(box: ThrowAwaySandbox, work: InstallationWork): Prom
       refused: await listRefusals(box),
     },
   });
+}
+
+/** Tells while the installer runs how much has come in, each time it is more. */
+function reportProgress(box: ThrowAwaySandbox, report: (event: StartEvent) => void): Disposable {
+  let told = 0;
+  const tell = (): void => {
+    const receivedBytes = box.receivedBytes();
+    if (receivedBytes > told) report({ type: "install-progress", receivedBytes });
+    told = receivedBytes;
+  };
+  const timer = setInterval(tell, PROGRESS_EVERY_MS);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      tell();
+    },
+  };
 }
 
 function joinOutput({ stdout, stderr }: CommandResult): string {

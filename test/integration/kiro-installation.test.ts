@@ -13,6 +13,8 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing the stand-in Kiro"
     const first = await yard.sandbox();
     const texts = first.events.map((event) => (event.type === "install-delta" ? event.text : ""));
     expect(texts.join("")).toContain("Downloading package...");
+    const received = first.events.findLast((event) => event.type === "install-progress");
+    expect(received?.receivedBytes).toBeGreaterThan(50_000_000);
     const requests = yard.cloud.requests.join("\n");
     expect(requests).toContain("cli.kiro.dev GET /install");
     expect(requests).toContain("prod.download.cli.kiro.dev GET /stable/latest/manifest.json");
@@ -24,6 +26,7 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing the stand-in Kiro"
     expect(second.events.filter(({ type }) => type.startsWith("install"))).toEqual([]);
     expect(yard.cloud.requests.length).toBe(before);
     expect(await yard.inside(second.id, "kiro-cli --version")).toBe("kiro-cli 2.21.2\n");
+    expect(await yard.inside(second.id, "ls -d ~/.install || echo gone")).toMatch(/gone\n$/);
   });
 
   test("is believed when the program runs, whatever the installer's exit status", async () => {

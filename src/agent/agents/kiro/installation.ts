@@ -7,9 +7,13 @@ const DISK_BYTES = 2_500_000_000;
 /**
  * SECURITY: constant. It runs what Kiro's site serves, which is why it runs in a throw-away sandbox that reaches
  * nothing but Kiro's hosts. Its exit status proves nothing either way; `pipefail` only makes a failed download
- * visible in what is shown when the check fails.
+ * visible in what is shown when the check fails. Its work folder lies in the home, thus on the disk that was checked:
+ * /tmp is memory, and too small for it on a small machine.
  */
 const SCRIPT = `set -o pipefail
+export TMPDIR="$HOME/.install"
+mkdir -p "$TMPDIR"
+trap 'rm -rf "$TMPDIR"' EXIT
 curl -fsSL https://cli.kiro.dev/install | bash
 `;
 
