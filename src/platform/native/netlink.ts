@@ -6,6 +6,7 @@ const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const FAMILIES = { ipv4: 2, ipv6: 10 };
 const RTM_NEWLINK = 16;
+const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
 const REQUEST_ACK = 0x1 | 0x4;
 const CREATE = 0x400;
@@ -14,6 +15,9 @@ const HEADER_BYTES = 16;
 const LOOPBACK = 1;
 const UP = 1;
 const RTA_OIF = 4;
+const IFA_LOCAL = 2;
+/** The last one of the range that stands for names, which stands for none itself. */
+const OWN_ADDRESS = [198, 19, 255, 255];
 const ROUTE = { table: 255, protocol: 4, scope: 254, type: 2 };
 
 const socket = libc.func("int socket(int domain, int type, int protocol)");
@@ -22,7 +26,8 @@ const recv = libc.func("long recv(int fd, _Out_ void *bytes, size_t length, int 
 
 /**
  * Brings the loopback interface of the calling thread's network namespace up and makes every IPv4 and
- * IPv6 address local to it, so that any connect() stays in the namespace.
+ * IPv6 address local to it, so that any connect() stays in the namespace. Programs that look up IPv4 addresses only
+ * where there are any, as the C library can, do not count those of 127.0.0.0/8, so the interface has one more.
  */
 export function openLoopback(families: readonly ("ipv4" | "ipv6")[]): void {
   const fd = checkCall(
@@ -31,6 +36,7 @@ export function openLoopback(families: readonly ("ipv4" | "ipv6")[]): void {
   );
   try {
     exchange(fd, linkUp());
+    exchange(fd, ownAddress());
     for (const family of families) exchange(fd, localRoute(FAMILIES[family]));
   } finally {
     closeSync(fd);
@@ -62,6 +68,17 @@ function linkUp(): Buffer {
   payload.writeUInt32LE(UP, 8);
   payload.writeUInt32LE(UP, 12);
   return request(RTM_NEWLINK, REQUEST_ACK, payload);
+}
+
+function ownAddress(): Buffer {
+  const payload = Buffer.alloc(8 + 8);
+  payload.writeUInt8(FAMILIES.ipv4, 0);
+  payload.writeUInt8(32, 1);
+  payload.writeInt32LE(LOOPBACK, 4);
+  payload.writeUInt16LE(8, 8);
+  payload.writeUInt16LE(IFA_LOCAL, 10);
+  payload.set(OWN_ADDRESS, 12);
+  return request(RTM_NEWADDR, REQUEST_ACK | CREATE, payload);
 }
 
 function localRoute(family: number): Buffer {
