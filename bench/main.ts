@@ -57,6 +57,7 @@ function readArguments(): Wish {
 
 async function measure({ promises, effort }: Wish): Promise<Report> {
   const figures: Figure[] = [];
+  const machine = describeMachine();
   await using yard = new Yard();
   for (const promise of promises) {
     const bench = BENCHES[promise];
@@ -64,7 +65,7 @@ async function measure({ promises, effort }: Wish): Promise<Report> {
     process.stderr.write(`${promise} …\n`);
     figures.push(...(await bench({ yard, effort, signal: interruption.signal })));
   }
-  return { machine: describeMachine(), date: new Date().toISOString().slice(0, 10), figures };
+  return { machine, date: new Date().toISOString().slice(0, 10), figures };
 }
 
 function write(file: string, report: Report): void {

@@ -1,4 +1,4 @@
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 
 /** One measured number. */
 export interface Figure {
@@ -13,7 +13,15 @@ export interface Figure {
 }
 
 export interface Report {
-  machine: { processors: string; memoryGiB: number; kernel: string; node: string; user: string };
+  machine: {
+    processors: string;
+    memoryGiB: number;
+    kernel: string;
+    node: string;
+    user: string;
+    /** Of the minute before the first measurement: above 0.5 or so, absolute figures say little. */
+    load: number;
+  };
   date: string;
   figures: readonly Figure[];
 }
@@ -26,6 +34,7 @@ export function describeMachine(): Report["machine"] {
     kernel: release(),
     node: process.version,
     user: process.getuid?.() === 0 ? "root" : "ordinary user",
+    load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
   };
 }
 
@@ -59,7 +68,7 @@ export function renderTable(report: Report): string {
       .join("  ")
       .trimEnd();
   return [
-    `${machine.processors}, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${machine.user}`,
+    `${machine.processors}, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${machine.user}, load before ${machine.load}`,
     "",
     line(header),
     line(widths.map((width) => "-".repeat(width))),
