@@ -1,7 +1,8 @@
-import { chmod, lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Paths } from "./paths.ts";
 import { checkStateDirectory } from "./state-directory.ts";
+import { removeTree } from "./tree-removal.ts";
 
 /**
  * Removes every byte of an installation whose daemon has ended. SECURITY: only a directory that bears our marker is
@@ -15,24 +16,6 @@ export async function removeState(paths: Paths): Promise<void> {
   }
   await removeTree(paths.runtimeDirectory);
   await removeIfEmpty(dirname(paths.runtimeDirectory));
-}
-
-async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if (!["EACCES", "EPERM", "ENOTEMPTY"].includes(codeOf(error))) throw error;
-    // An overlay's work directory, and what an agent made, may have modes that keep their owner out.
-    await openUp(path);
-    await rm(path, { recursive: true, force: true });
-  }
-}
-
-async function openUp(directory: string): Promise<void> {
-  await chmod(directory, 0o700);
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openUp(join(directory, entry.name));
-  }
 }
 
 async function isPresent(path: string): Promise<boolean> {

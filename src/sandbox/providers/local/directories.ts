@@ -10,11 +10,11 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { chmod, lstat, readdir, rename } from "node:fs/promises";
+import { lstat, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
-import { runProcess } from "../../../platform/process.ts";
+import { removeTree } from "../../../platform/tree-removal.ts";
 
 /** Kinds of file system on which the kernel cannot keep an overlay's changes. */
 const UNSUITABLE = new Map([
@@ -143,8 +143,8 @@ export function openWorkDirectories(directory: string): void {
   }
 }
 
-/** Removes a tree that programs inside may have made unreadable; absent is success. */
-export async function removeTree(path: string, trash: string): Promise<void> {
+/** Takes a tree out of its place at once, then removes it; absent is success. */
+export async function discardTree(path: string, trash: string): Promise<void> {
   const doomed = join(trash, `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`);
   try {
     await rename(path, doomed);
@@ -152,28 +152,7 @@ export async function removeTree(path: string, trash: string): Promise<void> {
     if (hasErrno(error, "ENOENT")) return;
     throw error;
   }
-  await emptyTrash(doomed);
-}
-
-/**
- * Leaves the deleting to rm(1), which does not keep this process busy with the many files of a home, and
- * which has ended when it reports a failure.
- */
-export async function emptyTrash(path: string): Promise<void> {
-  const remove = ["/bin/rm", "-rf", "--", path];
-  if ((await runProcess(remove)).code === 0) return;
-  await openUp(path);
-  const { code, stderr } = await runProcess(remove);
-  if (code !== 0) throw new CattlegridError("INTERNAL", `Cannot remove ${path}: ${stderr.trim()}`);
-}
-
-/** Overlay work directories have mode 000, and Go's module cache forbids writing. */
-async function openUp(directory: string): Promise<void> {
-  await chmod(directory, 0o700);
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    // SECURITY: directories only, never through a link that a program inside may have left.
-    if (entry.isDirectory()) await openUp(join(directory, entry.name));
-  }
+  await removeTree(doomed);
 }
 
 export async function isDirectory(path: string): Promise<boolean> {

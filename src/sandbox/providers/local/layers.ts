@@ -7,7 +7,7 @@ import {
   layerIdOf,
   layerName,
   makeSandboxDirectories,
-  removeTree,
+  discardTree,
   type Directories,
   type Owner,
 } from "./directories.ts";
@@ -42,13 +42,13 @@ export function createLayers(context: LayerContext): SandboxLayers {
         throw new CattlegridError("SANDBOX_NOT_FOUND", `There is no sandbox ${sandboxId}.`);
       }
       // An equal id stands for equal content, so of two that were made at once either will do.
-      if (await isDirectory(pathOf(layerId))) await removeTree(home, trash);
+      if (await isDirectory(pathOf(layerId))) await discardTree(home, trash);
       else await rename(home, pathOf(layerId));
-      await removeTree(join(sandbox, "home/work"), trash);
+      await discardTree(join(sandbox, "home/work"), trash);
       makeSandboxDirectories(sandbox, context.owner());
     },
     async remove(layerId) {
-      await removeTree(pathOf(layerId), context.directories().trash);
+      await discardTree(pathOf(layerId), context.directories().trash);
     },
   };
 }

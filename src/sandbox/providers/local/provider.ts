@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
+import { removeTree } from "../../../platform/tree-removal.ts";
 import type {
   Probe,
   RunningSandbox,
@@ -15,12 +16,11 @@ import { findCgroupPlace, removeCgroups } from "./cgroup.ts";
 import {
   checkId,
   explainDiskError,
-  emptyTrash,
   fixSubordinateRange,
   isDirectory,
   makeSandboxDirectories,
   openDirectories,
-  removeTree,
+  discardTree,
   type Directories,
   type Owner,
 } from "./directories.ts";
@@ -98,7 +98,7 @@ class LocalProvider implements SandboxProvider {
     try {
       makeSandboxDirectories(directory, agentOwner(this.#open().machine));
     } catch (error) {
-      if (!existed) await removeTree(directory, trash);
+      if (!existed) await discardTree(directory, trash);
       throw explainDiskError(error, sandboxes);
     }
     // The first start then finds the keeper resident; why it could not be launched is that start's to tell.
@@ -131,16 +131,16 @@ class LocalProvider implements SandboxProvider {
     checkId(sandboxId);
     await this.#running.get(sandboxId)?.stop();
     const { sandboxes, trash } = this.#openOrExplain();
-    await removeTree(join(sandboxes, sandboxId), trash);
+    await discardTree(join(sandboxes, sandboxId), trash);
   }
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
     const { sandboxes, trash } = this.#openOrExplain();
     if (!this.#keeper.isWanted) await removeRuntimeFiles(this.#options.runtimeDirectory);
-    for (const leftover of await readdir(trash)) await emptyTrash(join(trash, leftover));
+    for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
     const found = await readdir(sandboxes);
     const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
-    for (const id of doomed) await removeTree(join(sandboxes, id), trash);
+    for (const id of doomed) await discardTree(join(sandboxes, id), trash);
     const cgroups = findCgroupPlace(this.#options.stateDirectory);
     if (cgroups !== undefined) removeCgroups(cgroups, new Set(this.#running.keys()));
     return doomed;
