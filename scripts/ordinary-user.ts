@@ -28,6 +28,11 @@ export function makeOrdinaryUser(root: string): OrdinaryUser {
       join(base, "home"),
       "--shell",
       "/bin/sh",
+      // No subordinate ids: what runs under them may belong to somebody else's range.
+      "-K",
+      "SUB_UID_COUNT=0",
+      "-K",
+      "SUB_GID_COUNT=0",
       name,
     ]);
     const uid = Number(run("id", ["-u", name]));
@@ -109,7 +114,7 @@ function shareClone(clone: string, { uid, gid }: { uid: number; gid: number }): 
 }
 
 function removeUser(name: string, { uid, base }: { uid?: number; base: string }): string[] {
-  const left = uid === undefined ? [] : listLasting([uid, ...readSubordinateRange(name)]);
+  const left = uid === undefined ? [] : listLasting(uid);
   for (const { pid } of left) killIfThere(pid);
   if (/^cattlegrid-test-\d+:/m.test(readFileSync("/etc/passwd", "utf8"))) {
     run("userdel", ["--force", name]);
@@ -126,32 +131,19 @@ function killIfThere(pid: number): void {
   }
 }
 
-/** First and last of the host uids that this user's sandboxes may run under, or nothing. */
-function readSubordinateRange(name: string): number[] {
-  if (!existsSync("/etc/subuid")) return [];
-  const match = new RegExp(`^${name}:(\\d+):(\\d+)$`, "m").exec(
-    readFileSync("/etc/subuid", "utf8"),
-  );
-  if (match === null) return [];
-  return [Number(match[1]), Number(match[1]) + Number(match[2]) - 1];
-}
-
 /** What is still there after a second: processes that are about to end are nobody's leak. */
-function listLasting(owners: readonly number[]): { pid: number; command: string }[] {
-  if (listProcesses(owners).length === 0) return [];
+function listLasting(uid: number): { pid: number; command: string }[] {
+  if (listProcesses(uid).length === 0) return [];
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
-  return listProcesses(owners);
+  return listProcesses(uid);
 }
 
-function listProcesses([uid, first = -1, last = -2]: readonly number[]): {
-  pid: number;
-  command: string;
-}[] {
+function listProcesses(uid: number): { pid: number; command: string }[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     const status = readIfThere(`/proc/${entry}/status`);
     const owner = Number(/^Uid:\s+(\d+)/m.exec(status)?.[1] ?? -1);
-    if (owner !== uid && !(owner >= first && owner <= last)) return [];
+    if (owner !== uid) return [];
     if (/^State:\s+Z/m.test(status)) return [];
     const command = readIfThere(`/proc/${entry}/cmdline`).replaceAll("\0", " ").trim();
     return [{ pid: Number(entry), command }];

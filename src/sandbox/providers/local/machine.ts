@@ -17,7 +17,11 @@ const TOOL_DIRECTORIES = [
 ];
 const ALL_IDS = 4_294_967_295;
 const SUBORDINATE_IDS = 65_536;
-const SUBORDINATE_DEFAULT = 231_072;
+/**
+ * SECURITY: nobody else's processes may run under the agents' host uids. Above the ranges that useradd hands out and
+ * those that systemd draws for containers (to 1 879 048 191), below 2^31.
+ */
+const SUBORDINATE_DEFAULT = 1_900_000_000;
 const SUBORDINATE_OWNERS = new Set(["root", "0", "cattlegrid"]);
 
 export interface Tools {
