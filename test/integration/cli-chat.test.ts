@@ -6,13 +6,7 @@ import { allOf, program } from "../support/requirement.ts";
 import { Screen } from "../support/screen.ts";
 import { join } from "node:path";
 
-const needs = allOf(
-  program("crun"),
-  program("nft"),
-  program("curl"),
-  program("unzip"),
-  program("tmux"),
-);
+const needs = allOf(program("crun"), program("curl"), program("unzip"), program("tmux"));
 const KEY = { KIRO_API_KEY: "ksk_simulated" };
 
 describe.skipIf(!needs.met)(

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collect, CommandLine } from "../support/command-line.ts";
-import { allOf, program } from "../support/requirement.ts";
+import { program } from "../support/requirement.ts";
 
-const canIsolate = allOf(program("crun"), program("nft"));
+const canIsolate = program("crun");
 
 describe.skipIf(!canIsolate.met)(canIsolate.title("the command line in scripts"), () => {
   let cli: CommandLine;

@@ -5,7 +5,7 @@ import { CommandLine } from "../support/command-line.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { Screen } from "../support/screen.ts";
 
-const canShow = allOf(program("crun"), program("nft"), program("tmux"), program("stty"));
+const canShow = allOf(program("crun"), program("tmux"), program("stty"));
 
 describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), () => {
   let cli: CommandLine;

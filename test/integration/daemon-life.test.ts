@@ -21,7 +21,7 @@ import { ApiClient } from "../support/api-client.ts";
 import { allOf, program, root as asRoot } from "../support/requirement.ts";
 import { TerminalClient } from "../support/terminal-client.ts";
 
-const canIsolate = allOf(program("crun"), program("nft"), program("unshare"));
+const canIsolate = allOf(program("crun"), program("unshare"));
 const uid = process.getuid!();
 let directory = "";
 let workspace = "";
