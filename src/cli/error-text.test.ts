@@ -5,6 +5,7 @@ import type { Problem } from "../protocol/problem.ts";
 import { checkApiVersion, readProblem, toError } from "./api.ts";
 import { renderError } from "./error-text.ts";
 import { exitCodeOf } from "./exit-code.ts";
+import { renderTable } from "./table.ts";
 
 test("an error is what happened, its code, and what to do", () => {
   const error = new CattlegridError("SANDBOX_NOT_FOUND", "There is no sandbox x.");
@@ -17,6 +18,11 @@ test("an error is what happened, its code, and what to do", () => {
 test("a terminal does not act on what a message quotes", () => {
   const error = new CattlegridError("USAGE", "a\u001b]0;title\u0007b\nc\u009b2Jd");
   expect(renderError(error)).toMatch(/^cattlegrid: a\\x1b\]0;title\\x07b\n {2}c\\x9b2Jd\n/);
+});
+
+test("what is listed stays on its line", () => {
+  const table = renderTable(["NAME"], [["a\nb\t\u001b[2J\u2028c"], ["plain"]]);
+  expect(table).toBe("NAME\na\\x0ab\\x09\\x1b[2J\\x2028c\nplain\n");
 });
 
 test.each([

@@ -1,8 +1,8 @@
-import { makePrintable } from "./error-text.ts";
+import { makeOneLine } from "./error-text.ts";
 
 /** Columns as wide as their widest cell, two spaces between; the last one is not filled up. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows].map((cells) => cells.map(makePrintable));
+  const lines = [head, ...rows].map((cells) => cells.map(makeOneLine));
   const widths = head.map((_, column) =>
     Math.max(...lines.map((cells) => measureText(cells[column] ?? ""))),
   );

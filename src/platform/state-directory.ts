@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -27,6 +28,7 @@ const markerSchema = z.object({
 export function openStateDirectory(path: string): string {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
+    closeToOthers(path);
     const entries = readdirSync(path).filter((name) => name !== MARKER_UNFINISHED);
     if (entries.length === 0) return writeMarker(path);
     if (!entries.includes(MARKER_FILE)) throw notOurs(path, "holds other files");
@@ -39,6 +41,18 @@ export function openStateDirectory(path: string): string {
 /** Throws STATE_NOT_OURS for a directory that holds anything and is not one of ours. */
 export function checkStateDirectory(path: string): void {
   if (readdirSync(path).length > 0) readMarker(path);
+}
+
+/**
+ * SECURITY: whoever owns the directory, or can write to it, can read every sign-in and choose what the daemon opens. A
+ * marker says nothing about that: in /tmp anybody can have put one there first.
+ */
+function closeToOthers(path: string): void {
+  const { uid, mode } = statSync(path);
+  if (uid !== process.getuid?.()) throw notOurs(path, `belongs to user ${uid}`);
+  if ((mode & 0o022) === 0) return;
+  if (readdirSync(path).length > 0) throw notOurs(path, "can be written by other users");
+  chmodSync(path, 0o700);
 }
 
 function writeMarker(path: string): string {

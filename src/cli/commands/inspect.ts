@@ -1,7 +1,7 @@
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import { sandboxPath } from "../api.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
-import { makePrintable } from "../error-text.ts";
+import { makeOneLine } from "../error-text.ts";
 import { defineVerb } from "../verb.ts";
 
 export const INSPECT = defineVerb({
@@ -51,16 +51,16 @@ function isPlain(value: unknown): value is string | number | boolean | null | un
 function renderPlain(value: string | number | boolean | null | undefined): string {
   if (value === null || value === undefined) return "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return makePrintable(String(value));
+  return makeOneLine(String(value));
 }
 
 function show(value: unknown): string {
-  return isPlain(value) ? renderPlain(value) : makePrintable(JSON.stringify(value));
+  return isPlain(value) ? renderPlain(value) : makeOneLine(JSON.stringify(value));
 }
 
 /** `statusReason` → `status reason`. */
 function labelOf(key: string): string {
-  return makePrintable(
+  return makeOneLine(
     key.replaceAll(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`),
   );
 }

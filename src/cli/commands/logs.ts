@@ -4,7 +4,7 @@ import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { type Caller, write } from "../caller.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
-import { makePrintable } from "../error-text.ts";
+import { makeOneLine } from "../error-text.ts";
 import { defineVerb } from "../verb.ts";
 
 export const LOGS = defineVerb({
@@ -64,5 +64,5 @@ export function renderRecord(record: EgressRecord): string {
   const what = [record.queryType ?? record.protocol ?? "", bytes].filter((part) => part !== "");
   const rule = record.rule === undefined ? "" : ` (rule ${record.rule.text})`;
   const words = [record.time, record.kind.padEnd(7), record.action.padEnd(5), place.join(":")];
-  return makePrintable([...words, ...what, `- ${record.reason}${rule}`].join(" "));
+  return makeOneLine([...words, ...what, `- ${record.reason}${rule}`].join(" "));
 }
