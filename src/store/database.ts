@@ -19,7 +19,9 @@ export function openDatabase(path: string): DatabaseSync {
       chmodSync(path, 0o600);
       // Exclusive before WAL: no shared-memory file, and the lock is held between transactions.
       database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
-      database.exec("PRAGMA synchronous = NORMAL; BEGIN EXCLUSIVE; COMMIT;");
+      // SECURITY: variables given to a sandbox are in its row, and leave the file with it.
+      database.exec("PRAGMA secure_delete = ON; PRAGMA synchronous = NORMAL;");
+      database.exec("BEGIN EXCLUSIVE; COMMIT;");
       migrate(database, path);
     } catch (error) {
       database.close();

@@ -106,6 +106,21 @@ describe("the database", () => {
     await (await openStore({ stateDirectory: directory })).close();
   });
 
+  test("holds no variable of a sandbox any more once that is removed", async () => {
+    const store = await openStore({ stateDirectory: directory });
+    const row = sandboxRow();
+    const environment = { TOKEN: "canary-of-a-variable" };
+    await store.sandboxes.insert({ ...row, specification: { ...row.specification, environment } });
+    const read = (): string => readFileSync(join(directory, "state.db"), "latin1");
+    await store.close();
+    expect(read()).toContain("canary-of-a-variable");
+    const again = await openStore({ stateDirectory: directory });
+    await again.sandboxes.remove(row.id);
+    await again.close();
+    expect(read()).not.toContain("canary-of-a-variable");
+    expect(readdirSync(directory).filter((name) => name.endsWith("-wal"))).toEqual([]);
+  });
+
   test("is free again when the process that held it is killed, with what it wrote", async () => {
     const script = `
       import { openStore } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
