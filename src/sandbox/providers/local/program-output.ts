@@ -80,7 +80,12 @@ export class ProgramOutput extends Readable {
 
   #finishIfRead(): void {
     if (!this.#isOpen) return;
-    if (this.#bytesSinceEnd >= HELD_BYTES_MAX || !hasBytes(this.#fd)) this.#finish();
+    if (this.#bytesSinceEnd >= HELD_BYTES_MAX || !this.#hasMore()) this.#finish();
+  }
+
+  /** A source that a slow reader holds keeps bytes that have left the descriptor already. */
+  #hasMore(): boolean {
+    return this.#source.readableLength > 0 || hasBytes(this.#fd);
   }
 
   #fail(error: Error): void {
