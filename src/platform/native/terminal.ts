@@ -3,6 +3,7 @@ import { checkCall, libc } from "./libc.ts";
 const TIOCGPGRP = 0x540f;
 const TIOCSWINSZ = 0x5414;
 const TIOCGPTPEER = 0x5441;
+const FIONBIO = 0x5421;
 const O_RDWR_NOCTTY_CLOEXEC = 0o2 | 0o400 | 0o2000000;
 const TCSANOW = 0;
 const TERMIOS_BYTES = 60;
@@ -19,6 +20,13 @@ const tcsetattr = libc.func("int tcsetattr(int fd, int when, void *termios)");
 export interface WindowSize {
   columns: number;
   rows: number;
+}
+
+/** A read or write that would have to wait then fails with EAGAIN. */
+export function stopWaiting(fd: number): void {
+  const isOn = Buffer.alloc(4);
+  isOn.writeInt32LE(1);
+  checkCall(ioctl(fd, FIONBIO, isOn), "make a terminal's reads and writes return at once");
 }
 
 /** All of these take the master; the kernel applies them to the terminal behind it. */

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { ReadStream } from "node:tty";
 import {
   disableOutputProcessing,
@@ -7,12 +7,11 @@ import {
   openPeer,
   readsLines,
   setWindowSize,
+  stopWaiting,
   type WindowSize,
 } from "../../../platform/native/terminal.ts";
-import { expectGoneReader } from "./program-input.ts";
 import { ProgramOutput } from "./program-output.ts";
-
-const END_OF_INPUT = Buffer.from([4]);
+import { TerminalInput } from "./terminal-input.ts";
 
 /** Our side of a program's terminal. Owns the descriptor. */
 export class TerminalMaster {
@@ -28,17 +27,13 @@ export class TerminalMaster {
   constructor(fd: number) {
     this.#fd = fd;
     this.#peerFd = openPeer(fd);
-    const stream = new ReadStream(fd);
-    this.output = new ProgramOutput(stream, fd);
-    this.input = new Writable({
-      highWaterMark: 64 * 1024,
-      write: (bytes: Buffer, _encoding, done) => void stream.write(bytes, done),
-      final: (done) => {
-        if (this.#isOpen && readsLines(fd)) stream.write(END_OF_INPUT, done);
-        else done();
-      },
+    stopWaiting(fd);
+    // For reading only: Node lets a write to a terminal hold up the whole process.
+    this.output = new ProgramOutput(new ReadStream(fd), fd);
+    this.input = new TerminalInput(fd, {
+      isOpen: () => this.#isOpen,
+      readsLines: () => readsLines(fd),
     });
-    this.input.on("error", expectGoneReader);
   }
 
   disableOutputProcessing(): void {

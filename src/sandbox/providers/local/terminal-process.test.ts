@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -93,25 +94,53 @@ describe.skipIf(!CRUN.met)(CRUN.title("a program on a terminal"), () => {
     process.resize({ columns: 80, rows: 24 });
   });
 
+  // Its answer shows that it runs: a shell that is about to start it may swallow the ^C that is meant for it.
+  const ANSWERING = ["sed", "s/^/got:/"];
+  const QUESTION = "text\n";
+  const ANSWER = "got:text\r\n";
+
   test("^C interrupts, ^D ends the input, as does the end of ours", async () => {
-    const sleeper = await programs.start({
-      argv: ["sh", "-c", "echo up; sleep 7206"],
-      terminal: TERMINAL,
-    });
-    await once(sleeper.output, "data");
-    sleeper.input.write("\u0003");
-    expect((await finish(sleeper)).ending).toMatchObject({ code: 130 });
+    const interrupted = await programs.start({ argv: ANSWERING, terminal: TERMINAL });
+    const seen = watch(interrupted);
+    interrupted.input.write(QUESTION);
+    await seen(ANSWER);
+    interrupted.input.write("\u0003");
+    expect(await interrupted.ended).toEqual({ kind: "signalled", code: 130, signal: "SIGINT" });
     for (const end of ["\u0004", ""]) {
-      const reader = await programs.start({ argv: ["cat"], terminal: TERMINAL });
-      reader.input.write("text\n");
+      const reader = await programs.start({ argv: ANSWERING, terminal: TERMINAL });
+      reader.input.write(QUESTION);
       if (end === "") reader.input.end();
       else reader.input.write(end);
       const { output, ending } = await finish(reader);
       expect([output.toString(), ending]).toEqual([
-        "text\r\ntext\r\n",
+        `text\r\n${ANSWER}`,
         { kind: "exited", code: 0 },
       ]);
     }
+  });
+
+  test("a program that does not read holds up nobody, and gets every byte once it does", async () => {
+    const typed = Buffer.alloc(300_000, "0123456789abcdef");
+    const script = `stty raw -echo; echo up; until [ -e /shared/go ]; do sleep 0.01; done; head -c ${typed.length} | sha256sum`;
+    const process = await programs.start({ argv: ["sh", "-c", script], terminal: TERMINAL });
+    const seen = watch(process);
+    await seen("up");
+    process.input.write(typed);
+    const { output } = await programs.shell("echo other", TERMINAL);
+    expect(output.toString()).toBe("other\r\n");
+    expect(process.input.writableLength).toBe(typed.length);
+    writeFileSync(join(box.shared, "go"), "");
+    await seen(createHash("sha256").update(typed).digest("hex"));
+    expect(await process.ended).toEqual({ kind: "exited", code: 0 });
+  });
+
+  test("it may end though its input still waits", async () => {
+    const script = "stty raw -echo; echo up; read line; exit 4";
+    const process = await programs.start({ argv: ["bash", "-c", script], terminal: TERMINAL });
+    const seen = watch(process);
+    await seen("up");
+    process.input.write(`\n${"x".repeat(1_000_000)}`);
+    expect(await process.ended).toEqual({ kind: "exited", code: 4 });
   });
 
   test("job control works", async () => {
@@ -122,14 +151,18 @@ describe.skipIf(!CRUN.met)(CRUN.title("a program on a terminal"), () => {
     });
     const seen = watch(process);
     await seen("$ ");
-    process.input.write("sh -c 'echo run; echo ning; exec sleep 7207'\n");
-    await seen("run\r\nning");
+    process.input.write(`${ANSWERING.join(" ")}\n`);
+    await seen("got:/\r\n");
+    process.input.write(QUESTION);
+    await seen(ANSWER);
     process.input.write("\u001a");
     await seen("Stopped");
     await seen("$ ");
     process.input.write("fg\n");
     await seen("fg\r\n");
-    await seen("exec sleep 7207");
+    await seen("got:/\r\n");
+    process.input.write(QUESTION);
+    await seen(ANSWER);
     process.input.write("\u0003");
     await seen("$ ");
     process.input.write("jobs; exit 4\n");
@@ -145,8 +178,10 @@ describe.skipIf(!CRUN.met)(CRUN.title("a program on a terminal"), () => {
     });
     const seen = watch(process);
     await seen("$ ");
-    process.input.write("sh -c 'echo run; echo ning; exec sleep 7208'\n");
-    await seen("run\r\nning");
+    process.input.write(`${ANSWERING.join(" ")}\n`);
+    await seen("got:/\r\n");
+    process.input.write(QUESTION);
+    await seen(ANSWER);
     await process.signal("SIGINT");
     await seen("$ ");
     process.input.write("exit 5\n");
