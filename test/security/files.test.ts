@@ -1,9 +1,12 @@
 /**
- * Group E of the attack list: what programs inside leave on disk for the host to stumble over.
+ * Group E of the attack list: what programs inside leave on disk for the host to stumble over (E55, E56, E57, E66).
+ * Covered elsewhere: E57 and E59 in part test/conformance/workspace.ts; E60 src/workspace/protected-paths.test.ts; E62
+ * test/conformance/workspace.ts; E64 isolation.ts; E66's depth and modes src/platform/tree-removal.test.ts.
  */
 import {
   existsSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -14,7 +17,7 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, SandboxYard } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, run, SandboxYard, sh, succeeding } from "../conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const needed = allOf(program("crun"), program("unshare"), program("nsenter"));
@@ -80,5 +83,66 @@ describe.skipIf(!needed.met)(needed.title("files that a sandbox leaves"), () => 
     renameSync(join(outer, "c"), join(outer, "a"));
     const restored = await yard.startAgain(swapped);
     expect(await answer(restored, "pwd; ls")).toBe(path);
+  });
+
+  test("no second way leads to a protected file, and an unprotected one beside it stays open", async () => {
+    const path = yard.makeDirectory("guarded");
+    mkdirSync(join(path, ".git/hooks"), { recursive: true });
+    for (const name of [".git/config", ".envrc", "free"]) writeFileSync(join(path, name), "host\n");
+    const protectedPaths = [".git/hooks", ".git/config", ".envrc"].map((each) => join(path, each));
+    const sandbox = await yard.start({ workspace: { path, mode: "direct" }, protectedPaths });
+    const attacks = [
+      "ln .envrc second && echo x >second",
+      "ln .git/config .git/second && echo x >.git/second",
+      "ln -s .envrc way && echo x >way",
+      "echo x >/proc/self/cwd/.envrc",
+      "echo x >/proc/1/root$PWD/.envrc",
+      "exec 3<.envrc && echo x >/proc/self/fd/3",
+      "echo x >new && mv -f new .envrc",
+      "rm -f .envrc && echo x >.envrc",
+      "chmod u+w .envrc && echo x >.envrc",
+      "truncate -s0 .envrc",
+      "touch .envrc",
+      "cp /bin/true .git/hooks/pre-commit",
+      "mv .git/hooks .git/other",
+      "rmdir .git/hooks",
+      "mv .git other && mkdir -p .git/hooks",
+      "mount --bind free .envrc",
+    ];
+    expect(await succeeding(sandbox, attacks)).toEqual([]);
+    expect(await answer(sandbox, "echo agent >free && ln free twin && cat twin .envrc")).toBe(
+      "agent\nhost",
+    );
+    for (const name of [".git/config", ".envrc"]) {
+      expect(readFileSync(join(path, name), "utf8")).toBe("host\n");
+    }
+    expect(readdirSync(join(path, ".git/hooks"))).toEqual([]);
+  });
+
+  test("attributes that an overlay reads mean nothing when a program inside sets them", async (context) => {
+    const specification = yard.specify();
+    await yard.provider.create(specification, NEVER);
+    const sandbox = await yard.startAgain(specification);
+    if ((await sh(sandbox, "test -x /usr/bin/python3")).code !== 0) {
+      return context.skip("there is no python3 to set attributes with");
+    }
+    const script = `
+import os
+os.makedirs(os.path.expanduser("~/d/own")); os.chdir(os.path.expanduser("~"))
+for name in ("redirect", "opaque", "metacopy", "origin", "whiteout"):
+    for prefix in ("user.overlay.", "trusted.overlay."):
+        for value in (b"/etc", b"/usr/bin", b"y"):
+            try: os.setxattr("d", prefix + name, value)
+            except OSError: pass
+print("done")`;
+    const { output } = await run(sandbox, ["/usr/bin/python3", "-"], { input: script });
+    expect(output).toBe("done\n");
+    await sandbox.stop();
+    const again = await yard.startAgain(specification);
+    expect(await answer(again, "ls ~/d")).toBe("own");
+    await again.stop();
+    await yard.provider.layers.seal(specification.id, "attributes");
+    const above = await yard.start({ homeLayers: ["attributes"] });
+    expect(await answer(above, "ls ~/d; touch ~/d/new && ls ~/d")).toBe("own\nnew\nown");
   });
 });
