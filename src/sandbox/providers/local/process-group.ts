@@ -76,10 +76,10 @@ function listMembers(
 ): readonly number[] {
   return readdirSync("/proc").flatMap((name) => {
     const pid = Number(name);
-    if (!Number.isInteger(pid)) return [];
+    // The namespace tells nearly all of the machine's processes apart, at a quarter of what a status costs.
+    if (!Number.isInteger(pid) || readNamespace(pid) !== owner.namespace) return [];
     const status = readStatus(pid);
-    if (status === undefined || status.isZombie || !isMember(status)) return [];
-    return readNamespace(pid) === owner.namespace ? [pid] : [];
+    return status !== undefined && !status.isZombie && isMember(status) ? [pid] : [];
   });
 }
 
