@@ -13,6 +13,7 @@ export class OrderedOutput implements AsyncIterable<OutputChunk> {
   readonly #open = new Set<Readable>();
   readonly #waiting: OutputChunk[] = [];
   #waitingBytes = 0;
+  #isUnwanted = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(streams: { output: Readable; errors: Readable | undefined }) {
@@ -30,9 +31,19 @@ export class OrderedOutput implements AsyncIterable<OutputChunk> {
     }
   }
 
+  /** Lets what comes from now on flow away: the program's end is announced only after its last byte. */
+  discard(): void {
+    this.#isUnwanted = true;
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    for (const each of this.#open) each.resume();
+    this.#wake();
+  }
+
   #follow(name: OutputChunk["stream"], stream: Readable): void {
     this.#open.add(stream);
     stream.on("data", (bytes: Buffer) => {
+      if (this.#isUnwanted) return;
       this.#waiting.push({ stream: name, bytes });
       this.#waitingBytes += bytes.length;
       if (this.#waitingBytes > WAITING_BYTES_MAX) for (const each of this.#open) each.pause();

@@ -28,8 +28,9 @@ export function followTurn(process: SandboxProcess, timeoutMs: number): TurnProc
     kill();
   }, timeoutMs);
   process.input.on("error", ignoreClosedInput);
+  const output = new OrderedOutput(process);
   return {
-    output: new OrderedOutput(process),
+    output,
     ended: process.ended,
     get stopped() {
       return stopped;
@@ -43,6 +44,8 @@ export function followTurn(process: SandboxProcess, timeoutMs: number): TurnProc
     async close() {
       clearTimeout(deadline);
       clearTimeout(grace);
+      // Its reader may have left in the middle.
+      output.discard();
       await process.kill();
     },
   };
