@@ -79,15 +79,15 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
     findByWorkspace: async (owner, agent, workspace) =>
       all(
         `WHERE owner = ? AND agent = ? AND workspace IS ? AND ephemeral = 0
-         ORDER BY created_at LIMIT 1`,
+         ORDER BY created_at, rowid LIMIT 1`,
         owner,
         agent,
         workspace,
       )[0],
     list: async (owner) =>
       owner === undefined
-        ? all("ORDER BY created_at, id")
-        : all("WHERE owner = ? ORDER BY created_at, id", owner),
+        ? all("ORDER BY created_at, rowid")
+        : all("WHERE owner = ? ORDER BY created_at, rowid", owner),
     async update(id, change) {
       const row = all("WHERE id = ?", id)[0];
       if (row === undefined) return;

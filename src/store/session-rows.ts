@@ -42,7 +42,7 @@ export function createSessionRepository(database: DatabaseSync, path: string): S
   const all = (where: string, ...values: SQLInputValue[]): SessionRow[] =>
     typed(path, () => {
       const statement = database.prepare(
-        `SELECT ${COLUMNS} FROM sessions ${where} ORDER BY created_at, id`,
+        `SELECT ${COLUMNS} FROM sessions ${where} ORDER BY created_at, rowid`,
       );
       return statement.all(...values).map(readRow);
     });

@@ -204,6 +204,18 @@ describe("sandbox and session rows", () => {
     await store.close();
   });
 
+  test("are listed as they were made, within one millisecond too", async () => {
+    const store = await openStore({ stateDirectory: directory });
+    for (const id of ["s2", "s1", "s3"]) await store.sandboxes.insert(sandboxRow({ id, name: id }));
+    for (const id of ["t2", "t1"]) await store.sessions.insert(sessionRow({ id, sandboxId: "s2" }));
+    expect((await store.sandboxes.list()).map(({ id }) => id)).toEqual(["s2", "s1", "s3"]);
+    const oldest = await store.sandboxes.findByWorkspace("local:1", "shell", "/w");
+    expect(oldest?.id).toBe("s2");
+    const sessions = await store.sessions.listBySandbox("s2");
+    expect(sessions.map(({ id }) => id)).toEqual(["t2", "t1"]);
+    await store.close();
+  });
+
   test("of sessions go with their sandbox, and open ones can be lost together", async () => {
     const store = await openStore({ stateDirectory: directory });
     await store.sandboxes.insert(sandboxRow());
