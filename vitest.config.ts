@@ -3,6 +3,11 @@ import { ReportFile } from "./scripts/test-reporter.ts";
 
 /** Set by `npm test`, which adds up several runs. */
 const reportPath = process.env["CATTLEGRID_TEST_REPORT"];
+/**
+ * Real processes on a shared machine: under `npm test` a test that fails is tried once more, and the summary names
+ * it when it passes then. On its own, vitest tries nothing twice.
+ */
+const retry = reportPath ? 1 : 0;
 
 const INTEGRATION_TESTS = ["test/**/*.test.ts", "src/sandbox/providers/**/*.test.ts"];
 
@@ -20,7 +25,7 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 20_000,
           maxWorkers: 2,
-          retry: 0,
+          retry,
           sequence: { groupOrder: 0 },
         },
       },
@@ -32,7 +37,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.
           fileParallelism: false,
-          retry: 0,
+          retry,
           sequence: { groupOrder: 1 },
         },
       },

@@ -11,13 +11,20 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readSkipReason, renderSkipped, sumReports, type TestReport } from "./test-report.ts";
+import {
+  readSkipReason,
+  renderSkipped,
+  renderUnsteady,
+  sumReports,
+  type TestReport,
+} from "./test-report.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 test("two runs are added up, and a skip without a reason is a failure", () => {
-  const first = { passed: 3, failed: 1, skipped: [{ file: "a", title: "x", reason: "no crun" }] };
-  const second = { passed: 2, failed: 0, skipped: [{ file: "a", title: "y" }] };
+  const skipped = [{ file: "a", title: "x", reason: "no crun" }];
+  const first = { passed: 3, failed: 1, skipped, unsteady: [] };
+  const second = { passed: 2, failed: 0, skipped: [{ file: "a", title: "y" }], unsteady: [] };
   expect(sumReports([first, second])).toEqual({ passed: 5, failed: 2, skipped: 1 });
 });
 
@@ -27,12 +34,20 @@ test("the table names each skipped test, and joins those of one file that share 
     { file: "a.test.ts", title: "two", reason: "needs crun" },
     { file: "b.test.ts", title: "three [skipped: a] > four" },
   ];
-  expect(renderSkipped([{ run: "as root", passed: 0, failed: 0, skipped }]).split("\n")).toEqual([
+  const report = { run: "as root", passed: 0, failed: 0, skipped, unsteady: [] };
+  expect(renderSkipped([report]).split("\n")).toEqual([
     "run      skipped                  why",
     "-------  -----------------------  ----------------------------------",
     "as root  a.test.ts: 2 tests       needs crun",
     "as root  b.test.ts: three > four  NO REASON GIVEN, counted as failed",
   ]);
+});
+
+test("a test that passed only at the second try is named", () => {
+  const unsteady = [{ file: "a.test.ts", title: "one" }];
+  const report = { run: "as root", passed: 1, failed: 0, skipped: [], unsteady };
+  expect(renderUnsteady([report])).toContain("as root  a.test.ts: one");
+  expect(renderUnsteady([{ ...report, unsteady: [] }])).toBe("Nothing needed a second try.");
 });
 
 test.each([
@@ -43,7 +58,7 @@ test.each([
   expect(readSkipReason(title)).toBe(reason);
 });
 
-test("the reporter counts passes, failures, broken set-ups, broken files and skips with reasons", () => {
+test("the reporter counts passes, second tries, failures, broken set-ups, broken files and skips with reasons", () => {
   const tree = mkdtempSync(join(tmpdir(), "reporter-"));
   onTestFinished(() => rmSync(tree, { recursive: true }));
   mkdirSync(join(tree, "src"));
@@ -55,6 +70,8 @@ test("the reporter counts passes, failures, broken set-ups, broken files and ski
     join(tree, "src/mixed.test.ts"),
     `import { beforeAll, describe, expect, test } from "vitest";
      test("passes", () => {});
+     let tries = 0;
+     test("passes at the second try", () => expect(++tries).toBe(2));
      test("fails", () => expect(1).toBe(2));
      test("skips inside", (context) => context.skip("no disk"));
      describe.skip("group [skipped: needs root]", () => { test("inner", () => {}); });
@@ -76,9 +93,11 @@ test("the reporter counts passes, failures, broken set-ups, broken files and ski
   ).toThrow("Command failed");
   const report = JSON.parse(readFileSync(reportPath, "utf8")) as TestReport;
   const reasons = Object.fromEntries(report.skipped.map(({ title, reason }) => [title, reason]));
-  expect({ passed: report.passed, failed: report.failed, reasons }).toEqual({
-    passed: 1,
+  const { passed, failed, unsteady } = report;
+  expect({ passed, failed, unsteady, reasons }).toEqual({
+    passed: 2,
     failed: 3,
+    unsteady: [{ file: "src/mixed.test.ts", title: "passes at the second try" }],
     reasons: {
       "skips inside": "no disk",
       "group [skipped: needs root] > inner": "needs root",

@@ -3,6 +3,8 @@ export interface TestReport {
   passed: number;
   failed: number;
   skipped: readonly SkippedTest[];
+  /** Failed first and passed when tried again, on a machine that others use too. Counted as passed, and named. */
+  unsteady: readonly { file: string; title: string }[];
 }
 
 export interface SkippedTest {
@@ -52,6 +54,15 @@ export function renderSkipped(reports: readonly NamedReport[]): string {
   );
   if (rows.length === 0) return "Nothing was skipped.";
   return renderTable(["run", "skipped", "why"], rows);
+}
+
+/** One line per test that needed a second try: each is a fault of the test or of what it tests. */
+export function renderUnsteady(reports: readonly NamedReport[]): string {
+  const rows = reports.flatMap(({ run, unsteady }) =>
+    unsteady.map(({ file, title }) => [run, `${file}: ${title}`]),
+  );
+  if (rows.length === 0) return "Nothing needed a second try.";
+  return renderTable(["run", "passed only at the second try"], rows);
 }
 
 export function renderCounts({ passed, failed, skipped }: TestCounts): string {

@@ -16,6 +16,7 @@ export class ReportFile implements Reporter {
       passed: reports.reduce((sum, { passed }) => sum + passed, 0),
       failed: reports.reduce((sum, { failed }) => sum + failed, unhandled.length),
       skipped: reports.flatMap(({ skipped }) => skipped),
+      unsteady: reports.flatMap(({ unsteady }) => unsteady),
     };
     writeFileSync(this.#path, JSON.stringify(report));
   }
@@ -35,6 +36,9 @@ function readModule(module: TestModule): TestReport {
       brokenSuites.length +
       module.errors().length,
     skipped: skipped.map((test) => describeSkip(file, test)),
+    unsteady: tests
+      .filter((test) => test.diagnostic()?.flaky === true)
+      .map((test) => ({ file, title: test.fullName })),
   };
 }
 

@@ -3,8 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeOrdinaryUser } from "./ordinary-user.ts";
-import { type NamedReport, renderCounts, renderSkipped, sumReports } from "./test-report.ts";
-import type { TestReport } from "./test-report.ts";
+import {
+  type NamedReport,
+  renderCounts,
+  renderSkipped,
+  renderUnsteady,
+  sumReports,
+  type TestReport,
+} from "./test-report.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PROVIDER_TESTS = ["test/provider/", "src/sandbox/providers/"];
@@ -32,7 +38,7 @@ if (filters.length > 0) {
 // A filter skips every other test without a reason, so then only the run's own counts mean something.
 const shown = filters.length > 0 ? reports.map(dropSilentSkips) : reports;
 const counts = sumReports(shown);
-console.log(`\n${renderSkipped(shown)}\n\n${renderCounts(counts)}`);
+console.log(`\n${renderSkipped(shown)}\n\n${renderUnsteady(shown)}\n\n${renderCounts(counts)}`);
 if (interruption.signal.aborted) process.exitCode = 130;
 else process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 
@@ -89,7 +95,7 @@ async function runVitest(test: TestRun): Promise<NamedReport> {
   const report = readReport(test.reportPath);
   if (report === undefined) {
     console.log(`vitest wrote no report (exit status ${status}); counted as one failure.`);
-    return { run: test.run, passed: 0, failed: 1, skipped: [] };
+    return { run: test.run, passed: 0, failed: 1, skipped: [], unsteady: [] };
   }
   const isSilentFailure = status !== 0 && report.failed === 0;
   if (isSilentFailure) console.log(`vitest ended with status ${status}; counted as one failure.`);
