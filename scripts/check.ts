@@ -10,7 +10,8 @@ const STEPS: readonly (readonly [name: string, ...argv: string[]])[] = [
   ["lint", join(PACKAGES, ".bin/oxlint")],
   ["tidy", process.execPath, "scripts/tidy.ts"],
   ["boundaries", process.execPath, "scripts/check-boundaries.ts"],
-  ["generated", process.execPath, "scripts/generate-errors.ts", "--check"],
+  ["errors page", process.execPath, "scripts/generate-errors.ts", "--check"],
+  ["api pages", process.execPath, "scripts/generate-api.ts", "--check"],
   ["types", process.execPath, join(PACKAGES, "typescript/bin/tsc"), "--noEmit", "-p", "."],
 ];
 

@@ -79,6 +79,12 @@ const PATTERN_RULES: readonly PatternRule[] = [
     appliesTo: isProduct,
   },
   {
+    name: "routes-are-declared",
+    pattern: /\bapp\s*\.(get|post|put|delete|patch|head|all|route)\s*[<(]/g,
+    message: "declare the route in src/protocol/routes and add it with serve()",
+    appliesTo: (path) => isProduct(path) && path !== "src/server/serve.ts",
+  },
+  {
     name: "nothing-left-to-do",
     // Written in two parts so that this file does not report itself.
     pattern: new RegExp(`\\b(TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`, "g"),

@@ -19,6 +19,7 @@ describe("tidy reports", () => {
     ["catch-does-something", "src/session/turn.ts", "await go().catch(() => undefined);"],
     ["no-module-state", "src/session/turn.ts", "let count = 0;"],
     ["names-say-the-noun", "src/session/turn.ts", "export class TurnManager {"],
+    ["routes-are-declared", "src/server/extra-routes.ts", 'app.get("/v1/x", handle);'],
     ["nothing-left-to-do", "src/session/turn.ts", `// ${unfinished} later`],
     ["nothing-left-to-do", "scripts/build.sh", `# ${unfinished} later`],
     ["file-names", "src/session/turnState.ts", ""],

@@ -35,31 +35,33 @@ export type EgressReason = z.infer<typeof egressReasonSchema>;
  * One line of `logs NAME --egress --json`. `dns` and `connect` are decisions; `close` tells what a relayed
  * connection moved; `gap` tells that records could not be written. Readers ignore fields they do not know.
  */
-export const egressRecordSchema = z.object({
-  time: z.iso.datetime(),
-  sandboxId: z.string(),
-  kind: z.enum(["dns", "connect", "close", "gap"]),
-  /** `error`: policy allowed it, and the destination could not be reached. */
-  action: z.enum(["allow", "deny", "error"]),
-  /** Ties a `close` to its `connect`. */
-  connectionId: z.string().optional(),
-  /** The name that was looked up or connected to; printable ASCII. */
-  name: z.string().optional(),
-  /** The address that was dialled, or the bare address that was asked for. */
-  address: z.string().optional(),
-  port: z.int().optional(),
-  protocol: z.enum(["tls", "http", "opaque"]).optional(),
-  /** Of a DNS query: A, TXT, … */
-  queryType: z.string().optional(),
-  rule: z.object({ id: z.string(), text: z.string() }).optional(),
-  reasonCode: egressReasonSchema,
-  reason: z.string(),
-  /** The mirror an allowed name was sent to, as address:port. */
-  mirror: z.string().optional(),
-  /** From the world into the sandbox. */
-  bytesIn: z.int().optional(),
-  /** From the sandbox to the world. */
-  bytesOut: z.int().optional(),
-  durationMs: z.int().optional(),
-});
+export const egressRecordSchema = z
+  .object({
+    time: z.iso.datetime(),
+    sandboxId: z.string(),
+    kind: z.enum(["dns", "connect", "close", "gap"]),
+    /** `error`: policy allowed it, and the destination could not be reached. */
+    action: z.enum(["allow", "deny", "error"]),
+    /** Ties a `close` to its `connect`. */
+    connectionId: z.string().optional(),
+    /** The name that was looked up or connected to; printable ASCII. */
+    name: z.string().optional(),
+    /** The address that was dialled, or the bare address that was asked for. */
+    address: z.string().optional(),
+    port: z.int().optional(),
+    protocol: z.enum(["tls", "http", "opaque"]).optional(),
+    /** Of a DNS query: A, TXT, … */
+    queryType: z.string().optional(),
+    rule: z.object({ id: z.string(), text: z.string() }).optional(),
+    reasonCode: egressReasonSchema,
+    reason: z.string(),
+    /** The mirror an allowed name was sent to, as address:port. */
+    mirror: z.string().optional(),
+    /** From the world into the sandbox. */
+    bytesIn: z.int().optional(),
+    /** From the sandbox to the world. */
+    bytesOut: z.int().optional(),
+    durationMs: z.int().optional(),
+  })
+  .meta({ id: "EgressRecord" });
 export type EgressRecord = z.infer<typeof egressRecordSchema>;

@@ -1,12 +1,17 @@
+import { z } from "zod";
+
 /** An error on the wire: RFC 9457 problem details, sent as `application/problem+json`. */
-export interface Problem {
-  type: "about:blank";
-  title: string;
-  status: number;
-  /** Stable code of `docs/errors.md`. */
-  code: string;
-  detail: string;
-  hint: string;
-  fault: "user" | "provider" | "internal";
-  details?: Record<string, unknown>;
-}
+export const problemSchema = z
+  .object({
+    type: z.literal("about:blank"),
+    title: z.string(),
+    status: z.int(),
+    /** Stable code of `docs/errors.md`. */
+    code: z.string(),
+    detail: z.string(),
+    hint: z.string(),
+    fault: z.enum(["user", "provider", "internal"]),
+    details: z.record(z.string(), z.unknown()).exactOptional(),
+  })
+  .meta({ id: "Problem" });
+export type Problem = z.infer<typeof problemSchema>;

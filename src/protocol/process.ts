@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { problemSchema } from "./problem.ts";
 import { environmentSchema } from "./sandbox.ts";
 
 export const terminalSizeSchema = z.strictObject({
@@ -8,29 +9,36 @@ export const terminalSizeSchema = z.strictObject({
 export type TerminalSize = z.infer<typeof terminalSizeSchema>;
 
 /** `POST /v1/sandboxes/{id}/exec`: starts a process and answers `ProcessStarted`. */
-export const execSchema = z.strictObject({
-  argv: z.array(z.string()).min(1),
-  cwd: z.string().optional(),
-  environment: environmentSchema.optional(),
-  /** SECURITY: reaches this process tree only; never stored or logged. */
-  secrets: environmentSchema.optional(),
-  /** Present: a terminal of this size. Absent: pipes. */
-  terminal: terminalSizeSchema.optional(),
-  timeoutMs: z.int().positive().optional(),
-});
+export const execSchema = z
+  .strictObject({
+    argv: z.array(z.string()).min(1),
+    cwd: z.string().optional(),
+    environment: environmentSchema.optional(),
+    /** SECURITY: reaches this process tree only; never stored or logged. */
+    secrets: environmentSchema.optional(),
+    /** Present: a terminal of this size. Absent: pipes. */
+    terminal: terminalSizeSchema.optional(),
+    timeoutMs: z.int().positive().optional(),
+  })
+  .meta({ id: "Exec" });
 export type Exec = z.infer<typeof execSchema>;
 
-export interface ProcessStarted {
-  terminalId: string;
-}
+export const processStartedSchema = z
+  .object({ terminalId: z.string() })
+  .meta({ id: "ProcessStarted" });
+export type ProcessStarted = z.infer<typeof processStartedSchema>;
 
 /** How what a terminal ran came to its end. `code` is what the command line exits with. */
-export type TerminalEnding =
-  | { kind: "exited"; code: number }
-  | { kind: "signalled"; code: number; signal: string }
-  | { kind: "timed-out"; code: 124 }
-  | { kind: "stopped"; code: number }
-  | { kind: "lost"; code: 125; reason: string };
+export const terminalEndingSchema = z
+  .discriminatedUnion("kind", [
+    z.object({ kind: z.literal("exited"), code: z.int() }),
+    z.object({ kind: z.literal("signalled"), code: z.int(), signal: z.string() }),
+    z.object({ kind: z.literal("timed-out"), code: z.literal(124) }),
+    z.object({ kind: z.literal("stopped"), code: z.int() }),
+    z.object({ kind: z.literal("lost"), code: z.literal(125), reason: z.string() }),
+  ])
+  .meta({ id: "TerminalEnding" });
+export type TerminalEnding = z.infer<typeof terminalEndingSchema>;
 
 /**
  * `GET /v1/terminals/{id}?offset=N` upgrades to a WebSocket.
@@ -55,9 +63,18 @@ export const terminalControlSchema = z.discriminatedUnion("type", [
 ]);
 export type TerminalControl = z.infer<typeof terminalControlSchema>;
 
-export type TerminalNotice =
-  | { type: "attached"; terminalId: string; offset: number; tty: boolean }
-  /** How many bytes of this attachment's input the program's side has taken so far. */
-  | { type: "input-taken"; bytes: number }
-  | { type: "ended"; ending: TerminalEnding; offset: number }
-  | { type: "problem"; problem: import("./problem.ts").Problem };
+export const terminalNoticeSchema = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("attached"),
+      terminalId: z.string(),
+      offset: z.int(),
+      tty: z.boolean(),
+    }),
+    /** How many bytes of this attachment's input the program's side has taken so far. */
+    z.object({ type: z.literal("input-taken"), bytes: z.int() }),
+    z.object({ type: z.literal("ended"), ending: terminalEndingSchema, offset: z.int() }),
+    z.object({ type: z.literal("problem"), problem: problemSchema }),
+  ])
+  .meta({ id: "TerminalNotice" });
+export type TerminalNotice = z.infer<typeof terminalNoticeSchema>;

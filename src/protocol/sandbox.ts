@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { problemSchema } from "./problem.ts";
 
 /** 2 to 63 letters, digits, hyphens and periods; begins with a letter or digit. */
 export const SANDBOX_NAME = /^[A-Za-z0-9][A-Za-z0-9.-]{1,62}$/;
@@ -32,88 +33,119 @@ export const mirrorsSchema = z.strictObject({
  * `POST /v1/sandboxes`. Idempotent by name; without a name, by owner, agent and workspace. Values that are
  * fixed at creation and differ from the existing sandbox's are refused.
  */
-export const sandboxCreateSchema = z.strictObject({
-  name: z.string().regex(SANDBOX_NAME).optional(),
-  /** Agent id; may be left out when `name` names an existing sandbox. */
-  agent: z.string().optional(),
-  /** Absolute real path; null for a sandbox without a workspace. */
-  workspace: z.string().nullable().optional(),
-  mode: workspaceModeSchema.optional(),
-  provider: z.string().optional(),
-  isolation: isolationSchema.optional(),
-  environment: environmentSchema.optional(),
-  policy: z
-    .strictObject({
-      preset: z.string().optional(),
-      file: z.strictObject({ path: z.string(), text: z.string() }).optional(),
-    })
-    .optional(),
-  /** Rules in the short form of `--allow` and `--deny`. */
-  allow: z.array(z.string()).optional(),
-  deny: z.array(z.string()).optional(),
-  limits: limitsSchema.optional(),
-  /** Absolute host directories, read-only inside, their `bin` on PATH. */
-  toolchains: z.array(z.string()).optional(),
-  gitIdentity: z
-    .strictObject({ name: z.string().optional(), email: z.string().optional() })
-    .optional(),
-  mirrors: mirrorsSchema.optional(),
-  /** Always a new sandbox, which lives no longer than a lease connection (`GET /{id}/lease`). */
-  ephemeral: z.boolean().optional(),
-  /** Removed when its first session ends (`run --rm`). */
-  removeAfterSession: z.boolean().optional(),
-});
+export const sandboxCreateSchema = z
+  .strictObject({
+    name: z.string().regex(SANDBOX_NAME).optional(),
+    /** Agent id; may be left out when `name` names an existing sandbox. */
+    agent: z.string().optional(),
+    /** Absolute real path; null for a sandbox without a workspace. */
+    workspace: z.string().nullable().optional(),
+    mode: workspaceModeSchema.optional(),
+    provider: z.string().optional(),
+    isolation: isolationSchema.optional(),
+    environment: environmentSchema.optional(),
+    policy: z
+      .strictObject({
+        preset: z.string().optional(),
+        file: z.strictObject({ path: z.string(), text: z.string() }).optional(),
+      })
+      .optional(),
+    /** Rules in the short form of `--allow` and `--deny`. */
+    allow: z.array(z.string()).optional(),
+    deny: z.array(z.string()).optional(),
+    limits: limitsSchema.optional(),
+    /** Absolute host directories, read-only inside, their `bin` on PATH. */
+    toolchains: z.array(z.string()).optional(),
+    gitIdentity: z
+      .strictObject({ name: z.string().optional(), email: z.string().optional() })
+      .optional(),
+    mirrors: mirrorsSchema.optional(),
+    /** Always a new sandbox, which lives no longer than a lease connection (`GET /{id}/lease`). */
+    ephemeral: z.boolean().optional(),
+    /** Removed when its first session ends (`run --rm`). */
+    removeAfterSession: z.boolean().optional(),
+  })
+  .meta({ id: "SandboxCreate" });
 export type SandboxCreate = z.infer<typeof sandboxCreateSchema>;
 
 /** `POST /v1/sandboxes/{id}/start`. */
-export const sandboxStartSchema = z.strictObject({
-  mirrors: mirrorsSchema.optional(),
-  installTimeoutMs: z.int().positive().optional(),
-});
+export const sandboxStartSchema = z
+  .strictObject({
+    mirrors: mirrorsSchema.optional(),
+    installTimeoutMs: z.int().positive().optional(),
+  })
+  .meta({ id: "SandboxStart" });
 export type SandboxStart = z.infer<typeof sandboxStartSchema>;
 
-export type SandboxStatus =
-  | "created"
-  | "starting"
-  | "running"
-  | "stopping"
-  | "stopped"
-  | "removing";
+export const sandboxStatusSchema = z.enum([
+  "created",
+  "starting",
+  "running",
+  "stopping",
+  "stopped",
+  "removing",
+]);
+export type SandboxStatus = z.infer<typeof sandboxStatusSchema>;
+
+const stringsSchema = z.array(z.string()).readonly();
 
 /** A sandbox as the API shows it. Holds no secret. */
-export interface Sandbox {
-  id: string;
-  owner: string;
-  name: string;
-  agent: string;
-  provider: string;
-  isolation: z.infer<typeof isolationSchema>;
-  status: SandboxStatus;
-  /** Why it is not running, when it ended by itself. */
-  statusReason?: string;
-  workspace: { path: string; mode: z.infer<typeof workspaceModeSchema> } | null;
-  ephemeral: boolean;
-  environmentNames: readonly string[];
-  policy: { preset: string; file?: string; allow: readonly string[]; deny: readonly string[] };
-  mirrors: string | null;
-  limits: z.infer<typeof limitsSchema>;
-  toolchains: readonly string[];
-  protectedPaths: readonly string[];
-  layers: readonly string[];
-  /** What the provider states while it runs: runtime, limits in force, what is not protected. */
-  facts: Readonly<Record<string, unknown>>;
-  sessions: readonly { id: string; kind: string; status: string }[];
-  createdAt: string;
-  startedAt?: string;
-}
+export const sandboxSchema = z
+  .object({
+    id: z.string(),
+    owner: z.string(),
+    name: z.string(),
+    agent: z.string(),
+    provider: z.string(),
+    isolation: isolationSchema,
+    status: sandboxStatusSchema,
+    /** Why it is not running, when it ended by itself. */
+    statusReason: z.string().exactOptional(),
+    workspace: z.object({ path: z.string(), mode: workspaceModeSchema }).nullable(),
+    ephemeral: z.boolean(),
+    environmentNames: stringsSchema,
+    policy: z.object({
+      preset: z.string(),
+      file: z.string().exactOptional(),
+      allow: stringsSchema,
+      deny: stringsSchema,
+    }),
+    mirrors: z.string().nullable(),
+    limits: limitsSchema,
+    toolchains: stringsSchema,
+    protectedPaths: stringsSchema,
+    layers: stringsSchema,
+    /** What the provider states while it runs: runtime, limits in force, what is not protected. */
+    facts: z.record(z.string(), z.unknown()).readonly(),
+    sessions: z
+      .array(z.object({ id: z.string(), kind: z.string(), status: z.string() }))
+      .readonly(),
+    createdAt: z.string(),
+    startedAt: z.string().exactOptional(),
+  })
+  .meta({ id: "Sandbox" });
+export type Sandbox = z.infer<typeof sandboxSchema>;
+
+export const sandboxListSchema = z
+  .object({ sandboxes: z.array(sandboxSchema).readonly() })
+  .meta({ id: "SandboxList" });
 
 /** Events of `POST /v1/sandboxes/{id}/start` (server-sent events; the last is `sandbox-start` or `problem`). */
-export type StartEvent =
-  | { type: "install-start"; agent: string; text: string }
-  | { type: "install-delta"; text: string }
-  /** What the installer has fetched so far: an installer that tells no progress may fetch hundreds of MB. */
-  | { type: "install-progress"; receivedBytes: number }
-  | { type: "install-end"; agent: string; version: string; layer: string }
-  | { type: "sandbox-start"; sandbox: Sandbox }
-  | { type: "notice"; text: string }
-  | { type: "problem"; problem: import("./problem.ts").Problem };
+export const startEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("install-start"), agent: z.string(), text: z.string() }),
+    z.object({ type: z.literal("install-delta"), text: z.string() }),
+    /** What the installer has fetched so far: an installer that tells no progress may fetch hundreds of MB. */
+    z.object({ type: z.literal("install-progress"), receivedBytes: z.int() }),
+    z.object({
+      type: z.literal("install-end"),
+      agent: z.string(),
+      version: z.string(),
+      layer: z.string(),
+    }),
+    z.object({ type: z.literal("sandbox-start"), sandbox: sandboxSchema }),
+    z.object({ type: z.literal("notice"), text: z.string() }),
+    z.object({ type: z.literal("problem"), problem: problemSchema }),
+  ])
+  .meta({ id: "StartEvent" });
+export type StartEvent = z.infer<typeof startEventSchema>;

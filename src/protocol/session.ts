@@ -1,84 +1,136 @@
 import { z } from "zod";
-import type { Problem } from "./problem.ts";
-import type { TerminalEnding } from "./process.ts";
-import { terminalSizeSchema } from "./process.ts";
+import { problemSchema } from "./problem.ts";
+import { terminalEndingSchema, terminalSizeSchema } from "./process.ts";
 import { environmentSchema } from "./sandbox.ts";
 
 /** `POST /v1/sandboxes/{id}/sessions`. The sandbox must run. */
-export const sessionCreateSchema = z.strictObject({
-  /** `interactive`: the agent in a terminal. `turns`: prompts through `/v1/sessions/{id}/turns`. */
-  kind: z.enum(["interactive", "turns"]),
-  /** What the user wrote after `--`. */
-  arguments: z.array(z.string()).optional(),
-  /** `auto`: append when the first argument begins with `-`, else replace. */
-  argumentRule: z.enum(["auto", "append", "replace"]).optional(),
-  /** Present: the caller's terminal. Absent: pipes, and no sign-in dialogue. */
-  terminal: terminalSizeSchema.optional(),
-  environment: environmentSchema.optional(),
-  /** SECURITY: credentials of the caller; reach the agent's process tree only, never stored or logged. */
-  secrets: environmentSchema.optional(),
-  loginTimeoutMs: z.int().positive().optional(),
-  turnTimeoutMs: z.int().positive().optional(),
-  /** The session ends when its events connection closes (`chat`, `run` without `--detach` does not set it). */
-  leased: z.boolean().optional(),
-});
+export const sessionCreateSchema = z
+  .strictObject({
+    /** `interactive`: the agent in a terminal. `turns`: prompts through `/v1/sessions/{id}/turns`. */
+    kind: z.enum(["interactive", "turns"]),
+    /** What the user wrote after `--`. */
+    arguments: z.array(z.string()).optional(),
+    /** `auto`: append when the first argument begins with `-`, else replace. */
+    argumentRule: z.enum(["auto", "append", "replace"]).optional(),
+    /** Present: the caller's terminal. Absent: pipes, and no sign-in dialogue. */
+    terminal: terminalSizeSchema.optional(),
+    environment: environmentSchema.optional(),
+    /** SECURITY: credentials of the caller; reach the agent's process tree only, never stored or logged. */
+    secrets: environmentSchema.optional(),
+    loginTimeoutMs: z.int().positive().optional(),
+    turnTimeoutMs: z.int().positive().optional(),
+    /** The session ends when its events connection closes (`chat`, `run` without `--detach` does not set it). */
+    leased: z.boolean().optional(),
+  })
+  .meta({ id: "SessionCreate" });
 export type SessionCreate = z.infer<typeof sessionCreateSchema>;
 
-export type SessionStatus = "starting" | "signing-in" | "running" | "ended" | "lost";
+export const sessionStatusSchema = z.enum(["starting", "signing-in", "running", "ended", "lost"]);
+export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 
-export interface Session {
-  id: string;
-  owner: string;
-  sandboxId: string;
-  agent: string;
-  kind: "interactive" | "turns";
-  status: SessionStatus;
-  /** The terminal to attach to now, when there is one. */
-  terminalId?: string;
-  turns: number;
-  exitCode?: number;
-  createdAt: string;
-}
+export const sessionSchema = z
+  .object({
+    id: z.string(),
+    owner: z.string(),
+    sandboxId: z.string(),
+    agent: z.string(),
+    kind: z.enum(["interactive", "turns"]),
+    status: sessionStatusSchema,
+    /** The terminal to attach to now, when there is one. */
+    terminalId: z.string().exactOptional(),
+    turns: z.int(),
+    exitCode: z.int().exactOptional(),
+    createdAt: z.string(),
+  })
+  .meta({ id: "Session" });
+export type Session = z.infer<typeof sessionSchema>;
+
+export const sessionListSchema = z
+  .object({ sessions: z.array(sessionSchema).readonly() })
+  .meta({ id: "SessionList" });
+
+const purposeSchema = z.enum(["login", "agent"]);
 
 /** Events of `GET /v1/sessions/{id}/events` (server-sent; from the first event on, so a late reader misses none). */
-export type SessionEvent =
-  | { type: "session-start"; session: Session }
-  | { type: "notice"; text: string }
-  | { type: "terminal-start"; terminalId: string; purpose: "login" | "agent" }
-  | { type: "terminal-end"; terminalId: string; purpose: "login" | "agent"; ending: TerminalEnding }
-  /** The address and code a person opens to approve; shown even where the agent prints only the code. */
-  | { type: "login-code"; code: string; url: string | null }
-  | { type: "signed-in"; account: string }
-  | { type: "session-ready" }
-  | { type: "session-end"; exitCode: number; problem?: Problem };
+export const sessionEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("session-start"), session: sessionSchema }),
+    z.object({ type: z.literal("notice"), text: z.string() }),
+    z.object({
+      type: z.literal("terminal-start"),
+      terminalId: z.string(),
+      purpose: purposeSchema,
+    }),
+    z.object({
+      type: z.literal("terminal-end"),
+      terminalId: z.string(),
+      purpose: purposeSchema,
+      ending: terminalEndingSchema,
+    }),
+    /** The address and code a person opens to approve; shown even where the agent prints only the code. */
+    z.object({ type: z.literal("login-code"), code: z.string(), url: z.string().nullable() }),
+    z.object({ type: z.literal("signed-in"), account: z.string() }),
+    z.object({ type: z.literal("session-ready") }),
+    z.object({
+      type: z.literal("session-end"),
+      exitCode: z.int(),
+      problem: problemSchema.exactOptional(),
+    }),
+  ])
+  .meta({ id: "SessionEvent" });
+export type SessionEvent = z.infer<typeof sessionEventSchema>;
 
 /** `POST /v1/sessions/{id}/turns`, answered as server-sent events. */
-export const turnCreateSchema = z.strictObject({
-  prompt: z.string().min(1),
-  /** Sends a prompt that the agent takes for a slash command. */
-  slash: z.boolean().optional(),
-  timeoutMs: z.int().positive().optional(),
-});
+export const turnCreateSchema = z
+  .strictObject({
+    prompt: z.string().min(1),
+    /** Sends a prompt that the agent takes for a slash command. */
+    slash: z.boolean().optional(),
+    timeoutMs: z.int().positive().optional(),
+  })
+  .meta({ id: "TurnCreate" });
 export type TurnCreate = z.infer<typeof turnCreateSchema>;
 
-export type TurnOutcome = "succeeded" | "failed" | "unknown" | "cancelled" | "timed-out";
+export const turnOutcomeSchema = z.enum([
+  "succeeded",
+  "failed",
+  "unknown",
+  "cancelled",
+  "timed-out",
+]);
+export type TurnOutcome = z.infer<typeof turnOutcomeSchema>;
 
 /** Also the lines of `chat --output json`. */
-export type TurnEvent =
-  | { type: "turn-start"; sessionId: string; turnId: string; number: number; resumed: boolean }
-  /** Bytes exactly as the agent wrote them, base64. */
-  | { type: "output-delta"; turnId: string; stream: "output" | "errors"; bytes: string }
-  | {
-      type: "turn-end";
-      turnId: string;
-      outcome: TurnOutcome;
-      reason: string | null;
+export const turnEventSchema = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("turn-start"),
+      sessionId: z.string(),
+      turnId: z.string(),
+      number: z.int(),
+      resumed: z.boolean(),
+    }),
+    /** Bytes exactly as the agent wrote them, base64. */
+    z.object({
+      type: z.literal("output-delta"),
+      turnId: z.string(),
+      stream: z.enum(["output", "errors"]),
+      bytes: z.string(),
+    }),
+    z.object({
+      type: z.literal("turn-end"),
+      turnId: z.string(),
+      outcome: turnOutcomeSchema,
+      reason: z.string().nullable(),
       /** The answer as plain text, without terminal sequences; empty when there was none. */
-      answer: string;
+      answer: z.string(),
       /** The agent's own exit status; null when a signal ended it. */
-      agentExitCode: number | null;
+      agentExitCode: z.int().nullable(),
       /** What the command line exits with for this turn. */
-      exitCode: number;
-      durationMs: number;
-    }
-  | { type: "problem"; problem: Problem };
+      exitCode: z.int(),
+      durationMs: z.int(),
+    }),
+    z.object({ type: z.literal("problem"), problem: problemSchema }),
+  ])
+  .meta({ id: "TurnEvent" });
+export type TurnEvent = z.infer<typeof turnEventSchema>;

@@ -19,14 +19,11 @@ export interface Api {
   engine: Engine;
   logger: Logger;
   /** Who opened the connection of a request. */
-  principalOf(request: FastifyRequest): Principal;
+  principalOf(request: Pick<FastifyRequest, "raw">): Principal;
 }
 
-export interface IdParameters {
-  Params: { id: string };
-}
-
-export type IdRequest = FastifyRequest<IdParameters>;
+/** A request on a path with an id. */
+export type IdRequest = Pick<FastifyRequest, "raw"> & { params: { id: string } };
 
 /** The sandbox that a path names by id or name, once the caller may do `action` with it. */
 export async function openSandbox(

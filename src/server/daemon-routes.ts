@@ -1,9 +1,13 @@
 import type { AgentAdapter } from "../agent/agent.ts";
 import type { AgentSummary } from "../protocol/agent.ts";
-import { API_VERSION, type DaemonVersion } from "../protocol/version.ts";
+import { describeApi } from "../protocol/openapi.ts";
+import { ROUTES } from "../protocol/routes/all.ts";
+import { DAEMON_ROUTES } from "../protocol/routes/daemon.ts";
+import { API_VERSION } from "../protocol/version.ts";
 import { authorise } from "./authorise.ts";
 import type { Api } from "./api.ts";
 import { closedSignal } from "./event-stream.ts";
+import { serve } from "./serve.ts";
 
 export interface DaemonFacts {
   /** Of the program. */
@@ -23,11 +27,11 @@ export interface DaemonControl {
 }
 
 export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonControl): void {
-  const { app, engine } = api;
+  const { engine } = api;
   const daemon = { kind: "daemon", owner: facts.owner } as const;
 
-  app.get("/v1/version", async (request): Promise<DaemonVersion> => {
-    authorise(api.principalOf(request), "read", daemon);
+  serve(api, DAEMON_ROUTES.getVersion, async ({ principal }) => {
+    authorise(principal, "read", daemon);
     return {
       version: facts.version,
       api: API_VERSION,
@@ -39,27 +43,32 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     };
   });
 
-  app.get("/v1/agents", async (request) => {
-    authorise(api.principalOf(request), "read", daemon);
+  serve(api, DAEMON_ROUTES.getOpenApi, async ({ principal }) => {
+    authorise(principal, "read", daemon);
+    return describeApi(ROUTES);
+  });
+
+  serve(api, DAEMON_ROUTES.listAgents, async ({ principal }) => {
+    authorise(principal, "read", daemon);
     return { agents: facts.agents.map(summarise) };
   });
 
-  app.get("/v1/doctor", async (request, reply) => {
-    authorise(api.principalOf(request), "read", daemon);
+  serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {
+    authorise(principal, "read", daemon);
     return { probes: await engine.probe(closedSignal(reply)) };
   });
 
-  app.post("/v1/shutdown", async (request, reply) => {
-    authorise(api.principalOf(request), "administer", daemon);
+  serve(api, DAEMON_ROUTES.shutDown, async ({ principal, reply }) => {
+    authorise(principal, "administer", daemon);
     reply.raw.once("close", () => control.shutDown());
-    return reply.code(202).send({});
+    return {};
   });
 
-  app.post("/v1/reset", async (request, reply) => {
-    authorise(api.principalOf(request), "administer", daemon);
+  serve(api, DAEMON_ROUTES.resetDaemon, async ({ principal, reply }) => {
+    authorise(principal, "administer", daemon);
     await control.reset();
     reply.raw.once("close", () => control.shutDown());
-    return reply.code(200).send({});
+    return {};
   });
 }
 

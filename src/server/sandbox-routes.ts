@@ -1,74 +1,53 @@
 import { CattlegridError } from "../errors/error.ts";
-import {
-  SANDBOX_NAME,
-  sandboxCreateSchema,
-  sandboxStartSchema,
-  type SandboxStart,
-  type StartEvent,
-} from "../protocol/sandbox.ts";
-import { execSchema, type ProcessStarted } from "../protocol/process.ts";
-import { openSandbox, type Api, type IdParameters } from "./api.ts";
+import { SANDBOX_ROUTES } from "../protocol/routes/sandbox.ts";
+import { SANDBOX_NAME, type SandboxStart, type StartEvent } from "../protocol/sandbox.ts";
+import { openSandbox, type Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
 import { createEventQueue } from "./event-queue.ts";
 import { closedSignal, sendEvents } from "./event-stream.ts";
-import { readBody } from "./request-body.ts";
+import { serve } from "./serve.ts";
 
 const EVENT_STREAM = "text/event-stream";
 
 export function addSandboxRoutes(api: Api): void {
-  const { app, engine } = api;
-  const { sandboxes } = engine;
+  const { sandboxes } = api.engine;
 
-  app.get("/v1/sandboxes", async (request) => {
-    const principal = api.principalOf(request);
+  serve(api, SANDBOX_ROUTES.listSandboxes, async ({ principal }) => {
     authorise(principal, "read", { kind: "sandbox", owner: principal.id });
     return { sandboxes: await sandboxes.list(principal.id) };
   });
 
-  app.post("/v1/sandboxes", async (request, reply) => {
-    const principal = api.principalOf(request);
+  serve(api, SANDBOX_ROUTES.createSandbox, async ({ principal, request, reply, body }) => {
     authorise(principal, "create", { kind: "sandbox", owner: principal.id });
     checkName(request.body);
-    const body = readBody(sandboxCreateSchema, request.body);
-    const { sandbox, created } = await sandboxes.create(principal.id, body);
-    return reply.code(created ? 201 : 200).send(sandbox);
+    const { sandbox, created } = await sandboxes.create(principal.id, body());
+    if (!created) reply.code(200);
+    return sandbox;
   });
 
-  app.get<IdParameters>("/v1/sandboxes/:id", async (request) => {
+  serve(api, SANDBOX_ROUTES.getSandbox, async ({ request }) => {
     const { id } = await openSandbox(api, request, "read");
     return sandboxes.get(id);
   });
 
-  app.delete<IdParameters>("/v1/sandboxes/:id", async (request, reply) => {
+  serve(api, SANDBOX_ROUTES.removeSandbox, async ({ request }) => {
     const { id } = await openSandbox(api, request, "remove");
     await sandboxes.remove(id);
-    return reply.code(204).send();
   });
 
-  app.post<IdParameters>("/v1/sandboxes/:id/stop", async (request) => {
+  serve(api, SANDBOX_ROUTES.stopSandbox, async ({ request }) => {
     const { id } = await openSandbox(api, request, "use");
     return sandboxes.stop(id);
   });
 
-  app.post<IdParameters>("/v1/sandboxes/:id/exec", async (request, reply) => {
+  serve(api, SANDBOX_ROUTES.executeInSandbox, async ({ request, reply, body }) => {
     const { id } = await openSandbox(api, request, "use");
-    const body = readBody(execSchema, request.body);
-    const terminal = await sandboxes.exec(id, body, closedSignal(reply));
-    return reply.code(201).send({ terminalId: terminal.id } satisfies ProcessStarted);
-  });
-
-  app.get<IdParameters>("/v1/sandboxes/:id/lease", async (request, reply) => {
-    const { id } = await openSandbox(api, request, "use");
-    const signal = closedSignal(reply);
-    const lease = sandboxes.lease(id);
-    try {
-      await sendEvents(reply, untilAborted(signal), { ...api, signal, opensAtOnce: true });
-    } finally {
-      lease.close();
-    }
+    const terminal = await sandboxes.exec(id, body(), closedSignal(reply));
+    return { terminalId: terminal.id };
   });
 
   addStartRoute(api);
+  addLeaseRoute(api);
   addEgressRoute(api);
 }
 
@@ -79,16 +58,17 @@ function checkName(body: unknown): void {
   throw new CattlegridError("NAME_INVALID", `${JSON.stringify(name)} cannot be a name.`);
 }
 
-function addStartRoute({ app, engine, logger, ...rest }: Api): void {
-  const api = { app, engine, logger, ...rest };
-  app.post<IdParameters>("/v1/sandboxes/:id/start", async (request, reply) => {
+function addStartRoute(api: Api): void {
+  const { engine, logger } = api;
+  serve(api, SANDBOX_ROUTES.startSandbox, async ({ request, reply, body }) => {
     const { id } = await openSandbox(api, request, "use");
-    const body = readBody(sandboxStartSchema, request.body);
+    const wanted = body();
     const signal = closedSignal(reply);
     if (request.headers.accept !== EVENT_STREAM) {
-      return engine.sandboxes.start(id, body, { signal });
+      return engine.sandboxes.start(id, wanted, { signal });
     }
-    return sendEvents(reply, startEvents(api, id, { body, signal }), { logger, signal });
+    const events = startEvents(api, id, { body: wanted, signal });
+    return sendEvents(reply, events, { logger, signal });
   });
 }
 
@@ -112,11 +92,24 @@ function startEvents(
   return events;
 }
 
+function addLeaseRoute(api: Api): void {
+  serve(api, SANDBOX_ROUTES.leaseSandbox, async ({ request, reply }) => {
+    const { id } = await openSandbox(api, request, "use");
+    const signal = closedSignal(reply);
+    const lease = api.engine.sandboxes.lease(id);
+    try {
+      await sendEvents(reply, untilAborted(signal), { ...api, signal, opensAtOnce: true });
+    } finally {
+      lease.close();
+    }
+  });
+}
+
 function addEgressRoute(api: Api): void {
-  const { app, engine, logger } = api;
-  app.get<IdParameters>("/v1/sandboxes/:id/egress", async (request, reply) => {
+  const { engine, logger } = api;
+  serve(api, SANDBOX_ROUTES.readEgress, async ({ request, reply, query }) => {
     const { id } = await openSandbox(api, request, "read");
-    const follow = (request.query as Record<string, unknown>)["follow"] === "1";
+    const follow = query.follow === "1";
     const signal = closedSignal(reply);
     const records = engine.sandboxes.egress(id, { follow, signal });
     if (follow) return sendEvents(reply, records, { logger, signal, opensAtOnce: true });

@@ -72,7 +72,7 @@ describe("the API", () => {
     const answer = await api.open(path);
     answer.resume();
     expect(answer.headers).toMatchObject({
-      "cattlegrid-api": "1.0",
+      "cattlegrid-api": "1.1",
       "cattlegrid-version": "1.2.3",
     });
   });
@@ -81,7 +81,7 @@ describe("the API", () => {
     const { body } = await api.call("/v1/version");
     expect(body).toEqual({
       version: "1.2.3",
-      api: { major: 1, minor: 0 },
+      api: { major: 1, minor: 1 },
       pid: process.pid,
       startedAt: "now",
       stateDirectory: "/state",

@@ -1,5 +1,5 @@
 import { ensureDaemon, findDaemon } from "../../platform/daemon-start.ts";
-import type { DaemonVersion } from "../../protocol/version.ts";
+import type { DaemonVersion } from "../../protocol/daemon.ts";
 import { parseChoice } from "../amount.ts";
 import { tell } from "../caller.ts";
 import { JSON_FLAG } from "../creation-flags.ts";

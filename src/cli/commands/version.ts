@@ -1,7 +1,8 @@
 import { CattlegridError } from "../../errors/error.ts";
 import { findDaemon } from "../../platform/daemon-file.ts";
 import { readProgramVersion } from "../../platform/version.ts";
-import { API_VERSION, type DaemonVersion } from "../../protocol/version.ts";
+import type { DaemonVersion } from "../../protocol/daemon.ts";
+import { API_VERSION } from "../../protocol/version.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

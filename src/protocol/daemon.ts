@@ -1,0 +1,19 @@
+import { z } from "zod";
+
+/** Answer of `GET /v1/version`. */
+export const daemonVersionSchema = z
+  .object({
+    /** Version of the program the daemon runs. */
+    version: z.string(),
+    api: z.object({ major: z.int(), minor: z.int() }),
+    pid: z.int(),
+    startedAt: z.string(),
+    stateDirectory: z.string(),
+    sandboxesRunning: z.int(),
+    sessionsOpen: z.int(),
+  })
+  .meta({ id: "DaemonVersion" });
+export type DaemonVersion = z.infer<typeof daemonVersionSchema>;
+
+/** Of an operation that answers with its status alone, in an empty document. */
+export const acceptedSchema = z.object({}).meta({ id: "Accepted" });

@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { agentListSchema } from "../agent.ts";
+import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
+import { doctorReportSchema } from "../doctor.ts";
+import { terminalNoticeSchema } from "../process.ts";
+import { declareRoutes } from "../route.ts";
+
+const attachmentQuerySchema = z
+  .strictObject({
+    /** Byte of the output from which on it is sent. */
+    offset: z.string().regex(/^\d+$/).optional(),
+  })
+  .meta({ id: "AttachmentQuery" });
+
+export const DAEMON_ROUTES = declareRoutes({
+  getVersion: {
+    method: "GET",
+    path: "/v1/version",
+    summary: "Says what serves this API, and in which version.",
+    since: 0,
+    answer: daemonVersionSchema,
+  },
+  getOpenApi: {
+    method: "GET",
+    path: "/v1/openapi.json",
+    summary: "This API as an OpenAPI document.",
+    since: 1,
+    answer: z.record(z.string(), z.unknown()).meta({ id: "OpenApiDocument" }),
+  },
+  listAgents: {
+    method: "GET",
+    path: "/v1/agents",
+    summary: "Lists the agents that can be run.",
+    since: 0,
+    answer: agentListSchema,
+  },
+  runDoctor: {
+    method: "GET",
+    path: "/v1/doctor",
+    summary: "Executes the checks of this machine.",
+    since: 0,
+    answer: doctorReportSchema,
+  },
+  shutDown: {
+    method: "POST",
+    path: "/v1/shutdown",
+    summary: "Ends the daemon and what runs in it, once this is answered.",
+    since: 0,
+    status: 202,
+    answer: acceptedSchema,
+  },
+  resetDaemon: {
+    method: "POST",
+    path: "/v1/reset",
+    summary: "Removes every sandbox and layer, then ends the daemon.",
+    since: 0,
+    answer: acceptedSchema,
+  },
+  attachTerminal: {
+    method: "GET",
+    path: "/v1/terminals/{id}",
+    summary:
+      "Attaches a WebSocket to a terminal: binary messages are bytes, text is control; docs/api.md has the form.",
+    since: 0,
+    query: attachmentQuerySchema,
+    events: terminalNoticeSchema,
+    upgrade: true,
+  },
+});
