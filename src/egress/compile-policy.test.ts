@@ -37,7 +37,12 @@ describe("the base of a policy", () => {
   });
 
   test("is the file alone when a file names no preset, so that an empty list lets nothing out", () => {
-    expect(compileFile("allow: []\n")).toEqual({ preset: "locked", allow: [], deny: [] });
+    expect(compileFile("allow: []\n")).toEqual({
+      preset: "locked",
+      allow: [],
+      deny: [],
+      ceilings: [],
+    });
     expect(allowed(compileFile("preset: agent\nallow: [b.example]\n"))).toEqual([
       "api.example:443,tls",
       "b.example:443,tls",
@@ -83,6 +88,11 @@ describe("a flag", () => {
     ["[2001:db8::1]:22", "[2001:db8::1/128]:22,opaque"],
     ["2001:db8::/32:22", "[2001:db8::/32]:22,opaque"],
     ["[::ffff:10.0.0.1]:22", "10.0.0.1/32:22,opaque"],
+    ["example.com/repos/acme/**", "example.com:443/repos/acme/**,tls"],
+    ["example.com:80/a,POST,/b", "example.com:80/a,http,POST,/b"],
+    ["example.com:8443/a,tls,private", "example.com:8443/a,tls,private"],
+    ["example.com,GET,HEAD", "example.com:443,tls,GET,HEAD"],
+    ["example.com/%41/b%20c/é,PUT", "example.com:443/A/b%20c/%C3%A9,tls,PUT"],
   ])("--allow %s is %s", (text, expected) => {
     expect(allowed(compile({ preset: "locked", allow: [text] }))).toEqual([expected]);
   });
@@ -92,6 +102,8 @@ describe("a flag", () => {
     ["example.com:22", "example.com:22"],
     ["**", "**:*"],
     ["0.0.0.0/0", "0.0.0.0/0:*"],
+    ["example.com/admin/**", "example.com:*/admin/**"],
+    ["example.com,POST,PUT", "example.com:*,POST,PUT"],
   ])("--deny %s is %s", (text, expected) => {
     const policy = compile({ preset: "locked", deny: [text] });
     expect(policy.deny.map((rule) => rule.text)).toEqual([expected]);
@@ -109,7 +121,15 @@ describe("a flag", () => {
     ["exam%70le.com", '"%"'],
     ["exam\u200bple.com", "\\u{200b}"],
     ["https://example.com", "HOST:PORT"],
-    ["example.com/path", "address range"],
+    ["example.com/path?x", "query"],
+    ["example.com/a/../b", "dot segment"],
+    ["example.com/a%2Fb", "encoded slash"],
+    ["example.com/**/b", "before its end"],
+    ["example.com//x", "HOST:PORT"],
+    ["example.com:22/path", "cannot be seen"],
+    ["example.com:443/path,opaque", "cannot be seen"],
+    ["example.com,CONNECT", "not an address range"],
+    ["10.0.0.0/8,GET", "methods and paths"],
     ["example..com", "not a valid part"],
     ["-example.com", "not a valid part"],
     [`${"a".repeat(64)}.com`, "not a valid part"],

@@ -49,7 +49,7 @@ export function compilePolicy(options: PolicyOptions): EgressPolicy {
     ...(file?.deny ?? []),
     ...options.deny.map((text) => takeFlag("--deny", text, readDenyText(text, "flag"))),
   ];
-  return { preset, allow: distinct(allow), deny: distinct(deny) };
+  return { preset, allow: distinct(allow), deny: distinct(deny), ceilings: [] };
 }
 
 function choosePreset(name: string | undefined, isWithoutFile: boolean): PolicyPreset {

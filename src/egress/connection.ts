@@ -26,6 +26,7 @@ import {
 
 /** What a connection needs of its gateway. */
 export interface ConnectionContext {
+  readonly sandboxName: string;
   policy(): EgressPolicy;
   readonly mirrors: Mirrors;
   readonly names: SyntheticAddresses;
@@ -88,7 +89,7 @@ export class GatewayConnection {
   reconsider(): void {
     if (this.#standing === undefined || this.#client.destroyed) return;
     const decision = decide(this.#context.policy(), this.#standing);
-    if (decision.action === "allow") return;
+    if (decision.action === "allow" && !decision.inspect) return;
     const reason = `the policy changed: ${decision.reason}`;
     this.#recordRefusal(new Refusal("policy-changed", reason, { rule: decision.rule }));
     this.reset();
@@ -194,6 +195,7 @@ export class GatewayConnection {
     // The policy may have changed while the other side was being reached.
     const decision = decide(this.#context.policy(), standing);
     if (decision.action === "deny") return Refusal.of(decision);
+    if (decision.inspect) return Refusal.uninspected(decision.rule);
     this.#standing = standing;
     this.#record({
       kind: "connect",
@@ -222,6 +224,7 @@ export class GatewayConnection {
       refusal,
       isHttp: mayBeHttp ? undefined : this.#protocol === "http",
       place: formatTarget(target),
+      sandboxName: this.#context.sandboxName,
     });
   }
 

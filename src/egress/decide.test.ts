@@ -42,13 +42,15 @@ function address(text: string): Address {
 function readRequest(text: string): EgressRequest {
   const lookup = /^lookup (.*)$/.exec(text)?.[1];
   if (lookup !== undefined) return { kind: "lookup", name: hostName(lookup) };
-  const named = /^(\S+):(\d+) (tls|http|opaque)(?: → (.*))?$/.exec(text);
+  const [connection = "", method, path] = text.split(/ (?=[A-Z]+ \/)| (?=\/)/);
+  const http = method === undefined || path === undefined ? {} : { http: { method, path } };
+  const named = /^(\S+):(\d+) (tls|http|opaque)(?: → (.*))?$/.exec(connection);
   if (named === null) {
     const literal = /^(.*):(\d+)$/.exec(text);
     return { kind: "literal", address: address(literal![1]!), port: Number(literal![2]) };
   }
   const name = hostName(named[1]!);
-  const place = { name, port: Number(named[2]), protocol: named[3] as Protocol };
+  const place = { name, port: Number(named[2]), protocol: named[3] as Protocol, ...http };
   if (named[4] === undefined) return { kind: "connect", ...place };
   return { kind: "dial", ...place, address: address(named[4]) };
 }
@@ -76,7 +78,9 @@ describe("the table in docs/egress.md", () => {
 
   test.each(rows)("$policy: $request is $code", ({ policy, request, code, rule }) => {
     const decision = decide(compile(policy), readRequest(request));
-    expect({ code: decision.code, rule: decision.rule?.text ?? "" }).toEqual({ code, rule });
+    const inspected = decision.action === "allow" && decision.inspect ? ", inspected" : "";
+    const told = { code: `${decision.code}${inspected}`, rule: decision.rule?.text ?? "" };
+    expect(told).toEqual({ code, rule });
   });
 });
 
@@ -84,7 +88,7 @@ describe("a decision", () => {
   test("says what the allowing rules together let a connection speak", () => {
     const policy = compile("locked --allow a.example.com --allow **.example.com:443,opaque");
     const request = { kind: "connect", name: hostName("a.example.com"), port: 443 } as const;
-    expect(decide(policy, request)).toMatchObject({ protocols: ["opaque", "tls"] });
+    expect(decide(policy, request)).toMatchObject({ protocols: ["http", "opaque", "tls"] });
   });
 
   test("explains itself in a sentence", () => {

@@ -1,74 +1,143 @@
-import { assert } from "../errors/error.ts";
-import { classifyAddress, twinsOf } from "./address-class.ts";
-import { formatAddress, rangeContains, type Address } from "./address.ts";
+import { twinsOf } from "./address-class.ts";
+import { rangeContains, type Address } from "./address.ts";
+import type { EgressRequest } from "./egress-request.ts";
+import { allowingName, explainFirst, findGrant, type Grant, type GrantRefusal } from "./grant.ts";
 import { matchesHost, type HostName } from "./host-name.ts";
-import type { EgressPolicy } from "./policy.ts";
-import { hasPort, portsWithin } from "./port-set.ts";
-import {
-  checkAddress,
-  compareSpecificity,
-  type AllowRule,
-  type DenyRule,
-  type Protocol,
-  type Rule,
-} from "./rule.ts";
+import { deniesRequest, isScoped } from "./http-scope.ts";
+import type { EgressPolicy, PolicyCeiling } from "./policy.ts";
+import { hasPort, intersectPorts, portsWithin, subtractPorts, type PortSpan } from "./port-set.ts";
+import type { AllowRule, DenyRule, Protocol, Rule } from "./rule.ts";
 
-/** A question to the policy. `protocol` is what was observed; absent, nothing has been read yet. */
-export type EgressRequest =
-  | { kind: "lookup"; name: HostName }
-  | { kind: "connect"; name: HostName; port: number; protocol?: Protocol }
-  | { kind: "dial"; name: HostName; port: number; protocol: Protocol; address: Address }
-  | { kind: "literal"; address: Address; port: number };
+export type { EgressRequest } from "./egress-request.ts";
 
-export type DecisionCode =
-  | "allowed"
-  | "denied-by-rule"
-  | "no-rule"
-  | "port-not-allowed"
-  | "protocol-not-allowed"
-  | "address-not-allowed"
-  | "address-not-named";
+export type DecisionCode = "allowed" | "denied-by-rule" | "beyond-ceiling" | GrantRefusal;
 
-export type Decision =
-  | {
-      action: "allow";
-      code: "allowed";
-      /** The most specific rule that allows it. */
-      rule: AllowRule;
-      reason: string;
-      /** What the allowing rules together let the connection speak. */
-      protocols: readonly Protocol[];
-    }
-  | { action: "deny"; code: Exclude<DecisionCode, "allowed">; rule?: Rule; reason: string };
+export type Decision = Allowed | Denied;
+
+export interface Allowed {
+  action: "allow";
+  code: "allowed";
+  /** The most specific rule that allows it. */
+  rule: AllowRule;
+  reason: string;
+  /** What the connection may speak. */
+  protocols: readonly Protocol[];
+  /**
+   * SECURITY: the connection may go on only if every HTTP request on it is put to `decide` before it is sent.
+   * Which rules apply depends on protocol and address, so the last decision before relaying is the one that counts.
+   */
+  inspect: boolean;
+}
+
+export interface Denied {
+  action: "deny";
+  code: Exclude<DecisionCode, "allowed">;
+  rule?: Rule;
+  reason: string;
+  /** Refuses it whatever the layers below allow. */
+  ceiling?: PolicyCeiling;
+}
 
 /** The one decision, used by DNS, by the gateway and by everything that explains them. Pure. */
 export function decide(policy: EgressPolicy, request: EgressRequest): Decision {
   const denying = explainFirst(policy.deny.filter((rule) => denies(rule, request)));
-  if (denying !== undefined) {
-    return {
-      action: "deny",
-      code: "denied-by-rule",
-      rule: denying,
-      reason: `rule ${denying.text} denies it`,
-    };
+  if (denying !== undefined) return deniedBy(denying, `rule ${denying.text} denies it`);
+  if (request.kind === "lookup") return decideLookup(policy, request.name);
+  const grant = findGrant(policy.allow, request);
+  const ceilings = policy.ceilings.map((ceiling) => ({
+    ceiling,
+    above: findGrant(ceiling.allow, request),
+  }));
+  const refusing = ceilings.find(({ above }) => !above.ok);
+  if (!grant.ok) return { ...refuse(grant), ...(refusing && { ceiling: refusing.ceiling }) };
+  if (refusing !== undefined && !refusing.above.ok) {
+    return beyond(refusing.ceiling, grant.rule, refusing.above.reason);
   }
-  switch (request.kind) {
-    case "lookup":
-      return decideLookup(policy, request.name);
-    case "connect":
-      return decideConnect(policy, request);
-    case "dial":
-      return decideDial(policy, request);
-    case "literal":
-      return decideLiteral(policy, request);
+  return combine(policy, request, [grant, ...ceilings.flatMap(({ above }) => [above])]);
+}
+
+/** What all layers together let a connection do. */
+function combine(
+  policy: EgressPolicy,
+  request: Exclude<EgressRequest, { kind: "lookup" }>,
+  grants: readonly Grant[],
+): Decision {
+  const granted = grants.filter((grant) => grant.ok);
+  const [own] = granted;
+  const watching = explainFirst(policy.deny.filter((rule) => watches(rule, request)));
+  const common = granted
+    .map(({ protocols }) => protocols)
+    .reduce((some, others) => some.filter((protocol) => others.includes(protocol)));
+  // An opaque connection cannot be inspected, so where some requests are denied there is none.
+  const protocols =
+    watching === undefined ? common : common.filter((protocol) => protocol !== "opaque");
+  const spoken = "protocol" in request ? request.protocol : undefined;
+  if (own === undefined) return { action: "deny", code: "no-rule", reason: "no rule allows it" };
+  if (watching !== undefined && (spoken === "opaque" || protocols.length === 0)) {
+    return deniedBy(
+      watching,
+      `rule ${watching.text} denies some requests there, which only tls and http would show`,
+    );
   }
+  const [ceiling] = policy.ceilings;
+  if (protocols.length === 0 && ceiling !== undefined) {
+    return beyond(ceiling, own.rule, "the protocols that it allows are others");
+  }
+  return {
+    action: "allow",
+    code: "allowed",
+    rule: own.rule,
+    reason: `rule ${own.rule.text} allows it`,
+    protocols,
+    inspect: watching !== undefined || granted.some(({ inspect }) => inspect),
+  };
+}
+
+function decideLookup(policy: EgressPolicy, name: HostName): Decision {
+  const named = allowingName(policy.allow, name);
+  const nearest = explainFirst(named);
+  const ceilings = policy.ceilings.map((ceiling) => ({
+    ceiling,
+    ports: portsOf(allowingName(ceiling.allow, name)),
+  }));
+  if (nearest === undefined) {
+    const above = ceilings.find(({ ports }) => ports.length === 0);
+    const reason = `no rule allows ${name}`;
+    return { action: "deny", code: "no-rule", reason, ...(above && { ceiling: above.ceiling }) };
+  }
+  let reachable = portsOf(named);
+  for (const { ceiling, ports } of ceilings) {
+    reachable = intersectPorts(reachable, ports);
+    if (reachable.length > 0) continue;
+    const what = ports.length === 0 ? name : `${name} on these ports`;
+    return beyond(ceiling, nearest, `no rule there allows ${what}`);
+  }
+  const denied = policy.deny.filter((rule) => !isScoped(rule.scope) && deniesName(rule, name));
+  const left = subtractPorts(reachable, portsOf(denied));
+  const rule = explainFirst(named.filter(({ ports }) => intersectPorts(ports, left).length > 0));
+  if (rule !== undefined) {
+    const reason = `rule ${rule.text} allows it`;
+    return { action: "allow", code: "allowed", rule, reason, protocols: [], inspect: false };
+  }
+  const denying = explainFirst(denied) ?? nearest;
+  return deniedBy(denying, `rule ${denying.text} denies every port it is allowed on`);
 }
 
 function denies(rule: DenyRule, request: EgressRequest): boolean {
+  if (isScoped(rule.scope)) {
+    if (!watches(rule, request) || !("http" in request) || request.http === undefined) return false;
+    return deniesRequest(rule.scope, request.http);
+  }
   if (request.kind === "lookup") return deniesName(rule, request.name) && deniesEveryPort(rule);
   if (!hasPort(rule.ports, request.port)) return false;
   if ("name" in request && deniesName(rule, request.name)) return true;
   return "address" in request && deniesAddress(rule, request.address);
+}
+
+/** Whether the rule denies some requests of the connection and not the connection itself. */
+function watches(rule: DenyRule, request: EgressRequest): boolean {
+  if (!isScoped(rule.scope) || !("name" in request) || request.kind === "lookup") return false;
+  return hasPort(rule.ports, request.port) && deniesName(rule, request.name);
 }
 
 function deniesName(rule: DenyRule, name: HostName): boolean {
@@ -85,104 +154,20 @@ function deniesEveryPort(rule: DenyRule): boolean {
   return portsWithin([{ first: 1, last: 65_535 }], rule.ports);
 }
 
-function decideLookup(policy: EgressPolicy, name: HostName): Decision {
-  const named = allowingName(policy, name);
-  const denied = policy.deny.filter((rule) => deniesName(rule, name));
-  const reachable = named.filter(
-    (rule) => !denied.some((deny) => portsWithin(rule.ports, deny.ports)),
-  );
-  if (reachable.length > 0) return allow(reachable);
-  const denying = explainFirst(denied);
-  if (named.length > 0 && denying !== undefined) {
-    const reason = `rule ${denying.text} denies every port it is allowed on`;
-    return { action: "deny", code: "denied-by-rule", rule: denying, reason };
-  }
-  return { action: "deny", code: "no-rule", reason: `no rule allows ${name}` };
+function portsOf(rules: readonly Rule[]): readonly PortSpan[] {
+  return rules.flatMap(({ ports }) => ports);
 }
 
-function decideConnect(
-  policy: EgressPolicy,
-  request: { name: HostName; port: number; protocol?: Protocol },
-): Decision {
-  const { name, port, protocol } = request;
-  const named = allowingName(policy, name);
-  const nearest = explainFirst(named);
-  if (nearest === undefined) {
-    return { action: "deny", code: "no-rule", reason: `no rule allows ${name}` };
-  }
-  const onPort = named.filter((rule) => hasPort(rule.ports, port));
-  const nearestOnPort = explainFirst(onPort);
-  if (nearestOnPort === undefined) {
-    const reason = `${name} is allowed by rule ${nearest.text}, but not on port ${port}`;
-    return { action: "deny", code: "port-not-allowed", rule: nearest, reason };
-  }
-  const speaking = onPort.filter((rule) => protocol === undefined || accepts(rule, protocol));
-  if (speaking.length > 0) return allow(speaking);
-  const reason = `rule ${nearestOnPort.text} allows only ${nearestOnPort.protocol} there`;
-  return { action: "deny", code: "protocol-not-allowed", rule: nearestOnPort, reason };
+function refuse(grant: Grant & { ok: false }): Denied {
+  const { code, rule, reason } = grant;
+  return { action: "deny", code, reason, ...(rule === undefined ? {} : { rule }) };
 }
 
-function decideDial(
-  policy: EgressPolicy,
-  request: { name: HostName; port: number; protocol: Protocol; address: Address },
-): Decision {
-  const connect = decideConnect(policy, request);
-  if (connect.action === "deny") return connect;
-  const speaking = allowingName(policy, request.name).filter(
-    (rule) => hasPort(rule.ports, request.port) && accepts(rule, request.protocol),
-  );
-  const granting = speaking.filter((rule) => checkAddress(rule, request.address));
-  if (granting.length > 0) return allow(granting);
-  const shown = formatAddress(request.address);
-  const reason = `${request.name} resolves to ${shown}, which is ${
-    classifyAddress(request.address).meaning
-  } and not granted by rule ${connect.rule.text}`;
-  return { action: "deny", code: "address-not-allowed", rule: connect.rule, reason };
+function deniedBy(rule: Rule, reason: string): Denied {
+  return { action: "deny", code: "denied-by-rule", rule, reason };
 }
 
-function decideLiteral(
-  policy: EgressPolicy,
-  request: { address: Address; port: number },
-): Decision {
-  const granting = policy.allow.filter(
-    (rule) => rule.target.kind === "range" && checkAddress(rule, request.address),
-  );
-  const onPort = granting.filter((rule) => hasPort(rule.ports, request.port));
-  if (onPort.length > 0) return allow(onPort);
-  const nearest = explainFirst(granting);
-  if (nearest !== undefined) {
-    const reason = `rule ${nearest.text} does not include port ${request.port}`;
-    return { action: "deny", code: "port-not-allowed", rule: nearest, reason };
-  }
-  const reason =
-    `${formatAddress(request.address)} is an address that no allowed name was looked up for, ` +
-    "and no CIDR rule grants it";
-  return { action: "deny", code: "address-not-named", reason };
-}
-
-function allowingName(policy: EgressPolicy, name: HostName): AllowRule[] {
-  return policy.allow.filter(
-    ({ target }) => target.kind === "host" && matchesHost(target.pattern, name),
-  );
-}
-
-function accepts(rule: AllowRule, protocol: Protocol): boolean {
-  return rule.protocol === "opaque" || rule.protocol === protocol;
-}
-
-function allow(rules: readonly AllowRule[]): Decision {
-  const rule = explainFirst(rules);
-  assert(rule !== undefined, "an allowed request has a rule that allows it");
-  const protocols = [...new Set(rules.map((each) => each.protocol))].toSorted();
-  return {
-    action: "allow",
-    code: "allowed",
-    rule,
-    reason: `rule ${rule.text} allows it`,
-    protocols,
-  };
-}
-
-function explainFirst<R extends Rule>(rules: readonly R[]): R | undefined {
-  return rules.toSorted(compareSpecificity)[0];
+function beyond(ceiling: PolicyCeiling, rule: AllowRule, why: string): Denied {
+  const reason = `rule ${rule.text} goes beyond what the ${ceiling.layer} policy allows: ${why}`;
+  return { action: "deny", code: "beyond-ceiling", rule, reason, ceiling };
 }

@@ -14,6 +14,8 @@ import type { OriginalDestination } from "./target.ts";
 
 export interface GatewayOptions {
   sandboxId: string;
+  /** The name by which a person calls it, for what refused programs are told. */
+  sandboxName: string;
   /** The gateway owns them from here on: `close` closes them. */
   sockets: CaptureSockets;
   policy: EgressPolicy;
@@ -61,6 +63,7 @@ class OpenGateway implements Gateway {
     this.#options = options;
     this.#policy = options.policy;
     this.#context = {
+      sandboxName: options.sandboxName,
       policy: () => this.#policy,
       mirrors: options.mirrors ?? NO_MIRRORS,
       names: new SyntheticAddresses((name) => {

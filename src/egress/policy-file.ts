@@ -8,29 +8,13 @@ import {
   type Document,
   type Node,
 } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { CattlegridError } from "../errors/error.ts";
-import { quoteHost } from "./host-name.ts";
-import { POLICY_PRESETS, type PolicyPreset } from "./policy.ts";
-import { EVERY_PORT, mergePorts, parsePortSpan, type PortSet } from "./port-set.ts";
-import {
-  checkAllow,
-  defaultProtocol,
-  explainBroad,
-  readAddressWords,
-  readAllowText,
-  readDenyText,
-  readTarget,
-  type Reading,
-} from "./rule-text.ts";
-import {
-  makeAllowRule,
-  makeDenyRule,
-  PUBLIC_ADDRESSES,
-  type AllowRule,
-  type DenyRule,
-  type RuleTarget,
-} from "./rule.ts";
+import { readAllowEntry, readDenyEntry } from "./policy-entry.ts";
+import { policySchema } from "./policy-schema.ts";
+import type { PolicyPreset } from "./policy.ts";
+import type { Reading } from "./rule-text.ts";
+import type { AllowRule, DenyRule } from "./rule.ts";
 
 export interface PolicyFile {
   preset?: PolicyPreset;
@@ -38,32 +22,6 @@ export interface PolicyFile {
   deny: readonly DenyRule[];
 }
 
-const portSchema = z.union([z.int().min(1).max(65_535), z.string()]);
-const portsSchema = z.union([portSchema, z.array(portSchema).min(1)]);
-const targetShape = { host: z.string().optional(), cidr: z.string().optional() };
-
-const allowSchema = z.strictObject({
-  ...targetShape,
-  ports: portsSchema.optional(),
-  protocol: z.enum(["tls", "http", "opaque"]).optional(),
-  addresses: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
-  broad: z.boolean().optional(),
-  reason: z.string().min(1).optional(),
-});
-
-const denySchema = z.strictObject({
-  ...targetShape,
-  ports: portsSchema.optional(),
-  reason: z.string().min(1).optional(),
-});
-
-const fileSchema = z.strictObject({
-  preset: z.enum(POLICY_PRESETS).optional(),
-  allow: z.array(z.union([z.string(), allowSchema])).optional(),
-  deny: z.array(z.union([z.string(), denySchema])).optional(),
-});
-
-type AllowEntry = z.infer<typeof allowSchema>;
 type Path = readonly PropertyKey[];
 
 /**
@@ -88,7 +46,7 @@ export function readPolicyFile(file: { path: string; text: string }): PolicyFile
     });
   }
   refuseAliases(source);
-  const parsed = fileSchema.safeParse(document.toJS());
+  const parsed = policySchema.safeParse(document.toJS());
   if (!parsed.success) throw failSchema(source, parsed.error);
   const { preset, allow = [], deny = [] } = parsed.data;
   return {
@@ -112,88 +70,6 @@ function refuseAliases(source: Source): void {
       throw failAt(source, node.range?.[0] ?? 0, { problem: "a policy has no aliases", fix });
     },
   });
-}
-
-function readAllowEntry(entry: string | AllowEntry): Reading<AllowRule> {
-  if (typeof entry === "string") return readAllowText(entry, "file");
-  const target = readEntryTarget(entry);
-  if (!target.ok) return target;
-  const read = readEntryPorts(entry.ports);
-  if (!read.ok) return read;
-  const ports = read.value ?? mergePorts([{ first: 443, last: 443 }]);
-  const words = entry.addresses === undefined ? [] : [entry.addresses].flat();
-  const addresses = readAddressWords(words);
-  if (!addresses.ok) return addresses;
-  const protocol = entry.protocol ?? defaultProtocol(target.value, ports);
-  const wrong = checkAllow({ target: target.value, protocol, addresses: addresses.value });
-  if (wrong !== undefined) return wrong;
-  const tooBroad = checkBroad(entry, target.value);
-  if (tooBroad !== undefined) return tooBroad;
-  const value = makeAllowRule({
-    source: "file",
-    target: target.value,
-    ports,
-    protocol,
-    addresses: addresses.value ?? PUBLIC_ADDRESSES,
-    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
-  });
-  return { ok: true, value };
-}
-
-function readDenyEntry(entry: string | z.infer<typeof denySchema>): Reading<DenyRule> {
-  if (typeof entry === "string") return readDenyText(entry, "file");
-  const target = readEntryTarget(entry);
-  if (!target.ok) return target;
-  const ports = readEntryPorts(entry.ports);
-  if (!ports.ok) return ports;
-  const value = makeDenyRule({
-    source: "file",
-    target: target.value,
-    ports: ports.value ?? EVERY_PORT,
-    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
-  });
-  return { ok: true, value };
-}
-
-function checkBroad(entry: AllowEntry, target: RuleTarget) {
-  const why = explainBroad(target);
-  if (why === undefined || (entry.broad === true && entry.reason !== undefined)) return undefined;
-  const fix = "Name the hosts, or add `broad: true` and a `reason`.";
-  return { ok: false as const, problem: `the rule is too broad: ${why}`, fix };
-}
-
-function readEntryTarget(entry: {
-  host?: string | undefined;
-  cidr?: string | undefined;
-}): Reading<RuleTarget> {
-  const fix = "Give each rule either `host` or `cidr`.";
-  const text = entry.host ?? entry.cidr;
-  if (text === undefined) return { ok: false, problem: "the rule names no host", fix };
-  if (entry.host !== undefined && entry.cidr !== undefined) {
-    return { ok: false, problem: "the rule names both a host and a CIDR", fix };
-  }
-  const target = readTarget(text);
-  if (!target.ok) return target;
-  const expected = entry.host === undefined ? "range" : "host";
-  if (target.value.kind === expected) return target;
-  const problem = `${quoteHost(text)} is not a ${expected === "host" ? "host name" : "CIDR"}`;
-  return { ok: false, problem, fix: "Use `host` for names and `cidr` for addresses." };
-}
-
-function readEntryPorts(
-  ports: number | string | (number | string)[] | undefined,
-): Reading<PortSet | undefined> {
-  if (ports === undefined) return { ok: true, value: undefined };
-  const spans = [];
-  for (const port of [ports].flat()) {
-    const span = parsePortSpan(String(port));
-    if (span === undefined) {
-      const fix = 'A port is 1 to 65535, a span such as 8000-8010, or "*".';
-      return { ok: false, problem: `${quoteHost(String(port))} is not a port`, fix };
-    }
-    spans.push(span);
-  }
-  return { ok: true, value: mergePorts(spans) };
 }
 
 function take<T>(source: Source, path: Path, reading: Reading<T>): T {

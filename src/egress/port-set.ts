@@ -44,6 +44,33 @@ export function portsWithin(inner: PortSet, outer: PortSet): boolean {
   );
 }
 
+export function intersectPorts(
+  some: readonly PortSpan[],
+  others: readonly PortSpan[],
+): readonly PortSpan[] {
+  return some.flatMap((span) =>
+    others.flatMap((other) => {
+      const first = Math.max(span.first, other.first);
+      const last = Math.min(span.last, other.last);
+      return first <= last ? [{ first, last }] : [];
+    }),
+  );
+}
+
+export function subtractPorts(
+  from: readonly PortSpan[],
+  taken: readonly PortSpan[],
+): readonly PortSpan[] {
+  return taken.reduce<readonly PortSpan[]>(
+    (left, { first, last }) =>
+      left.flatMap((span) => [
+        ...(span.first < first ? [{ ...span, last: Math.min(span.last, first - 1) }] : []),
+        ...(span.last > last ? [{ ...span, first: Math.max(span.first, last + 1) }] : []),
+      ]),
+    from,
+  );
+}
+
 export function countPorts(ports: PortSet): number {
   return ports.reduce((count, span) => count + span.last - span.first + 1, 0);
 }

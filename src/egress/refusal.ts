@@ -1,11 +1,13 @@
 import type { EgressReason } from "../protocol/egress.ts";
-import type { Decision } from "./decide.ts";
+import type { Denied } from "./decide.ts";
+import type { PolicyCeiling } from "./policy.ts";
 import type { Rule } from "./rule.ts";
 
 export interface RefusalDetails {
   /** `error`: policy had nothing against it. Default `deny`. */
   action?: "deny" | "error";
   rule?: Rule | undefined;
+  ceiling?: PolicyCeiling | undefined;
 }
 
 /** Why a connection goes no further. A value, because a refusal is an expected outcome. */
@@ -14,20 +16,28 @@ export class Refusal {
   readonly reason: string;
   readonly action: "deny" | "error";
   readonly rule: Rule | undefined;
+  readonly ceiling: PolicyCeiling | undefined;
 
   constructor(code: EgressReason, reason: string, details: RefusalDetails = {}) {
     this.code = code;
     this.reason = reason;
     this.action = details.action ?? "deny";
     this.rule = details.rule;
+    this.ceiling = details.ceiling;
   }
 
-  static of(decision: Decision & { action: "deny" }): Refusal {
-    return new Refusal(decision.code, decision.reason, { rule: decision.rule });
+  static of({ code, reason, rule, ceiling }: Denied): Refusal {
+    return new Refusal(code, reason, { rule, ceiling });
   }
 
   static unreachable(what: string, problem: string): Refusal {
     return new Refusal("unreachable", `${what} is unreachable: ${problem}`, { action: "error" });
+  }
+
+  /** SECURITY: what must be inspected and cannot be goes no further. */
+  static uninspected(rule: Rule): Refusal {
+    const reason = `rule ${rule.text} speaks of some requests only, and this connection cannot be inspected`;
+    return new Refusal("inspection-unavailable", reason, { rule });
   }
 
   static gone(): Refusal {

@@ -1,14 +1,13 @@
 import type { Socket } from "node:net";
+import { explainDenial, type DenialPlace } from "./explain.ts";
 import { looksLikeRequest } from "./http-head.ts";
 import type { Refusal } from "./refusal.ts";
 import { resetSocket } from "./relay.ts";
 
-export interface RefusedClient {
+export interface RefusedClient extends DenialPlace {
   refusal: Refusal;
   /** Whether the client speaks HTTP; undefined when it has not been asked and the port suggests it. */
   isHttp: boolean | undefined;
-  /** What was asked for, as a rule would name it. */
-  place: string;
 }
 
 /** A client on port 80 sends its request at once; one that does not is reset. */
@@ -19,7 +18,7 @@ const ANSWER_DEADLINE_MS = 1000;
 export async function refuseSocket(socket: Socket, client: RefusedClient): Promise<void> {
   const isHttp = client.isHttp ?? (await startsLikeHttp(socket));
   if (!isHttp || socket.destroyed) return resetSocket(socket);
-  await answer(socket, explain(client));
+  await answer(socket, explainDenial(client.refusal, client));
 }
 
 function startsLikeHttp(socket: Socket): Promise<boolean> {
@@ -55,23 +54,4 @@ function answer(socket: Socket, text: string): Promise<void> {
     socket.resume();
     socket.end(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]));
   });
-}
-
-function explain({ refusal, place }: RefusedClient): string {
-  const lines = [`Cattlegrid refused this request: ${refusal.reason}.`];
-  switch (refusal.code) {
-    case "no-rule":
-    case "port-not-allowed":
-    case "address-not-named":
-      lines.push(`Whoever started the sandbox can allow it with: --allow ${place}`);
-      break;
-    case "address-not-allowed":
-      lines.push(`Whoever started the sandbox can allow it with: --allow ${place},private`);
-      break;
-    case "denied-by-rule":
-      lines.push("Whoever started the sandbox can allow it by removing that rule.");
-      break;
-    default:
-  }
-  return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,7 @@
 import { isNetworkAddress, parseRange, formatRange, type AddressRange } from "./address.ts";
 import { explainBroadHost, explainBroadRange } from "./broad-host.ts";
 import { quoteHost, readHostPattern } from "./host-name.ts";
+import { isMethod, isScoped, readPathPattern, type HttpScope } from "./http-scope.ts";
 import { EVERY_PORT, mergePorts, parsePortSpan, type PortSet } from "./port-set.ts";
 import {
   makeAllowRule,
@@ -17,21 +18,31 @@ import {
 /** What a text means, or what is wrong with it and how to write it instead. */
 export type Reading<T> = { ok: true; value: T } | { ok: false; problem: string; fix: string };
 
-const SHORT_FORM_FIX = "Write HOST, HOST:PORT, CIDR:PORT or HOST:PORT,private.";
+const SHORT_FORM_FIX = "Write HOST, HOST:PORT, HOST/PATH, CIDR:PORT or HOST:PORT,private.";
 const TLS_PORT = 443;
 const HTTP_PORT = 80;
 
-/** Reads `HOST`, `HOST:PORT`, `[v6]:PORT`, `CIDR:PORT`, each optionally with `,private`, `,opaque`, … */
+/**
+ * Reads `HOST`, `HOST:PORT`, `[v6]:PORT`, `CIDR:PORT`, each optionally with `,private`, `,opaque`, …, and hosts
+ * with `/path` or `,GET` for some requests only.
+ */
 export function readAllowText(text: string, source: RuleSource): Reading<AllowRule> {
-  const [placeText = "", ...words] = text.split(",");
-  const place = readPlace(placeText);
+  const split = splitText(text);
+  const place = readPlace(split.place);
   if (!place.ok) return place;
   const { target, ports = mergePorts([{ first: TLS_PORT, last: TLS_PORT }]) } = place.value;
-  const protocol = readProtocolWord(words, target, ports);
+  const scope = readScope(split);
+  if (!scope.ok) return scope;
+  const protocol = readProtocolWord(split.words, target, ports);
   if (!protocol.ok) return protocol;
-  const addresses = readAddressWords(words.filter((word) => !isProtocol(word)));
+  const addresses = readAddressWords(split.words.filter((word) => !isProtocol(word)));
   if (!addresses.ok) return addresses;
-  const problem = checkAllow({ target, protocol: protocol.value, addresses: addresses.value });
+  const problem = checkAllow({
+    target,
+    protocol: protocol.value,
+    addresses: addresses.value,
+    scope: scope.value,
+  });
   if (problem !== undefined) return problem;
   const broad = refuseBroad(target);
   if (broad !== undefined) return broad;
@@ -41,16 +52,81 @@ export function readAllowText(text: string, source: RuleSource): Reading<AllowRu
     ports,
     protocol: protocol.value,
     addresses: addresses.value ?? PUBLIC_ADDRESSES,
+    scope: scope.value,
   });
   return { ok: true, value };
 }
 
-/** Reads `HOST`, `CIDR` or either with a port; without one, every port is denied. */
+/** Reads `HOST`, `CIDR` or either with a port; without one, every port is denied. Hosts may have paths and methods. */
 export function readDenyText(text: string, source: RuleSource): Reading<DenyRule> {
-  const place = readPlace(text);
+  const split = splitText(text);
+  const place = readPlace(split.place);
   if (!place.ok) return place;
+  const [word] = split.words;
+  if (word !== undefined) {
+    const fix =
+      "A deny rule says HOST, HOST:PORT, CIDR or HOST/PATH, then methods: example.com,POST.";
+    return { ok: false, problem: `${quoteHost(word)} says nothing in a deny rule`, fix };
+  }
   const { target, ports = EVERY_PORT } = place.value;
-  return { ok: true, value: makeDenyRule({ source, target, ports }) };
+  const scope = readScope(split);
+  if (!scope.ok) return scope;
+  const problem = checkScope(target, scope.value);
+  if (problem !== undefined) return problem;
+  return { ok: true, value: makeDenyRule({ source, target, ports, scope: scope.value }) };
+}
+
+interface SplitText {
+  place: string;
+  paths: readonly string[];
+  methods: readonly string[];
+  words: readonly string[];
+}
+
+/** The parts of a short form: where paths begin with a slash, and methods are upper case. */
+function splitText(text: string): SplitText {
+  const [first = "", ...rest] = text.split(",");
+  // The slash of a CIDR follows an address: digits and dots, or more than one colon.
+  const path = /^(?![0-9.]+\/)[^/:[]+(?::[^/:]*)?(?<path>\/(?!\/).*)$/s.exec(first)?.groups?.[
+    "path"
+  ];
+  return {
+    place: path === undefined ? first : first.slice(0, first.length - path.length),
+    paths: [path, ...rest].filter((each) => each?.startsWith("/") === true) as string[],
+    methods: rest.filter(isMethod),
+    words: rest.filter((each) => !each.startsWith("/") && !isMethod(each)),
+  };
+}
+
+/** What a rule says of requests; a part that is left out restricts nothing. */
+export function readScope(written: {
+  methods?: readonly string[] | undefined;
+  paths?: readonly string[] | undefined;
+}): Reading<HttpScope> {
+  const { methods = [], paths = [] } = written;
+  const odd = methods.find((method) => !isMethod(method));
+  if (odd !== undefined) {
+    const fix = "A method is an upper-case word such as GET or POST; CONNECT is never allowed.";
+    return { ok: false, problem: `${quoteHost(odd)} is not a method`, fix };
+  }
+  const patterns: string[] = [];
+  for (const path of paths) {
+    const pattern = readPathPattern(path);
+    if (!pattern.ok) return pattern;
+    patterns.push(pattern.value);
+  }
+  const scope = {
+    ...(methods.length > 0 && { methods: [...new Set(methods)] }),
+    ...(patterns.length > 0 && { paths: [...new Set(patterns)] }),
+  };
+  return { ok: true, value: scope };
+}
+
+/** Requests are seen only on connections to a name. */
+export function checkScope(target: RuleTarget, scope: HttpScope) {
+  if (!isScoped(scope) || target.kind === "host") return undefined;
+  const problem = "a CIDR rule cannot speak of methods and paths, which are not looked at there";
+  return { ok: false as const, problem, fix: "Name the host, or leave methods and paths out." };
 }
 
 export function readTarget(text: string): Reading<RuleTarget> {
@@ -109,7 +185,14 @@ export function checkAllow(rule: {
   target: RuleTarget;
   protocol: Protocol;
   addresses: AddressGrant | undefined;
+  scope: HttpScope;
 }): { ok: false; problem: string; fix: string } | undefined {
+  const scopeProblem = checkScope(rule.target, rule.scope);
+  if (scopeProblem !== undefined) return scopeProblem;
+  if (isScoped(rule.scope) && rule.protocol === "opaque") {
+    const problem = "methods and paths of opaque connections cannot be seen";
+    return { ok: false, problem, fix: "Make the protocol tls or http." };
+  }
   if (rule.target.kind === "host") return undefined;
   if (rule.protocol !== "opaque") {
     const problem = `a CIDR rule has no name that ${rule.protocol} could be compared with`;

@@ -2,13 +2,28 @@ import { createHash } from "node:crypto";
 import { classifyAddress, rangeGrants } from "./address-class.ts";
 import { formatRange, type Address, type AddressRange } from "./address.ts";
 import { formatHostPattern, hostSpecificity, type HostPattern } from "./host-name.ts";
+import { isScoped, type HttpScope } from "./http-scope.ts";
 import { countPorts, formatPorts, type PortSet } from "./port-set.ts";
 
 /** What may be spoken: `tls` and `http` are compared with the name that was looked up, `opaque` is any bytes. */
-export type Protocol = "tls" | "http" | "opaque";
+export const PROTOCOLS = ["http", "opaque", "tls"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
 
-/** Which part of the policy a rule came from. */
-export type RuleSource = "preset" | "agent" | "file" | "flag";
+/**
+ * Which part of the policy a rule came from: a preset's own, what the agent declares, a policy file, the flags
+ * at creation, a change while the sandbox exists, a grant for one session, or the ceilings above them all.
+ */
+export const RULE_SOURCES = [
+  "preset",
+  "agent",
+  "file",
+  "flag",
+  "change",
+  "session",
+  "template",
+  "organisation",
+] as const;
+export type RuleSource = (typeof RULE_SOURCES)[number];
 
 export type RuleTarget =
   | { kind: "host"; pattern: HostPattern }
@@ -29,6 +44,8 @@ interface RuleBase {
   source: RuleSource;
   target: RuleTarget;
   ports: PortSet;
+  /** With it the rule speaks of some HTTP requests only, which inspection shows. */
+  scope: HttpScope;
   reason?: string;
 }
 
@@ -52,26 +69,32 @@ export interface AllowOptions {
   ports: PortSet;
   protocol: Protocol;
   addresses: AddressGrant;
+  /** Default: every request, and no inspection. */
+  scope?: HttpScope;
   reason?: string;
 }
 
 export function makeAllowRule(options: AllowOptions): AllowRule {
-  const { protocol, addresses } = options;
-  const words = [protocol, ...(options.target.kind === "host" ? formatGrant(addresses) : [])];
-  const text = `${formatTarget(options.target)}:${formatPorts(options.ports)},${words.join(",")}`;
-  return { effect: "allow", id: ruleId("allow", options.source, text), text, ...options };
+  const { protocol, addresses, scope = {} } = options;
+  const grant = options.target.kind === "host" ? formatGrant(addresses) : [];
+  const text = formatRule(options, [protocol, ...grant]);
+  const id = ruleId("allow", options.source, text);
+  return { effect: "allow", id, text, ...options, scope };
 }
 
 export interface DenyOptions {
   source: RuleSource;
   target: RuleTarget;
   ports: PortSet;
+  /** Default: every request, and whatever is not HTTP. */
+  scope?: HttpScope;
   reason?: string;
 }
 
 export function makeDenyRule(options: DenyOptions): DenyRule {
-  const text = `${formatTarget(options.target)}:${formatPorts(options.ports)}`;
-  return { effect: "deny", id: ruleId("deny", options.source, text), text, ...options };
+  const { scope = {} } = options;
+  const text = formatRule(options, []);
+  return { effect: "deny", id: ruleId("deny", options.source, text), text, ...options, scope };
 }
 
 /** Whether a name under this rule may be dialled at this address. */
@@ -89,6 +112,7 @@ export function compareSpecificity(a: Rule, b: Rule): number {
   return (
     targetSpecificity(b.target) - targetSpecificity(a.target) ||
     countPorts(a.ports) - countPorts(b.ports) ||
+    Number(isScoped(b.scope)) - Number(isScoped(a.scope)) ||
     (a.id < b.id ? -1 : Number(a.id > b.id))
   );
 }
@@ -101,6 +125,22 @@ function formatTarget(target: RuleTarget): string {
   if (target.kind === "host") return formatHostPattern(target.pattern);
   const range = formatRange(target.range);
   return target.range.family === 6 ? `[${range}]` : range;
+}
+
+/** `HOST:PORTS/PATH,word,METHOD`; further paths are words too. */
+function formatRule(
+  rule: { target: RuleTarget; ports: PortSet; scope?: HttpScope },
+  words: readonly string[],
+): string {
+  const { methods = [], paths = [] } = rule.scope ?? {};
+  const [path = "", ...others] = paths.map(writePath);
+  const place = `${formatTarget(rule.target)}:${formatPorts(rule.ports)}${path}`;
+  return [place, ...words, ...methods, ...others].join(",");
+}
+
+/** As it stands in an address: what would be taken for a part of the rule's text is escaped. */
+function writePath(path: string): string {
+  return encodeURI(path).replaceAll(",", "%2C").replaceAll("?", "%3F").replaceAll("#", "%23");
 }
 
 function formatGrant(grant: AddressGrant): string[] {

@@ -177,13 +177,15 @@ describe("plain HTTP", () => {
     const client = await rig.connect("b.example", 80);
     client.write(get("/", "b.example"));
     const { received } = await readToEnd(client);
-    expect(received).toContain("--allow b.example:80");
+    expect(received).toContain("policy allow my-sandbox b.example:80");
     await rig.recorded({ kind: "connect", reasonCode: "port-not-allowed", name: "b.example" });
   });
 
   test("to a bare address is told the same", async () => {
     const client = await rig.dial("93.184.215.14", 80);
     client.write(get("/", "93.184.215.14"));
-    expect((await readToEnd(client)).received).toContain("--allow 93.184.215.14:80");
+    expect((await readToEnd(client)).received).toContain(
+      "policy allow my-sandbox 93.184.215.14:80",
+    );
   });
 });

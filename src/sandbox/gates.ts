@@ -5,6 +5,7 @@ import type { CaptureSockets } from "./provider.ts";
 
 export interface GateRequest {
   sandboxId: string;
+  sandboxName: string;
   /** Absent: what the file says, `locked` for a file that says nothing, else `agent`. */
   preset?: string | undefined;
   file?: { path: string; text: string } | undefined;

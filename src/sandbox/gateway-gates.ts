@@ -25,7 +25,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
   const resolveName = createNameResolver();
   const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
   return {
-    prepare({ sandboxId, hosts, mirrors: redirections, ...rest }) {
+    prepare({ sandboxId, sandboxName, hosts, mirrors: redirections, ...rest }) {
       const policy = compilePolicy({ ...rest, agentHosts: hosts });
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const certificates = splitCertificates(redirections?.certificates ?? "");
@@ -37,7 +37,10 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
           const onFailure = (error: Error): void =>
             logger.error("egress records could not be written", { sandboxId, error });
           const recorder = await openRecorder({ path: pathOf(sandboxId), onFailure });
-          return new GatewayGate({ sandboxId, policy, mirrors, resolveName }, recorder);
+          return new GatewayGate(
+            { sandboxId, sandboxName, policy, mirrors, resolveName },
+            recorder,
+          );
         },
       };
     },
@@ -50,6 +53,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
 
 interface GatewayParts {
   sandboxId: string;
+  sandboxName: string;
   policy: EgressPolicy;
   mirrors: Mirrors;
   resolveName: ReturnType<typeof createNameResolver>;

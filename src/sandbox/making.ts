@@ -96,6 +96,7 @@ async function describeNew(
   const id = randomUUID();
   const { preset } = options.gates.prepare({
     sandboxId: id,
+    sandboxName: request.name ?? agent.id,
     ...request.policy,
     allow: request.allow ?? [],
     deny: request.deny ?? [],

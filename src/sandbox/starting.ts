@@ -57,6 +57,7 @@ export async function startStored(
   for (const path of toolchains) await checkToolchain(path, surroundings, workspace?.path);
   const gate = gates.prepare({
     sandboxId: row.id,
+    sandboxName: row.name,
     ...row.specification.policy,
     allow: row.specification.allow,
     deny: row.specification.deny,

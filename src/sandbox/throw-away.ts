@@ -36,10 +36,11 @@ export async function createThrowAway(
   const { agent, provider, mirrors, signal } = options;
   const id = randomUUID();
   const rules = { preset: "agent", allow: [], deny: [], hosts: agent.hosts };
-  const prepared = gates.prepare({ sandboxId: id, ...rules, mirrors });
+  const name = `install-${agent.id}`;
+  const prepared = gates.prepare({ sandboxId: id, sandboxName: name, ...rules, mirrors });
   const specification = {
     id,
-    name: `install-${agent.id}`,
+    name,
     protectedPaths: [],
     homeLayers: [],
     toolchains: [],

@@ -59,6 +59,7 @@ const records: EgressRecord[] = [];
 function open(options: RigOptions): void {
   gateway = openGateway({
     sandboxId: "s-clients",
+    sandboxName: "my-sandbox",
     sockets: namespace.sockets,
     policy: policyOf(options),
     mirrors: parseMirrors(mirrors),

@@ -32,6 +32,7 @@ describe.skipIf(!needed.met)(needed.title("ways out of a sandbox"), () => {
     const onCapture = (sockets: CaptureSockets): void => {
       const gateway = openGateway({
         sandboxId: specification.id,
+        sandboxName: specification.name,
         sockets,
         policy: policyOf({ preset: "open", deny: ["denied.example", "**.denied.example"] }),
         mirrors: parseMirrors(`allowed.example:7000=127.0.0.1:${port}`),

@@ -53,6 +53,7 @@ async function openGatewayRig(options: RigOptions = {}): Promise<GatewayRig> {
   const clients = new Set<Socket>();
   const gateway = openGateway({
     sandboxId: "s-test",
+    sandboxName: "my-sandbox",
     sockets: { tcp, udp: [udp] },
     policy: policyOf(options),
     mirrors: parseMirrors(options.mirrors ?? ""),
