@@ -13,6 +13,15 @@ const pollCall = libc.func("int poll(void *entries, unsigned long count, int tim
 
 const socketPair = libc.func("int socketpair(int family, int type, int protocol, _Out_ int *ends)");
 
+/** Closes `fd` once `use` has returned or thrown. */
+export function using<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Two connected local stream sockets. */
 export function openSocketPair(): readonly [number, number] {
   const ends = [-1, -1];

@@ -44,6 +44,13 @@ const mountSetattr = systemCall<[number, string, number, Buffer, number]>(442, [
   "size_t",
 ]);
 
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+const ST_RDONLY = 1n;
+const statx = libc.func(
+  "int statx(int directory, const char *path, int flags, uint mask, void *result)",
+);
+const fstatvfs = libc.func("int fstatvfs(int fd, void *result)");
+
 export interface MountAttributes {
   readonly?: boolean;
   noSetuid?: boolean;
@@ -104,6 +111,18 @@ export function openBeneath(directoryFd: number, path: string): number {
   how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), 16);
   return checkCall(openat2(directoryFd, path, how, how.length), `open ${path}`);
+}
+
+/** Whether what an open file or directory refers to is the root of a mount, and whether that mount is read-only. */
+export function inspectMountOf(fd: number): { isMountPoint: boolean; readonly: boolean } {
+  const file = Buffer.alloc(256);
+  checkCall(statx(fd, "", AT_EMPTY_PATH, 0, file), "look at a mount");
+  const fileSystem = Buffer.alloc(256);
+  checkCall(fstatvfs(fd, fileSystem), "look at a file system");
+  return {
+    isMountPoint: (file.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n,
+    readonly: (fileSystem.readBigUInt64LE(72) & ST_RDONLY) !== 0n,
+  };
 }
 
 /** Detaches the mount at `target` with everything below it. */

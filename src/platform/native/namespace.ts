@@ -1,5 +1,7 @@
 import { checkCall, libc } from "./libc.ts";
 
+const CLONE_FS = 0x200;
+const CLONE_NEWNS = 0x20000;
 const CLONE_NEWNET = 0x40000000;
 
 const unshare = libc.func("int unshare(int flags)");
@@ -13,4 +15,14 @@ export function enterNewNetworkNamespace(): void {
 /** Moves the calling thread into the network namespace that `fd` refers to. */
 export function enterNetworkNamespace(fd: number): void {
   checkCall(setns(fd, CLONE_NEWNET), "enter a network namespace");
+}
+
+/**
+ * Moves the calling thread into the mount namespace of a process (by its handle's descriptor) or of a namespace's
+ * own descriptor; its root and working directory become that namespace's. The kernel demands that these two are
+ * shared with no other thread, and threads that are started later share them again, so each call parts them first.
+ */
+export function enterMountNamespace(fd: number): void {
+  checkCall(unshare(CLONE_FS), "part the working directory from other threads");
+  checkCall(setns(fd, CLONE_NEWNS), "enter a mount namespace");
 }

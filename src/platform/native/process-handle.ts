@@ -12,6 +12,7 @@ const pidfdOpen = systemCall<[number, number]>(434, ["int", "uint"]);
 
 /** One process, even after its number has been given to another one. */
 export interface ProcessHandle {
+  readonly fd: number;
   kill(): void;
   signal(name: NodeJS.Signals): void;
   isGone(): boolean;
@@ -26,6 +27,7 @@ export function openProcessHandle(pid: number): ProcessHandle | undefined {
     unlessGone(() => checkCall(pidfdSendSignal(fd, signal, null, 0), "signal a process")) !==
     undefined;
   return {
+    fd,
     kill: () => void send(constants.signals.SIGKILL),
     signal: (name) => void send(constants.signals[name]),
     isGone: () => !send(0),

@@ -1,5 +1,6 @@
 import type { SandboxSpecification } from "../../provider.ts";
 import type { ResourceBounds } from "./bundle.ts";
+import type { UnprotectedPath } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 
 export interface FactSources {
@@ -10,7 +11,7 @@ export interface FactSources {
   specification: SandboxSpecification;
   bounds: ResourceBounds;
   hasCgroup: boolean;
-  unprotected: readonly string[];
+  unprotected: readonly UnprotectedPath[];
 }
 
 /** What `inspect` shows of a running sandbox: what holds, and what does not. */
@@ -37,6 +38,11 @@ export function factsOf(sources: FactSources): Readonly<Record<string, unknown>>
 function notProtected({ hasCgroup, unprotected }: FactSources): string[] {
   const gaps = ["The sandbox shares the host's kernel."];
   if (!hasCgroup) gaps.push("CPU and memory are not limited.");
-  for (const path of unprotected) gaps.push(`${path} is a symbolic link and can be replaced.`);
+  for (const { path, why } of unprotected) gaps.push(`${path} ${WHY_UNPROTECTED[why]}`);
   return gaps;
 }
+
+const WHY_UNPROTECTED: Readonly<Record<UnprotectedPath["why"], string>> = {
+  absent: "is gone; what comes in its place may be the agent's.",
+  link: "is a symbolic link and can be replaced.",
+};

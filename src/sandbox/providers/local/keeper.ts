@@ -13,6 +13,7 @@ import type {
   KeeperSetup,
   SandboxPlan,
   TreeMount,
+  UnprotectedPath,
 } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 
@@ -26,8 +27,7 @@ export interface OpenedSandbox {
   networkFd: number;
   sockets: CaptureSockets;
   mounts: readonly TreeMount[];
-  /** Protected paths that no mount can cover. */
-  unprotected: readonly string[];
+  unprotected: readonly UnprotectedPath[];
 }
 
 interface Pending {
@@ -136,6 +136,17 @@ export class Keeper {
   /** Tells the keeper which process is the sandbox's first; from now on closing kills it. */
   async adopt(sandbox: number, pid: number): Promise<void> {
     await this.#ask({ kind: "adopt", sandbox, pid });
+  }
+
+  /** Makes what is not covered any more of these paths read-only again, in a running sandbox. */
+  async protect(
+    sandbox: number,
+    directory: string,
+    paths: readonly string[],
+  ): Promise<readonly UnprotectedPath[]> {
+    const { reply } = await this.#ask({ kind: "protect", sandbox, directory, paths: [...paths] });
+    assert(reply?.kind === "protected", "the keeper protected nothing");
+    return reply.unprotected;
   }
 
   /** Kills everything in a sandbox and resolves when it is gone, with its network namespace. */

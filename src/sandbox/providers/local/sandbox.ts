@@ -10,7 +10,8 @@ import { execProcess } from "./process.ts";
 
 export interface LocalSandboxParts {
   id: string;
-  facts: Readonly<Record<string, unknown>>;
+  /** As they are when asked. */
+  facts(): Readonly<Record<string, unknown>>;
   target: ExecTarget;
   /** Resolves with why when the first process, or the keeper, died. */
   died: Promise<string>;
@@ -21,21 +22,25 @@ export interface LocalSandboxParts {
 /** A sandbox whose first process runs; ends once, by `stop` or by dying. */
 export class LocalSandbox implements RunningSandbox {
   readonly id: string;
-  readonly facts: Readonly<Record<string, unknown>>;
   readonly ended: Promise<SandboxEnding>;
+  readonly #facts: LocalSandboxParts["facts"];
   readonly #target: ExecTarget;
   #stop: () => void = () => undefined;
   #isEnding = false;
 
   constructor(parts: LocalSandboxParts) {
     this.id = parts.id;
-    this.facts = parts.facts;
+    this.#facts = parts.facts;
     this.#target = parts.target;
     const stopped = new Promise<SandboxEnding>((resolve) => {
       this.#stop = () => resolve({ kind: "stopped" });
     });
     const died = parts.died.then((reason): SandboxEnding => ({ kind: "died", reason }));
     this.ended = this.#end(Promise.race([stopped, died]), parts);
+  }
+
+  get facts(): Readonly<Record<string, unknown>> {
+    return this.#facts();
   }
 
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {

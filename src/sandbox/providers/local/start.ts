@@ -22,6 +22,7 @@ import { lendIdMap } from "./id-map.ts";
 import type { OpenedSandbox } from "./keeper.ts";
 import { RUNTIME } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
+import { Protection } from "./protection.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 import { rootLayout, type RootLayout } from "./root-layout.ts";
 import { RUNTIME_OPTIONS, runContainer } from "./runtime.ts";
@@ -55,6 +56,7 @@ interface Attempt {
   layout: RootLayout;
   bounds: ResourceBounds;
   cgroup: Cgroup | undefined;
+  protection?: Protection;
 }
 
 export async function startSandbox(
@@ -146,16 +148,18 @@ async function run(
   launched.seccomp.keep(container.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
   const adopted = keeper.adopt(number, container.pid);
+  guard(context, attempt, opened);
   return new LocalSandbox({
     id: specification.id,
-    facts: factsOf({
-      ...context,
-      canLimit: context.cgroups !== undefined,
-      specification,
-      bounds,
-      hasCgroup: attempt.cgroup !== undefined,
-      unprotected: opened.unprotected,
-    }),
+    facts: () =>
+      factsOf({
+        ...context,
+        canLimit: context.cgroups !== undefined,
+        specification,
+        bounds,
+        hasCgroup: attempt.cgroup !== undefined,
+        unprotected: attempt.protection?.unprotected ?? opened.unprotected,
+      }),
     target: {
       launcher,
       enter,
@@ -174,6 +178,28 @@ async function run(
     ]),
     dispose: () => undo(context, attempt),
   });
+}
+
+/** From now on what protects paths of the workspace is made again whenever a program of the host undoes it. */
+function guard(
+  { launched, logger }: StartContext,
+  attempt: Attempt,
+  { unprotected }: OpenedSandbox,
+): void {
+  const { layout, number, specification } = attempt;
+  const directory = specification.workspace?.path;
+  const paths = layout.trees.flatMap((tree) => tree.protectedPaths);
+  if (directory === undefined || paths.length === 0) return;
+  const options = {
+    directory,
+    paths,
+    protect: () => launched.keeper.protect(number, directory, paths),
+    onFailure: (error: unknown) => {
+      const sandbox = specification.id;
+      logger.warn("protected paths could not be checked", { sandbox, error: String(error) });
+    },
+  };
+  attempt.protection = new Protection(options, unprotected);
 }
 
 function environmentOf(
@@ -268,6 +294,7 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
 }
 
 async function dispose({ launched, sandboxes }: StartContext, attempt: Attempt): Promise<void> {
+  attempt.protection?.close();
   await launched.keeper.close(attempt.number);
   openWorkDirectories(join(sandboxes, attempt.specification.id));
   await removeSandboxFiles(attempt.files);

@@ -12,6 +12,7 @@ import {
 } from "../../../../platform/native/process-handle.ts";
 import { adoptSockets } from "./socket.ts";
 import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
+import { protectInside } from "./protection.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
   MEMORY,
@@ -38,7 +39,8 @@ interface KeptSandbox {
  */
 class Keeper {
   readonly #nftables = openNftables();
-  readonly #homeFd = openSync("/proc/self/ns/net", "r");
+  readonly #homeNetworkFd = openSync("/proc/self/ns/net", "r");
+  readonly #homeMountFd = openSync("/proc/self/ns/mnt", "r");
   readonly #sandboxes = new Map<number, KeptSandbox>();
   readonly #idMaps = new Map<string, number>();
   #owner: KeeperSetup["owner"] = { uid: 0, gid: 0 };
@@ -62,6 +64,7 @@ class Keeper {
 
   async #perform(message: KeeperRequest): Promise<void> {
     if (message.kind === "open") return this.#open(message.request, message.plan);
+    if (message.kind === "protect") return this.#protect(message);
     if (message.kind === "setup") this.#setUp(message.setup);
     if (message.kind === "map") this.#map(message.map);
     if (message.kind === "adopt") this.#adopt(message.sandbox, message.pid);
@@ -96,7 +99,7 @@ class Keeper {
   }
 
   #open(request: number, plan: SandboxPlan): void {
-    const network = openNetworkNamespace(this.#nftables, this.#homeFd);
+    const network = openNetworkNamespace(this.#nftables, this.#homeNetworkFd);
     this.#sandboxes.set(plan.sandbox, { plan, network });
     try {
       const root = openRootTree(plan, this.#owner, this.#idMaps);
@@ -118,6 +121,13 @@ class Keeper {
     const init = openProcessHandle(pid);
     if (init !== undefined) kept.init = init;
     detachTrees(kept.plan);
+  }
+
+  #protect({ request, sandbox, directory, paths }: KeeperRequest & { kind: "protect" }): void {
+    const init = this.#sandboxes.get(sandbox)?.init;
+    const unprotected =
+      init === undefined ? [] : protectInside(init.fd, this.#homeMountFd, { directory, paths });
+    reply({ kind: "protected", request, unprotected });
   }
 
   async #close(sandbox: number): Promise<void> {

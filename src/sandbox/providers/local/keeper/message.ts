@@ -3,6 +3,7 @@ export type KeeperRequest =
   | { kind: "setup"; request: number; setup: KeeperSetup }
   | { kind: "open"; request: number; plan: SandboxPlan }
   | { kind: "adopt"; request: number; sandbox: number; pid: number }
+  | { kind: "protect"; request: number; sandbox: number; directory: string; paths: string[] }
   | { kind: "close"; request: number; sandbox: number }
   | { kind: "map"; request: number; map: IdMap };
 
@@ -14,9 +15,9 @@ export type KeeperReply =
       networkFd: number;
       socketCount: number;
       mounts: readonly TreeMount[];
-      /** Protected paths that no mount can cover: symbolic links. */
-      unprotected: readonly string[];
+      unprotected: readonly UnprotectedPath[];
     }
+  | { kind: "protected"; request: number; unprotected: readonly UnprotectedPath[] }
   /** Carries one socket; its place in the order says which one it is. */
   | { kind: "socket"; request: number; index: number }
   | {
@@ -55,6 +56,12 @@ export interface TreeMount {
   /** Relative to the tree; empty for the tree itself. */
   path: string;
   readonly: boolean;
+}
+
+/** A protected path, relative to its tree, that no mount covers: it is not there, or a symbolic link is on the way. */
+export interface UnprotectedPath {
+  path: string;
+  why: "absent" | "link";
 }
 
 export interface SandboxPlan {

@@ -1,6 +1,5 @@
 import {
   chownSync,
-  closeSync,
   constants,
   mkdirSync,
   openSync,
@@ -8,12 +7,12 @@ import {
   symlinkSync,
   unlinkSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { CattlegridError } from "../../../../errors/error.ts";
+import { using } from "../../../../platform/native/descriptor.ts";
 import { hasErrno } from "../../../../platform/native/libc.ts";
 import {
   attachTree,
-  attachTreeTo,
   cloneTreeOf,
   detachMount,
   openBeneath,
@@ -25,13 +24,14 @@ import {
   type SandboxPlan,
   type TreeMount,
   type TreePlan,
+  type UnprotectedPath,
 } from "./message.ts";
 import { mountsBelow } from "./mount-table.ts";
+import { protectPaths } from "./protection.ts";
 
 export interface OpenedRoot {
   mounts: readonly TreeMount[];
-  /** Protected paths that could not be covered. */
-  unprotected: readonly string[];
+  unprotected: readonly UnprotectedPath[];
 }
 
 /** Makes the mount points of a sandbox in memory and lays the host's trees where the runtime finds them. */
@@ -103,7 +103,7 @@ function layTree(
   tree: TreePlan,
   target: string,
   idMaps: ReadonlyMap<string, number>,
-): readonly string[] {
+): readonly UnprotectedPath[] {
   mkdirSync(target);
   using(cloneSource(tree.source), (treeFd) => {
     const idMapFd = tree.idMap === undefined ? undefined : idMaps.get(tree.idMap);
@@ -111,7 +111,8 @@ function layTree(
     if (idMapFd !== undefined) setIdMap(treeFd, idMapFd, tree.source);
     attachTree(treeFd, target);
   });
-  return protect(target, tree.protectedPaths);
+  const targetFd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
+  return using(targetFd, () => protectPaths(targetFd, tree.protectedPaths));
 }
 
 /**
@@ -136,52 +137,5 @@ function setIdMap(treeFd: number, idMapFd: number, source: string): void {
         cause: error,
       },
     );
-  }
-}
-
-/**
- * Each protected path becomes a read-only mount of itself.
- * SECURITY: a mount point cannot be renamed or removed in the namespace that sees it, but its parent
- * can, which would carry the protection away. So every directory between the workspace and a
- * protected path is a mount point of its own as well.
- */
-function protect(root: string, paths: readonly string[]): readonly string[] {
-  const parents = new Set(paths.flatMap(parentsOf));
-  const ordered = [...new Set([...parents, ...paths])].toSorted(
-    (left, right) => left.split("/").length - right.split("/").length,
-  );
-  return ordered.filter((path) => !bindOntoItself(root, path, paths.includes(path)));
-}
-
-function parentsOf(path: string): readonly string[] {
-  const parent = dirname(path);
-  return parent === "." ? [] : [...parentsOf(parent), parent];
-}
-
-/** Returns false for a path that a mount cannot cover: gone since it was listed, or a symbolic link. */
-function bindOntoItself(root: string, path: string, readonly: boolean): boolean {
-  const open = (directoryFd: number): number => openBeneath(directoryFd, path);
-  try {
-    const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
-    return using(rootFd, () => using(open(rootFd), (placeFd) => cover(placeFd, readonly)));
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ELOOP", "ENOTDIR")) return false;
-    throw error;
-  }
-}
-
-function cover(placeFd: number, readonly: boolean): boolean {
-  return using(cloneTreeOf(placeFd), (treeFd) => {
-    if (readonly) setAttributes(treeFd, { readonly });
-    attachTreeTo(treeFd, placeFd);
-    return true;
-  });
-}
-
-function using<T>(fd: number, use: (fd: number) => T): T {
-  try {
-    return use(fd);
-  } finally {
-    closeSync(fd);
   }
 }

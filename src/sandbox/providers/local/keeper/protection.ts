@@ -1,0 +1,94 @@
+import { constants, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { using } from "../../../../platform/native/descriptor.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
+import {
+  attachTreeTo,
+  cloneTreeOf,
+  inspectMountOf,
+  openBeneath,
+  setAttributes,
+} from "../../../../platform/native/mount.ts";
+import { enterMountNamespace } from "../../../../platform/native/namespace.ts";
+import type { UnprotectedPath } from "./message.ts";
+
+/**
+ * Makes each path below a directory a read-only mount of itself, unless it is one already, and tells which cannot be.
+ * SECURITY: a mount point cannot be renamed or removed in the namespace that sees it, but its parent
+ * can, which would carry the protection away. So every directory between the directory and a
+ * protected path is a mount point of its own as well.
+ */
+export function protectPaths(
+  directoryFd: number,
+  paths: readonly string[],
+): readonly UnprotectedPath[] {
+  const parents = new Set(paths.flatMap(parentsOf));
+  const ordered = [...new Set([...parents, ...paths])].toSorted(
+    (left, right) => left.split("/").length - right.split("/").length,
+  );
+  return ordered.flatMap((path) => {
+    const why = cover(directoryFd, path, paths.includes(path));
+    return why === undefined ? [] : [{ path, why }];
+  });
+}
+
+/**
+ * As `protectPaths` in the mount namespace of a running sandbox, where a program of the host may have replaced a
+ * protected file, which detaches its mount. `directory` is a path inside.
+ * SECURITY: what is opened inside is mounted onto itself, so a program inside that swaps it meanwhile gains nothing
+ * but read-only files, and the mount keeps the owner map that the workspace has there. This thread must not
+ * stay there: as it could not be told what it would do next, failing to come back ends this process and so
+ * every sandbox.
+ */
+export function protectInside(
+  processFd: number,
+  homeFd: number,
+  wanted: { directory: string; paths: readonly string[] },
+): readonly UnprotectedPath[] {
+  enterMountNamespace(processFd);
+  try {
+    const rootFd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
+    const directoryFd = using(rootFd, () => openBeneath(rootFd, wanted.directory.slice(1)));
+    return using(directoryFd, () => protectPaths(directoryFd, wanted.paths));
+  } finally {
+    comeBack(homeFd);
+  }
+}
+
+function comeBack(homeFd: number): void {
+  try {
+    enterMountNamespace(homeFd);
+  } catch (error) {
+    process.stderr.write(`the keeper cannot leave a sandbox: ${String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+function parentsOf(path: string): readonly string[] {
+  const parent = dirname(path);
+  return parent === "." ? [] : [...parentsOf(parent), parent];
+}
+
+function cover(
+  directoryFd: number,
+  path: string,
+  readonly: boolean,
+): UnprotectedPath["why"] | undefined {
+  try {
+    using(openBeneath(directoryFd, path), (placeFd) => mountOntoItself(placeFd, readonly));
+    return undefined;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "absent";
+    if (hasErrno(error, "ELOOP", "ENOTDIR")) return "link";
+    throw error;
+  }
+}
+
+function mountOntoItself(placeFd: number, readonly: boolean): void {
+  const found = inspectMountOf(placeFd);
+  if (found.isMountPoint && (found.readonly || !readonly)) return;
+  using(cloneTreeOf(placeFd), (treeFd) => {
+    if (readonly) setAttributes(treeFd, { readonly });
+    attachTreeTo(treeFd, placeFd);
+  });
+}
