@@ -17,9 +17,12 @@ export interface CommandResult {
 export interface AgentInstallation {
   /**
    * SECURITY: a constant script, run by `bash` inside a throw-away sandbox with an empty home and the
-   * agent's hosts only; nothing from a user is ever part of it.
+   * agent's hosts only; nothing from a user is ever part of it. Its first argument is the version to install, where
+   * `version` names one.
    */
   script: string;
+  /** The version that is installed when the user asks for no other. Absent: the newest, which only the check tells. */
+  version?: string;
   /** Programs the script needs inside. */
   needs: readonly string[];
   /** Free bytes wanted on the state's disk before it starts. */
@@ -50,7 +53,20 @@ export interface AgentSignIn {
 export interface TurnInput {
   prompt: string;
   resume: boolean;
+  /** The conversation to go on with, where the agent has told its id. */
+  conversationId?: string;
   version: string;
+}
+
+/** What an agent says and does during a turn, in the words of no particular agent. */
+export type AgentEvent =
+  | { type: "message-delta"; text: string }
+  | { type: "tool-start"; toolCallId: string; name: string; input: unknown }
+  | { type: "tool-end"; toolCallId: string; isError: boolean; output: string };
+
+/** Reads the standard output of one turn while it comes. Whatever it does not know, it passes over. */
+export interface TurnReader {
+  push(bytes: Uint8Array): readonly AgentEvent[];
 }
 
 export type TurnJudgement =
@@ -73,14 +89,41 @@ export interface AgentTurns {
   command(turn: TurnInput): { argv: readonly string[]; inputBytes?: Uint8Array };
   /** Pure: trusts nothing but what the agent's own page states. */
   judge(turn: FinishedTurn): TurnJudgement;
-  /** Reads the newest conversation of the workspace, to prove that a resumed turn continued it. */
+  /**
+   * Present: standard output is made for programs, such as JSON Lines; people are shown the events instead.
+   * Called once for each turn.
+   */
+  createReader?(version: string): TurnReader;
+  /** Tells the id of the conversation, to prove that a resumed turn continued it. */
   conversation?: {
-    command: readonly string[];
+    /** Run after each turn, and tells the newest conversation of the workspace. Absent: the turn's own output tells. */
+    command?: readonly string[];
     readId(result: CommandResult): string | undefined;
   };
   /** A sentence for the user when this version is newer than those the adapter knows. */
   versionNotice(version: string): string | undefined;
 }
+
+/** Where an agent keeps its files, relative to the home directory. */
+export interface AgentLocations {
+  configuration: readonly string[];
+  signIn: readonly string[];
+  conversations: readonly string[];
+}
+
+/** How an agent can be sent to another model than its maker's. */
+export type ModelEndpoint =
+  | { kind: "none" }
+  /** A variable takes the address. */
+  | { kind: "env"; variable: string; protocol: ModelProtocol }
+  /** A file or an argument of the agent's own takes it. */
+  | { kind: "config"; where: string; protocol: ModelProtocol };
+
+export type ModelProtocol =
+  | "anthropic-messages"
+  | "openai-responses"
+  | "openai-chat"
+  | "google-generate-content";
 
 /** Everything the engine knows about one coding agent: data, plus the few functions data cannot express. */
 export interface AgentAdapter {
@@ -94,6 +137,8 @@ export interface AgentAdapter {
   readonly credentials: readonly string[];
   /** First words that run alone: no sign-in before, no session after. */
   readonly standaloneWords: readonly string[];
+  readonly locations: AgentLocations;
+  readonly modelEndpoint: ModelEndpoint;
   readonly install?: AgentInstallation;
   readonly signIn?: AgentSignIn;
   readonly turns?: AgentTurns;

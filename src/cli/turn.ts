@@ -1,7 +1,8 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { TurnCreate, TurnEvent } from "../protocol/session.ts";
 import { type Api, toError } from "./api.ts";
-import { type Caller, write } from "./caller.ts";
+import type { Caller } from "./caller.ts";
+import { TurnView } from "./turn-view.ts";
 
 export type TurnEnd = Extract<TurnEvent, { type: "turn-end" }>;
 
@@ -14,26 +15,25 @@ export interface TurnOptions {
   output: "text" | "json";
 }
 
-const LINE_FEED = 0x0a;
-
 /** One prompt on its way: its output is written as it comes, its end is the result. */
 export class Turn {
   readonly #options: TurnOptions;
   #turnId: string | undefined;
   #isCancelled = false;
-  #lastByte = LINE_FEED;
+  readonly #view: TurnView;
 
   constructor(options: TurnOptions) {
     this.#options = options;
+    this.#view = new TurnView(options.caller, options.output);
   }
 
   get isCancelled(): boolean {
     return this.#isCancelled;
   }
 
-  /** Whether the agent's last byte on stdout left the cursor in the middle of a line. */
+  /** Whether the last byte on stdout left the cursor in the middle of a line. */
   get endsInLine(): boolean {
-    return this.#lastByte !== LINE_FEED;
+    return this.#view.endsInLine;
   }
 
   async run(request: TurnCreate): Promise<TurnEnd> {
@@ -41,7 +41,7 @@ export class Turn {
     const path = `/v1/sessions/${sessionId}/turns`;
     for await (const event of api.events<TurnEvent>(path, { body: request, signal })) {
       if (event.type === "turn-start") await this.#start(event.turnId);
-      await this.#show(event);
+      await this.#view.show(event);
       if (event.type === "turn-end") return event;
       if (event.type === "problem") throw toError(event.problem);
     }
@@ -63,22 +63,5 @@ export class Turn {
   async #askToCancel(turnId: string): Promise<void> {
     const { api, sessionId } = this.#options;
     await api.post(`/v1/sessions/${sessionId}/turns/${turnId}/cancel`, {});
-  }
-
-  async #show(event: TurnEvent): Promise<void> {
-    const { caller, output } = this.#options;
-    if (output === "json") await this.#write(caller.output, `${JSON.stringify(event)}\n`);
-    else if (event.type === "output-delta") {
-      const bytes = Buffer.from(event.bytes, "base64");
-      const isErrors = event.stream === "errors";
-      if (!isErrors) this.#lastByte = bytes.at(-1) ?? this.#lastByte;
-      await this.#write(isErrors ? caller.errors : caller.output, bytes);
-    }
-  }
-
-  async #write(stream: NodeJS.WritableStream, bytes: string | Uint8Array): Promise<void> {
-    const isTaken = await write(stream, bytes);
-    if (isTaken || stream === this.#options.caller.errors) return;
-    throw new CattlegridError("INTERRUPTED", "Nobody reads standard output any more.");
   }
 }

@@ -109,6 +109,8 @@ export const turnEventSchema = z
       turnId: z.string(),
       number: z.int(),
       resumed: z.boolean(),
+      /** The agent's standard output is made for programs; people are shown messages and tools instead. */
+      structured: z.boolean(),
     }),
     /** Bytes exactly as the agent wrote them, base64. */
     z.object({
@@ -116,6 +118,22 @@ export const turnEventSchema = z
       turnId: z.string(),
       stream: z.enum(["output", "errors"]),
       bytes: z.string(),
+    }),
+    /** Of a structured turn, as are the next two: what the agent says. */
+    z.object({ type: z.literal("message-delta"), turnId: z.string(), text: z.string() }),
+    z.object({
+      type: z.literal("tool-start"),
+      turnId: z.string(),
+      toolCallId: z.string(),
+      name: z.string(),
+      input: z.unknown(),
+    }),
+    z.object({
+      type: z.literal("tool-end"),
+      turnId: z.string(),
+      toolCallId: z.string(),
+      isError: z.boolean(),
+      output: z.string(),
     }),
     z.object({
       type: z.literal("turn-end"),

@@ -6,13 +6,14 @@ import type { SessionChange, SessionRepository, SessionRow } from "../store/sess
 import type { SandboxEnding } from "../sandbox/provider.ts";
 import { runCommand } from "./command.ts";
 import type { SessionContext } from "./context.ts";
+import type { Conversation } from "./conversation.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
 import { describeFailure } from "./problem.ts";
 import { signIn } from "./sign-in.ts";
 import { isOver, nextSessionStatus, type SessionHappening } from "./status.ts";
 import { runInTerminal } from "./terminal-run.ts";
 import { untilAborted } from "./until-aborted.ts";
-import { checkPrompt, createTurn, type Conversation, type Turn } from "./turn.ts";
+import { checkPrompt, createTurn, type Turn } from "./turn.ts";
 
 const EXIT_INTERRUPTED = 130;
 

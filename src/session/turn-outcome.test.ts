@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
 import type { TurnJudgement } from "../agent/agent.ts";
-import type { ProcessEnding } from "../sandbox/provider.ts";
-import { concludeTurn } from "./turn-outcome.ts";
+import { concludeTurn, type TurnFacts } from "./turn-outcome.ts";
 import type { StopCause } from "./turn-process.ts";
 
-const exited = (code: number): ProcessEnding => ({ kind: "exited", code });
-const signalled: ProcessEnding = { kind: "signalled", code: 143, signal: "SIGTERM" };
+type Ending = TurnFacts["ending"];
+const exited = (code: number): Ending => ({ kind: "exited", code });
+const signalled: Ending = { kind: "signalled", code: 143, signal: "SIGTERM" };
 const succeeded: TurnJudgement = { outcome: "succeeded", answer: "yes" };
 const failed: TurnJudgement = { outcome: "failed", reason: "why", answer: "" };
 const unknown: TurnJudgement = { outcome: "unknown", reason: "why", answer: "yes" };
 
-type Row = [ProcessEnding, StopCause | undefined, TurnJudgement, string, number | null, number];
+type Row = [Ending, StopCause | undefined, TurnJudgement, string, number | null, number];
 const rows: Row[] = [
   [exited(0), undefined, succeeded, "succeeded", 0, 0],
   [exited(0), undefined, failed, "failed", 0, 120],

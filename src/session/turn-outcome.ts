@@ -20,7 +20,7 @@ export interface TurnResult {
 }
 
 export interface TurnFacts {
-  ending: ProcessEnding;
+  ending: Exclude<ProcessEnding, { kind: "lost" }>;
   stopped: StopCause | undefined;
   judgement: TurnJudgement;
 }

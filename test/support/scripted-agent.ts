@@ -51,6 +51,8 @@ export function createScriptedAgent(options: ScriptedAgentOptions): AgentAdapter
     environment: { TOOL_MARK: "1" },
     credentials: ["TOOL_KEY"],
     standaloneWords: ["login", "--version"],
+    locations: { configuration: [], signIn: [], conversations: [] },
+    modelEndpoint: { kind: "none" },
     ...(installer === undefined ? {} : { install: scriptedInstallation(options, installer) }),
     signIn: {
       whoami: [program, "whoami"],

@@ -15,5 +15,7 @@ function makeAgent(id: string): AgentAdapter {
     environment: { AGENT_MARK: id },
     credentials: ["AGENT_KEY"],
     standaloneWords: [],
+    locations: { configuration: [], signIn: [], conversations: [] },
+    modelEndpoint: { kind: "none" },
   };
 }

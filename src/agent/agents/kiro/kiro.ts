@@ -16,6 +16,12 @@ export const kiro: AgentAdapter = {
     Q_DISABLE_TELEMETRY: "1",
   },
   credentials: ["KIRO_API_KEY"],
+  locations: {
+    configuration: [".kiro"],
+    signIn: [".local/share/kiro-cli"],
+    conversations: [".local/share/kiro-cli", ".kiro/sessions"],
+  },
+  modelEndpoint: { kind: "none" },
   standaloneWords: ["login", "logout", "whoami", "--version", "--help"],
   install: installation,
   signIn,

@@ -8,6 +8,8 @@ export const shell: AgentAdapter = {
   hosts: [],
   environment: {},
   credentials: [],
+  locations: { configuration: [], signIn: [], conversations: [] },
+  modelEndpoint: { kind: "none" },
   // After `-l` bash takes no long option any more.
   standaloneWords: ["--version", "--help"],
 };
