@@ -26,7 +26,8 @@ export async function pipeTerminal(
   let isReaderGone = false;
   const onReaderGone = (): void => {
     isReaderGone = true;
-    link.control({ type: "kill" });
+    if (target.isReadOnly === true) link[Symbol.dispose]();
+    else link.control({ type: "kill" });
   };
   const sink = {
     async output(bytes: Uint8Array) {
@@ -37,6 +38,7 @@ export async function pipeTerminal(
     },
   };
   using link = await TerminalLink.open({ ...target, sink });
+  if (target.isReadOnly === true) return await link.ending;
   let received = 0;
   using _route = signals.handle((signal) => {
     received++;

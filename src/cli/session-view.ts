@@ -1,9 +1,10 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Session, SessionEvent } from "../protocol/session.ts";
 import { type Api, toError } from "./api.ts";
-import { type Caller, tell, write } from "./caller.ts";
+import { type Caller, tell, terminalSize, write } from "./caller.ts";
 import { exitCodeOfEnding } from "./ending.ts";
 import { makePrintable, renderError } from "./error-text.ts";
+import type { LinkTarget } from "./pipe.ts";
 import type { Signals } from "./signals.ts";
 
 export type SessionOutcome =
@@ -22,8 +23,10 @@ export interface SessionViewOptions {
   detachKeys?: { bytes: readonly number[]; text: string };
   /** Passes over terminals that the session had before this one. */
   firstTerminalId?: string;
-  /** Of that terminal's output. */
+  /** Of that terminal's output; default, with a terminal: its screen as it is, and what follows. */
   offset?: number;
+  /** Nothing is sent inside. */
+  isReadOnly?: boolean;
   /** Ends with `ready` once prompts can be sent; the events' connection stays until `close`. */
   stopsWhenReady?: boolean;
 }
@@ -126,18 +129,29 @@ export class SessionView implements Disposable {
     const previous = this.#view;
     this.#view = (async () => {
       await previous;
-      await this.#show(event, isFirst ? this.#options.offset : undefined);
+      await this.#show(event, isFirst ? this.#joinFrom() : {});
     })();
     this.#view.catch((error: unknown) => this.#left.reject(error));
   }
 
-  async #show({ terminalId, purpose }: TerminalStart, offset?: number): Promise<void> {
-    const { api, caller, signals, hasTerminal, detachKeys } = this.#options;
+  /** A terminal that was there before is shown as it is, one that begins meanwhile from its first byte. */
+  #joinFrom(): Pick<LinkTarget, "offset" | "screen"> {
+    const { offset, hasTerminal, caller } = this.#options;
+    if (offset !== undefined) return { offset };
+    return hasTerminal ? { screen: terminalSize(caller) } : {};
+  }
+
+  async #show(
+    { terminalId, purpose }: TerminalStart,
+    from: Pick<LinkTarget, "offset" | "screen">,
+  ): Promise<void> {
+    const { api, caller, signals, hasTerminal, detachKeys, isReadOnly = false } = this.#options;
     const target = {
       socketPath: await api.socket(),
       terminalId,
       signal: api.signal,
-      ...(offset === undefined ? {} : { offset }),
+      isReadOnly,
+      ...from,
     };
     if (!hasTerminal) {
       const { pipeTerminal } = await import("./pipe.ts");
@@ -146,7 +160,9 @@ export class SessionView implements Disposable {
     }
     const { viewTerminal } = await import("./terminal-view.ts");
     if (detachKeys !== undefined && purpose === "agent") {
-      tell(caller, `cattlegrid: ${detachKeys.text} leaves the session, which goes on.`);
+      const keys = isReadOnly ? `${detachKeys.text} or ctrl-c` : detachKeys.text;
+      const only = isReadOnly ? " You only look: nothing you type is sent." : "";
+      tell(caller, `cattlegrid: ${keys} leaves the session, which goes on.${only}`);
     }
     this.#isRaw = true;
     try {

@@ -1,11 +1,17 @@
 import type { WebSocket } from "ws";
 import { CattlegridError } from "../errors/error.ts";
 import { openWebSocket } from "../platform/websocket-client.ts";
-import type { TerminalControl, TerminalEnding, TerminalNotice } from "../protocol/process.ts";
+import type {
+  TerminalControl,
+  TerminalEnding,
+  TerminalNotice,
+  TerminalSize,
+} from "../protocol/process.ts";
 import {
   ACKNOWLEDGE_EVERY_BYTES,
   INPUT_WINDOW_BYTES,
   STREAM_ERRORS,
+  STREAM_SCREEN,
 } from "../protocol/terminal-stream.ts";
 import { API_VERSION_HEADER } from "../protocol/version.ts";
 import { checkApiVersion, readProblem, toError } from "./api.ts";
@@ -14,6 +20,8 @@ import { checkApiVersion, readProblem, toError } from "./api.ts";
 export interface TerminalSink {
   output(bytes: Uint8Array): Promise<void>;
   errors(bytes: Uint8Array): Promise<void>;
+  /** The screen as it is, to be painted on an empty one. Comes only when it was asked for. */
+  screen?(bytes: Uint8Array): Promise<void>;
 }
 
 export interface TerminalLinkOptions {
@@ -21,6 +29,10 @@ export interface TerminalLinkOptions {
   terminalId: string;
   /** Of the first byte to send; undefined leaves the choice to the daemon. */
   offset?: number;
+  /** Begin with the screen, in a window of this size. */
+  screen?: TerminalSize;
+  /** Look only: the daemon refuses everything else. */
+  isReadOnly?: boolean;
   sink: TerminalSink;
   signal: AbortSignal;
 }
@@ -54,9 +66,8 @@ export class TerminalLink implements Disposable {
 
   /** Resolves once the daemon says that it is attached. */
   static async open(options: TerminalLinkOptions): Promise<TerminalLink> {
-    const { socketPath, terminalId, offset } = options;
-    const query = offset === undefined ? "" : `?offset=${offset}`;
-    const path = `/v1/terminals/${encodeURIComponent(terminalId)}${query}`;
+    const { socketPath, terminalId } = options;
+    const path = `/v1/terminals/${encodeURIComponent(terminalId)}${describeView(options)}`;
     const link = new TerminalLink(openWebSocket(socketPath, path), options);
     await link.#attached.promise;
     return link;
@@ -119,6 +130,7 @@ export class TerminalLink implements Disposable {
 
   #take(message: Buffer): () => Promise<void> {
     const bytes = message.subarray(1);
+    if (message[0] === STREAM_SCREEN) return async () => this.#sink.screen?.(bytes);
     const isErrors = message[0] === STREAM_ERRORS;
     return async () => {
       await (isErrors ? this.#sink.errors(bytes) : this.#sink.output(bytes));
@@ -163,6 +175,18 @@ export class TerminalLink implements Disposable {
     this.#ending.reject(error);
     this[Symbol.dispose]();
   }
+}
+
+function describeView({ offset, screen, isReadOnly }: TerminalLinkOptions): string {
+  const query = new URLSearchParams();
+  if (offset !== undefined) query.set("offset", String(offset));
+  if (screen !== undefined) {
+    query.set("view", "screen");
+    query.set("columns", String(screen.columns));
+    query.set("rows", String(screen.rows));
+  }
+  if (isReadOnly === true) query.set("access", "read");
+  return query.size === 0 ? "" : `?${query.toString()}`;
 }
 
 function explain(error: Error | undefined): CattlegridError {

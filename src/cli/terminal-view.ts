@@ -34,11 +34,16 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
     sink: {
       output: (bytes) => show(caller.output, bytes),
       errors: (bytes) => show(caller.errors, bytes),
+      screen: async (bytes) => {
+        await write(caller.output, `${raw.undoModes()}${clearScreen(caller)}`);
+        await show(caller.output, bytes);
+      },
     },
   });
   options.onOpen?.(link);
-  using _size = followSize(caller, link);
-  using keys = new Keyboard(caller, link, detachKeys);
+  const isReadOnly = target.isReadOnly === true;
+  using _size = isReadOnly ? undefined : followSize(caller, link);
+  using keys = new Keyboard(caller, isReadOnly ? undefined : link, detachKeys);
   caller.input.once("end", () => hangUp.reject(closedTerminal()));
   const ended = link.ending.then((ending): ViewEnd => ({ kind: "ended", ending }));
   const detached = keys.detached.then((): ViewEnd => ({ kind: "detached", offset: link.offset }));
@@ -49,6 +54,11 @@ function closedTerminal(): CattlegridError {
   return new CattlegridError("INTERRUPTED", "The terminal was closed.");
 }
 
+/** Moves what is on the screen into its history, and resets what a program may have set. */
+function clearScreen(caller: Caller): string {
+  return `\x1b[!p\x1b[${terminalSize(caller).rows};1H${"\n".repeat(terminalSize(caller).rows)}\x1b[H\x1b[J`;
+}
+
 function followSize(caller: Caller, link: TerminalLink): Disposable {
   const tell = (): void => link.control({ type: "resize", ...terminalSize(caller) });
   tell();
@@ -56,15 +66,21 @@ function followSize(caller: Caller, link: TerminalLink): Disposable {
   return { [Symbol.dispose]: () => void caller.output.off("resize", tell) };
 }
 
-/** Sends keys inside, but for those that mean to leave. */
+const CTRL_C = 0x03;
+
+/** Sends keys inside, but for those that mean to leave. Without a link no key goes anywhere, and ctrl-c leaves too. */
 class Keyboard implements Disposable {
   readonly #caller: Caller;
-  readonly #link: TerminalLink;
+  readonly #link: TerminalLink | undefined;
   readonly #keys: DetachKeys | undefined;
   readonly #detached = Promise.withResolvers<void>();
   readonly #onData = (bytes: Buffer): void => void this.#send(bytes);
 
-  constructor(caller: Caller, link: TerminalLink, detachKeys: readonly number[] | undefined) {
+  constructor(
+    caller: Caller,
+    link: TerminalLink | undefined,
+    detachKeys: readonly number[] | undefined,
+  ) {
     this.#caller = caller;
     this.#link = link;
     this.#keys = detachKeys === undefined ? undefined : new DetachKeys(detachKeys);
@@ -84,8 +100,9 @@ class Keyboard implements Disposable {
   async #send(bytes: Buffer): Promise<void> {
     const read = this.#keys?.push(bytes) ?? { forward: bytes, isComplete: false };
     this.#caller.input.pause();
-    if (read.forward.length > 0) await this.#link.sendInput(read.forward);
-    if (read.isComplete) this.#detached.resolve();
+    if (read.forward.length > 0) await this.#link?.sendInput(read.forward);
+    const isInterrupt = this.#link === undefined && bytes.includes(CTRL_C);
+    if (read.isComplete || isInterrupt) this.#detached.resolve();
     else this.#caller.input.resume();
   }
 }

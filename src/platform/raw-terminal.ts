@@ -37,6 +37,11 @@ export class RawTerminal implements Disposable {
     this.#modes.push(bytes);
   }
 
+  /** The sequences that bring the terminal back to how it was before anything was shown. */
+  undoModes(): string {
+    return this.#modes.undo();
+  }
+
   [Symbol.dispose](): void {
     if (!this.#isRaw) return;
     this.#isRaw = false;

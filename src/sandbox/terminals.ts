@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
+import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
 import type { SandboxProcess } from "./provider.ts";
 
@@ -55,6 +56,7 @@ export interface TerminalsOptions {
 export function createTerminals(options: TerminalsOptions): Terminals {
   const { spoolDirectory, logger, keptMs = KEPT_MS } = options;
   const open = new Map<string, KeptTerminal>();
+  const screens = new Screens(logger);
   let hasSpool = false;
   const forget = async (id: string): Promise<void> => {
     const found = open.get(id);
@@ -66,18 +68,12 @@ export function createTerminals(options: TerminalsOptions): Terminals {
     forget(id).catch((error: unknown) => logger.error("a terminal did not close", { id, error }));
   };
   return {
-    async open({ owner, sandboxId, process, size, timeoutMs }) {
+    async open(opening) {
+      const { owner, sandboxId } = opening;
       if (!hasSpool) mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
       hasSpool = true;
       const id = randomUUID();
-      const terminal = new Terminal({
-        id,
-        process,
-        tty: size !== undefined,
-        spoolDirectory,
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        onSpoolFailure: (error) => logger.error("output could not be kept", { id, error }),
-      });
+      const terminal = createTerminal({ ...opening, id }, { ...options, screens });
       const entry: KeptTerminal = {
         terminal,
         owner,
@@ -106,6 +102,23 @@ export function createTerminals(options: TerminalsOptions): Terminals {
     count: () => open.size,
     async close() {
       await Promise.all([...open.keys()].map(forget));
+      await screens.close();
     },
   };
+}
+
+function createTerminal(
+  { id, process, size, timeoutMs }: TerminalOpening & { id: string },
+  { spoolDirectory, logger, screens }: TerminalsOptions & { screens: Screens },
+): Terminal {
+  const screen = size === undefined ? undefined : screens.open(size);
+  return new Terminal({
+    id,
+    process,
+    tty: size !== undefined,
+    spoolDirectory,
+    ...(screen === undefined ? {} : { screen }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    onSpoolFailure: (error) => logger.error("output could not be kept", { id, error }),
+  });
 }

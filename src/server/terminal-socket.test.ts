@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiClient } from "../../test/support/api-client.ts";
 import { createSmallAgents } from "../../test/support/small-agents.ts";
 import { SandboxYard } from "../../test/support/sandbox-yard.ts";
@@ -172,6 +172,49 @@ describe("a terminal over WebSocket", () => {
   });
 });
 
+describe("a viewer of the screen over WebSocket", () => {
+  const terminal = { terminal: { columns: 80, rows: 24 } };
+
+  test("is sent the screen first, which no offset counts, and then the exact bytes", async () => {
+    const path = await exec("printf 'before\\033[1m'; read line; printf \"after $line\"", terminal);
+    const first = await attach(path);
+    await vi.waitFor(() => expect(first.text()).toContain("before"));
+    const second = await attach(`${path}?view=screen&columns=90&rows=30`);
+    await vi.waitFor(() => expect(second.screens).toHaveLength(1));
+    expect(second.screens.join("")).toContain("before");
+    expect(second.notices[0]).toMatchObject({ type: "attached", offset: first.offset });
+    first.socket.send(Buffer.from("it\n"));
+    expect(await second.closed).toBe(1000);
+    expect(second.text()).toContain("after it");
+    expect(second.text()).not.toContain("before");
+  });
+
+  test("who may only look types nothing, and who may type does", async () => {
+    const path = await exec('read line; echo "got $line"; exec sleep 1000', terminal);
+    const looker = await attach(`${path}?access=read`);
+    looker.socket.send(Buffer.from("no\n"));
+    expect(await looker.closed).toBe(1008);
+    const problem = expect.objectContaining({ code: "TERMINAL_READ_ONLY" });
+    expect(looker.notices.at(-1)).toEqual({ type: "problem", problem });
+    for (const message of [
+      { type: "kill" },
+      { type: "signal", signal: "SIGINT" },
+      { type: "end-input" },
+    ]) {
+      const other = await attach(`${path}?access=read`);
+      other.control(message);
+      expect(await other.closed).toBe(1008);
+    }
+    const typist = await attach(path);
+    const watcher = await attach(`${path}?access=read`);
+    typist.socket.send(Buffer.from("yes\n"));
+    await vi.waitFor(() => expect(watcher.text()).toContain("got yes"));
+    expect(watcher.text()).not.toContain("got no");
+    typist.control({ type: "kill" });
+    await watcher.closed;
+  });
+});
+
 describe("what is wrong", () => {
   test.each([
     ["/v1/terminals/none", "TERMINAL_NOT_FOUND"],
@@ -184,6 +227,10 @@ describe("what is wrong", () => {
     ["?offset=7", "TERMINAL_OFFSET_GONE"],
     ["?offset=-1", "REQUEST_INVALID"],
     ["?offset=x", "REQUEST_INVALID"],
+    ["?view=film", "REQUEST_INVALID"],
+    ["?view=screen&offset=0", "REQUEST_INVALID"],
+    ["?view=screen&columns=0&rows=1", "REQUEST_INVALID"],
+    ["?access=root", "REQUEST_INVALID"],
   ])("an attachment from %s is refused with %s", async (query, code) => {
     const path = await exec("exec sleep 1000");
     expect(await refusal(path + query)).toMatchObject({ code });

@@ -9,6 +9,9 @@ import {
   INPUT_WINDOW_BYTES,
   STREAM_ERRORS,
   STREAM_OUTPUT,
+  STREAM_SCREEN,
+  terminalSizeSchema,
+  type TerminalSize,
   terminalControlSchema,
   type TerminalControl,
   type TerminalNotice,
@@ -35,7 +38,7 @@ export interface TerminalServing {
   principalOf(request: IncomingMessage): Principal;
 }
 
-/** Serves `GET /v1/terminals/{id}?offset=N` as the WebSocket that src/protocol/process.ts describes. */
+/** Serves `GET /v1/terminals/{id}` as the WebSocket that src/protocol/process.ts describes. */
 export function serveTerminals(options: TerminalServing): { close(): void } {
   const { server, logger, versions } = options;
   const sockets = new WebSocketServer({
@@ -49,15 +52,16 @@ export function serveTerminals(options: TerminalServing): { close(): void } {
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     try {
-      const { opened, attachment } = attach(options, request);
+      const { opened, wish } = enter(options, request);
+      const { terminal } = opened;
+      // What cannot be had is refused before there is a WebSocket.
+      const attachment = wish.view === "bytes" ? terminal.attach(wish) : undefined;
       sockets.handleUpgrade(request, socket, head, (client) => {
         const input = { received: 0, taken: 0, told: 0, queue: Promise.resolve() };
-        serve({ client, terminal: opened.terminal, attachment, input }, opened).catch(
-          (error: unknown) => {
-            logger.error("a terminal connection failed", { terminal: opened.terminal.id, error });
-            client.terminate();
-          },
-        );
+        serve({ client, terminal, attachment, input, wish }, opened).catch((error: unknown) => {
+          logger.error("a terminal connection failed", { terminal: terminal.id, error });
+          client.terminate();
+        });
       });
     } catch (error) {
       refuse(socket, error);
@@ -72,22 +76,61 @@ export function serveTerminals(options: TerminalServing): { close(): void } {
   };
 }
 
-function attach(
+/** What a connection's query asks for. */
+interface Wish {
+  view: "bytes" | "screen";
+  offset?: number;
+  size?: TerminalSize;
+  isReadOnly: boolean;
+}
+
+function enter(
   { engine, principalOf }: TerminalServing,
   request: IncomingMessage,
-): { opened: OpenedTerminal; attachment: Attachment } {
+): { opened: OpenedTerminal; wish: Wish } {
   const path = PATH.exec(request.url ?? "");
   if (path?.[1] === undefined) {
     throw new CattlegridError("REQUEST_INVALID", `${request.url} is not part of this API.`);
   }
   const opened = engine.terminals.get(decodeURIComponent(path[1]));
-  authorise(principalOf(request), "use", { kind: "terminal", owner: opened.owner });
-  const text = new URLSearchParams(path[2]).get("offset");
-  const offset = text === null ? undefined : Number(text);
-  if (offset !== undefined && !(Number.isSafeInteger(offset) && offset >= 0)) {
-    throw new CattlegridError("REQUEST_INVALID", `${text} is not an offset.`);
+  const wish = readWish(new URLSearchParams(path[2]));
+  const action = wish.isReadOnly ? "read" : "use";
+  authorise(principalOf(request), action, { kind: "terminal", owner: opened.owner });
+  return { opened, wish };
+}
+
+function readWish(query: URLSearchParams): Wish {
+  const view = readWord(query, "view", ["bytes", "screen"]);
+  const access = readWord(query, "access", ["use", "read"]);
+  const offset = readNumber(query, "offset");
+  const [columns, rows] = [readNumber(query, "columns"), readNumber(query, "rows")];
+  if (offset !== undefined && view === "screen") {
+    throw new CattlegridError("REQUEST_INVALID", "A screen has no offset to begin at.");
   }
-  return { opened, attachment: opened.terminal.attach(offset === undefined ? {} : { offset }) };
+  const wish = { view, isReadOnly: access === "read" };
+  if (offset !== undefined) return { ...wish, offset };
+  if (columns === undefined && rows === undefined) return wish;
+  return { ...wish, size: readBody(terminalSizeSchema, { columns, rows }) };
+}
+
+/** The first word is what counts when nothing is said. */
+function readWord<const T extends string>(
+  query: URLSearchParams,
+  name: string,
+  words: readonly [T, ...T[]],
+): T {
+  const text = query.get(name);
+  const found = words.find((word) => word === (text ?? words[0]));
+  if (found !== undefined) return found;
+  throw new CattlegridError("REQUEST_INVALID", `${name} is ${words.join(" or ")}, not ${text}.`);
+}
+
+function readNumber(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw new CattlegridError("REQUEST_INVALID", `${text} is not a number for ${name}.`);
 }
 
 /** Answers as HTTP what cannot become a WebSocket. */
@@ -104,37 +147,66 @@ function refuse(socket: Duplex, error: unknown): void {
 }
 
 async function serve(connection: Connection, opened: OpenedTerminal): Promise<void> {
-  const { client, terminal, attachment } = connection;
+  const { client, terminal, wish } = connection;
   const leave = opened.enter();
+  let isOpen = true;
   client.on("close", (code) => {
-    attachment.detach();
+    isOpen = false;
+    connection.attachment?.detach();
+    terminal.leave(client);
     // The client answers our closing after it took everything before it.
     leave(code === CLOSED_NORMALLY && terminal.endedWith !== undefined);
   });
-  client.on("error", () => attachment.detach());
+  client.on("error", () => connection.attachment?.detach());
   client.on("message", (data, isBinary) => receive(connection, data, isBinary));
-  notify(client, {
-    type: "attached",
-    terminalId: terminal.id,
-    offset: attachment.acknowledged,
-    tty: terminal.tty,
-  });
-  for await (const event of attachment.events()) {
-    if (client.readyState !== WebSocket.OPEN) return;
-    send(client, event);
-  }
+  if (wish.size !== undefined && !wish.isReadOnly) terminal.resize(wish.size, client);
+  let isOver = false;
+  while (!isOver && isOpen) isOver = await view(connection);
   client.close(CLOSED_NORMALLY);
 }
 
+/** Sends one attachment's events. Resolves with false when the viewer of a screen has to look at it anew. */
+async function view(connection: Connection): Promise<boolean> {
+  const { client, terminal } = connection;
+  const shown =
+    connection.attachment === undefined
+      ? await terminal.attachToScreen()
+      : { attachment: connection.attachment };
+  const { attachment } = shown;
+  connection.attachment = attachment;
+  if (client.readyState !== WebSocket.OPEN) {
+    attachment.detach();
+    return true;
+  }
+  const { acknowledged: offset } = attachment;
+  notify(client, { type: "attached", terminalId: terminal.id, offset, tty: terminal.tty });
+  if ("screen" in shown && shown.screen !== undefined) {
+    sendFrame(client, STREAM_SCREEN, shown.screen.bytes);
+  }
+  for await (const event of attachment.events()) {
+    if (client.readyState !== WebSocket.OPEN) return true;
+    if (event.kind === "behind") {
+      connection.attachment = undefined;
+      return false;
+    }
+    send(client, event);
+  }
+  return true;
+}
+
 /** What may be under way is bounded by the attachment's window, so nothing here waits for the socket. */
-function send(client: WebSocket, event: TerminalEvent): void {
+function send(client: WebSocket, event: Exclude<TerminalEvent, { kind: "behind" }>): void {
   if (event.kind === "ended") {
     notify(client, { type: "ended", ending: event.ending, offset: event.offset });
     return;
   }
-  const frame = Buffer.allocUnsafe(event.bytes.length + 1);
-  frame[0] = event.stream === "output" ? STREAM_OUTPUT : STREAM_ERRORS;
-  event.bytes.copy(frame, 1);
+  sendFrame(client, event.stream === "output" ? STREAM_OUTPUT : STREAM_ERRORS, event.bytes);
+}
+
+function sendFrame(client: WebSocket, stream: number, bytes: Uint8Array): void {
+  const frame = Buffer.allocUnsafe(bytes.length + 1);
+  frame[0] = stream;
+  frame.set(bytes, 1);
   client.send(frame);
 }
 
@@ -145,7 +217,9 @@ function notify(client: WebSocket, notice: TerminalNotice): void {
 interface Connection {
   client: WebSocket;
   terminal: Terminal;
-  attachment: Attachment;
+  wish: Wish;
+  /** Undefined while the screen is looked at. */
+  attachment: Attachment | undefined;
   /** Bytes of input: received, handed to the program, and told to the client as such; one write after the other. */
   input: { received: number; taken: number; told: number; queue: Promise<void> };
 }
@@ -164,10 +238,11 @@ function receive(connection: Connection, data: RawData, isBinary: boolean): void
 /** A program that does not read holds back who types, not the daemon's memory. */
 async function receiveInput(connection: Connection, bytes: Buffer): Promise<void> {
   const { client, terminal, input } = connection;
+  if (connection.wish.isReadOnly) throw readOnly();
   input.received += bytes.length;
   // Acknowledgements of output come the same way, so a client that keeps to its window is never stopped.
   if (input.received - input.taken > INPUT_WINDOW_BYTES) client.pause();
-  input.queue = input.queue.then(() => terminal.write(bytes));
+  input.queue = input.queue.then(() => terminal.write(bytes, client));
   await input.queue;
   input.taken += bytes.length;
   if (client.isPaused && input.received - input.taken <= INPUT_WINDOW_BYTES) client.resume();
@@ -179,11 +254,12 @@ async function receiveInput(connection: Connection, bytes: Buffer): Promise<void
 async function receiveControl(connection: Connection, text: string): Promise<void> {
   const { terminal, attachment } = connection;
   const control = readControl(text);
+  if (control.type === "acknowledge") return attachment?.acknowledge(control.offset);
+  // SECURITY: who may only look sends nothing inside, whatever its client does.
+  if (connection.wish.isReadOnly) throw readOnly();
   switch (control.type) {
-    case "acknowledge":
-      return attachment.acknowledge(control.offset);
     case "resize":
-      return terminal.resize({ columns: control.columns, rows: control.rows });
+      return terminal.resize({ columns: control.columns, rows: control.rows }, connection.client);
     case "signal":
       return terminal.signal(readSignal(control.signal));
     case "end-input":
@@ -192,6 +268,10 @@ async function receiveControl(connection: Connection, text: string): Promise<voi
     case "kill":
       return terminal.kill();
   }
+}
+
+function readOnly(): CattlegridError {
+  return new CattlegridError("TERMINAL_READ_ONLY", "This viewer may look at the terminal only.");
 }
 
 function readControl(text: string): TerminalControl {

@@ -71,8 +71,8 @@ async function read(attachment: Attachment, bytes = Infinity): Promise<Reading> 
   const seen: Reading = { output: "", errors: "", offset: 0, ended: undefined };
   let count = 0;
   for await (const event of attachment.events()) {
-    if (event.kind === "ended") {
-      seen.ended = event.ending.kind;
+    if (event.kind !== "output") {
+      seen.ended = event.kind === "ended" ? event.ending.kind : event.kind;
       break;
     }
     seen[event.stream] += event.bytes.toString("latin1");

@@ -4,6 +4,9 @@ import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
 import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
 import { Attachment, type AttachmentSource } from "./attachment.ts";
 import { OutputLog, type OutputStream } from "./output-log.ts";
+import type { Screen } from "./screen.ts";
+import type { ScreenSnapshot } from "./screen-protocol.ts";
+import { ViewerSizes } from "./viewer-sizes.ts";
 
 export interface TerminalLimits {
   /** Unacknowledged bytes of one attachment after which it is sent no more, and the program is held. */
@@ -14,6 +17,8 @@ export interface TerminalLimits {
   memoryBytes: number;
   /** Bytes on disk after which the program is held until somebody reads. */
   spoolBytes: number;
+  /** Bytes that a viewer of the screen may be behind; one that is further behind is shown the screen anew. */
+  behindBytes: number;
 }
 
 export const TERMINAL_LIMITS: TerminalLimits = {
@@ -21,6 +26,7 @@ export const TERMINAL_LIMITS: TerminalLimits = {
   replayBytes: 256 * 1024,
   memoryBytes: 1024 * 1024,
   spoolBytes: 64 * 1024 * 1024,
+  behindBytes: 8 * 1024 * 1024,
 };
 
 export interface TerminalOptions {
@@ -33,6 +39,8 @@ export interface TerminalOptions {
   /** The program is ended as `timed-out` after this long. Default: never. */
   timeoutMs?: number;
   limits?: Partial<TerminalLimits>;
+  /** Follows what a program with a controlling terminal shows; disposed of with the terminal. */
+  screen?: Screen;
   /** Told when output cannot be kept on disk; the program is held, not ended. */
   onSpoolFailure?(error: CattlegridError): void;
 }
@@ -51,7 +59,10 @@ export class Terminal {
   readonly #log: OutputLog;
   readonly #options: TerminalOptions;
   readonly #attachments = new Set<Attachment>();
+  readonly #sizes = new ViewerSizes();
   #endedWith: TerminalEnding | undefined;
+  /** As last set; undefined before. */
+  #size: TerminalSize | undefined;
   #cause: "timed-out" | "stopped" | undefined;
   #acknowledged = 0;
   #hasExited = false;
@@ -88,7 +99,7 @@ export class Terminal {
    * Adds a viewer that sees everything from `offset` on; without one, everything that is still kept.
    * Throws TERMINAL_OFFSET_GONE for an offset that was released or not reached.
    */
-  attach(from: { offset?: number } = {}): Attachment {
+  attach(from: { offset?: number; canSkip?: boolean } = {}): Attachment {
     const offset = from.offset ?? this.#log.start;
     if (offset < this.#log.start || offset > this.#log.end) {
       throw new CattlegridError(
@@ -100,14 +111,32 @@ export class Terminal {
     const attachment = new Attachment(this.#source(), {
       offset,
       windowBytes: this.#limits.windowBytes,
+      canSkip: from.canSkip === true,
     });
     this.#attachments.add(attachment);
     this.#balance();
     return attachment;
   }
 
+  /**
+   * Adds a viewer that begins with the screen as it is, and goes on with the exact bytes behind it. Without a screen it gets
+   * everything that is still kept.
+   */
+  async attachToScreen(): Promise<{ attachment: Attachment; screen?: ScreenSnapshot }> {
+    if (this.#options.screen?.isLost !== false) return { attachment: this.attach() };
+    const attachment = this.attach({ offset: this.end, canSkip: true });
+    const screen = await this.#options.screen.snapshot();
+    if (screen !== undefined) return { attachment, screen };
+    attachment.detach();
+    return { attachment: this.attach() };
+  }
+
   /** Sends input; resolves when the program may take more. Does nothing once the program ended. */
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, viewer?: object): Promise<void> {
+    if (viewer !== undefined) {
+      this.#sizes.touch(viewer);
+      this.#fit();
+    }
     const { input } = this.#process;
     if (this.#endedWith !== undefined || input.destroyed || input.writableEnded) return;
     if (input.write(bytes)) return;
@@ -127,8 +156,16 @@ export class Terminal {
     if (!this.tty && !this.#process.input.writableEnded) this.#process.input.end();
   }
 
-  resize(size: TerminalSize): void {
-    if (this.tty && this.#endedWith === undefined) this.#process.resize(size);
+  /** Says how large a viewer's window is; the size of the viewer who was active last counts. */
+  resize(size: TerminalSize, viewer: object = this): void {
+    this.#sizes.set(viewer, size);
+    this.#fit();
+  }
+
+  /** A viewer with a size has gone; the terminal takes that of who was active before. */
+  leave(viewer: object): void {
+    this.#sizes.delete(viewer);
+    this.#fit();
   }
 
   async signal(name: NodeJS.Signals): Promise<void> {
@@ -150,6 +187,7 @@ export class Terminal {
     await this.kill();
     await this.ended;
     for (const attachment of this.#attachments) attachment.detach();
+    this.#options.screen?.close();
     await this.#log.close();
     await this.#spilling;
   }
@@ -172,6 +210,7 @@ export class Terminal {
   async #pump(stream: OutputStream, readable: NodeJS.ReadableStream): Promise<void> {
     readable.on("data", (bytes: Buffer) => {
       this.#log.append(stream, bytes);
+      this.#options.screen?.write(bytes);
       for (const attachment of this.#attachments) attachment.wake();
       this.#balance();
     });
@@ -200,15 +239,37 @@ export class Terminal {
 
   /** Decides after each change what may be released, what goes to disk, and whether the program is held. */
   #balance(): void {
-    const slowest = Math.min(...[...this.#attachments].map((viewer) => viewer.acknowledged));
-    if (this.#attachments.size > 0) this.#acknowledged = slowest;
-    void this.#log.discard(this.#acknowledged - this.#limits.replayBytes);
-    if (this.#attachments.size > 0) {
-      this.#hold(this.#log.end - slowest > this.#limits.windowBytes);
-      return;
+    const { windowBytes, replayBytes, memoryBytes, spoolBytes } = this.#limits;
+    const offsets = this.#listOffsets();
+    const [slowest, fastest] = [Math.min(...offsets), Math.max(...offsets)];
+    if (offsets.length > 0) this.#acknowledged = slowest;
+    void this.#log.discard(this.#acknowledged - replayBytes);
+    const isFull = this.#isSpillBroken || this.#log.spooledBytes > spoolBytes;
+    // The fastest viewer sets the pace; what slower ones have not read is kept for them as if nobody looked.
+    const isPaced = offsets.length > 0 && this.#log.end - fastest > windowBytes;
+    const isKeptForLater = offsets.length === 0 || this.#log.end - slowest > windowBytes;
+    this.#hold(isPaced || (isFull && isKeptForLater));
+    if (isPaced && slowest === fastest) return;
+    if (isKeptForLater && this.#log.memoryBytes > memoryBytes) this.#startSpill();
+  }
+
+  /** How far each viewer has read. One that may skip and is far behind holds nothing back any more. */
+  #listOffsets(): number[] {
+    const earliest = this.#log.end - this.#limits.behindBytes;
+    for (const viewer of this.#attachments) {
+      if (viewer.canSkip && viewer.acknowledged < earliest) viewer.fallBehind();
     }
-    this.#hold(this.#isSpillBroken || this.#log.spooledBytes > this.#limits.spoolBytes);
-    if (this.#log.memoryBytes > this.#limits.memoryBytes) this.#startSpill();
+    return [...this.#attachments].flatMap((viewer) => (viewer.isBehind ? [] : viewer.acknowledged));
+  }
+
+  #fit(): void {
+    const size = this.#sizes.current();
+    if (size === undefined || !this.tty || this.#endedWith !== undefined) return;
+    const isSame = size.columns === this.#size?.columns && size.rows === this.#size.rows;
+    if (isSame) return;
+    this.#size = size;
+    this.#process.resize(size);
+    this.#options.screen?.resize(size);
   }
 
   #startSpill(): void {

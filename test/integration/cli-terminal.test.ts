@@ -71,6 +71,31 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     await second.shows("status=3");
   });
 
+  test("shows a full-screen program as it is to whoever joins, and to several at once", async () => {
+    enterCommand("run", "--name", "box");
+    await screen.shows(/\$ ?$/);
+    screen.enter(
+      "printf '\\033[?1049h\\033[2J\\033[3;5Hfull \\033[1mscreen\\033[0m'; read -n 4 keys; tput rmcup; echo got $keys",
+    );
+    await screen.shows(/^ +full screen$/m);
+    using second = new Screen({ cwd: cli.workspace, environment: cli.environment });
+    second.enter(`clear; ${cli.quote("attach", "box")}; echo "status=$?"`);
+    await second.shows(/^ +full screen$/m);
+    using looker = new Screen({ cwd: cli.workspace, environment: cli.environment });
+    looker.enter(`clear; ${cli.quote("attach", "--read-only", "box")}; echo "status=$?"`);
+    await looker.shows(/^ +full screen$/m);
+    looker.type("xxxx");
+    second.type("ab");
+    screen.type("cd");
+    for (const each of [screen, second, looker]) await each.shows(/got abcd/);
+    looker.press("C-c");
+    await looker.shows("status=0");
+    second.press("C-p", "C-q");
+    await second.shows("status=0");
+    screen.enter("exit 4");
+    await isBack(4);
+  });
+
   test("joins a session whose first output is no longer kept, at what still is", async () => {
     enterCommand("run", "--name", "box");
     await screen.shows(/\$ ?$/);

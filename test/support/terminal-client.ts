@@ -8,6 +8,7 @@ export class TerminalClient {
   readonly notices: TerminalNotice[] = [];
   readonly output: Buffer[] = [];
   readonly errors: Buffer[] = [];
+  readonly screens: Buffer[] = [];
   offset = 0;
   isAcknowledging = true;
   /** Resolves with the close code. */
@@ -38,6 +39,7 @@ export class TerminalClient {
 
   #take(data: Buffer): void {
     const bytes = data.subarray(1);
+    if (data[0] === 3) return void this.screens.push(bytes);
     (data[0] === 1 ? this.output : this.errors).push(bytes);
     this.offset += bytes.length;
     if (this.isAcknowledging) this.control({ type: "acknowledge", offset: this.offset });

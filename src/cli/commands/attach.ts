@@ -14,8 +14,8 @@ export const ATTACH = defineVerb({
   verb: "attach",
   usage: "[FLAGS] NAME",
   description:
-    "Joins a sandbox's open session from this terminal. What the agent has written so far is shown first.\n" +
-    "Several terminals may be joined to one session.",
+    "Joins a sandbox's open session from this terminal. It begins with the screen as it is.\n" +
+    "Several terminals may be joined to one session; its size is that of the one where somebody typed last.",
   example: "cattlegrid attach my-sandbox",
   operands: { min: 1, max: 1, names: "the name of a sandbox" },
   trailing: "none",
@@ -25,8 +25,9 @@ export const ATTACH = defineVerb({
     offset: {
       kind: "text",
       value: "BYTES",
-      help: "begin at this byte of the terminal's output; default: the first still kept",
+      help: "begin at this byte of the terminal's output, exactly; default: the screen as it is",
     },
+    "read-only": { kind: "switch", help: "look only; nothing you type is sent" },
   },
   async run({ flags, operands: [name = ""] }, context) {
     const { api, caller } = context;
@@ -37,6 +38,7 @@ export const ATTACH = defineVerb({
     const { terminalId } = session;
     const from = {
       ...(terminalId === undefined ? {} : { firstTerminalId: terminalId }),
+      ...(flags["read-only"] === true ? { isReadOnly: true } : {}),
       ...(flags.offset === undefined ? {} : { offset: parseOffset(flags.offset, "--offset") }),
     };
     const view = new SessionView({ ...context, session, hasTerminal, detachKeys, ...from });
