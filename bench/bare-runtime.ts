@@ -138,7 +138,7 @@ export class BareRuntime {
 /** A program that somebody waits for, with what it writes. */
 export class BareProcess {
   readonly output: Socket;
-  readonly #child: LaunchedProcess;
+  readonly #child: Promise<LaunchedProcess>;
   #errors = "";
 
   constructor(launcher: ProcessLauncher, argv: readonly string[]) {
@@ -149,7 +149,10 @@ export class BareProcess {
       descriptors: [input.readFd, output.writeFd, errors.writeFd],
       environment: { PATH: "/usr/bin:/bin" },
     });
-    for (const fd of [input.readFd, output.writeFd, errors.writeFd]) closeSync(fd);
+    const close = (): void => {
+      for (const fd of [input.readFd, output.writeFd, errors.writeFd]) closeSync(fd);
+    };
+    void this.#child.then(close, close);
     this.output = new Socket({ fd: output.readFd, readable: true, writable: false });
     const complaints = new Socket({ fd: errors.readFd, readable: true, writable: false });
     complaints.on("data", (bytes: Buffer) => (this.#errors += bytes.toString()));
@@ -158,7 +161,8 @@ export class BareProcess {
   /** Resolves when it has ended; a container that it started lives on and holds its output. */
   async succeed(): Promise<void> {
     this.output.resume();
-    const { code, signal } = await this.#child.exited;
+    const { exited } = await this.#child;
+    const { code, signal } = await exited;
     if (code === 0) return;
     const message = `The bare runtime failed with ${code ?? signal}: ${this.#errors}`;
     throw new CattlegridError("INTERNAL", message);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { BareRuntime, ECHO, findKeeper, childrenOf } from "./bare-runtime.ts";
 import { echo, openLocal, startDonor, type LocalYard } from "./create.ts";
 import { kernelBytes, proportionalBytes } from "./memory.ts";
@@ -9,6 +10,8 @@ import type { BenchContext } from "./yard.ts";
 const CROWD = 100;
 const RUNS = 3;
 const MIB = 2 ** 20;
+const TOO_EARLY_RETRIES = 100;
+const TOO_EARLY_PAUSE_MS = 5;
 
 /** P3: a hundred sandboxes at once, none prepared, each of which runs a program; and what they take when idle. */
 export async function measureCrowd({ yard, signal, effort }: BenchContext): Promise<Figure[]> {
@@ -133,9 +136,22 @@ class BareCrowd {
     await Promise.all(
       places.map(async (place) => {
         await this.#bare.run(place.bundle, place.id, ["--detach"]).succeed();
-        await this.#bare.exec(this.#processFile, place).succeed();
+        await this.#execOnceUp(place);
       }),
     );
     return () => Promise.all(places.map((place) => this.#bare.delete(place).succeed()));
+  }
+
+  /** The runtime calls a container started a moment before it can be entered: the engine tries again as well. */
+  async #execOnceUp(place: { id: string; stateRoot: string }): Promise<void> {
+    for (let retry = 0; ; retry += 1) {
+      try {
+        return await this.#bare.exec(this.#processFile, place).succeed();
+      } catch (error) {
+        if (retry === TOO_EARLY_RETRIES || !/setns\(.*not permitted/.test(String(error)))
+          throw error;
+      }
+      await delay(TOO_EARLY_PAUSE_MS);
+    }
   }
 }

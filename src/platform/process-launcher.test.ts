@@ -15,7 +15,7 @@ async function run(
   launcher = new ProcessLauncher(),
 ): Promise<{ output: string; code: number | null; signal: string | null }> {
   const { readFd, writeFd } = openPipe();
-  const { exited } = launcher.launch(["sh", "-c", script], {
+  const { exited } = await launcher.launch(["sh", "-c", script], {
     descriptors: ["null", writeFd, "null", ...more],
     environment: ENVIRONMENT,
     ownSession: true,
@@ -79,7 +79,7 @@ test("descriptors below the number of targets arrive where they belong", async (
 });
 
 test("a channel carries bytes both ways and closes with the program", async () => {
-  const { exited, channels } = new ProcessLauncher().launch(["cat"], {
+  const { exited, channels } = await new ProcessLauncher().launch(["cat"], {
     descriptors: ["channel", "channel", "null"],
     environment: ENVIRONMENT,
   });
@@ -91,14 +91,13 @@ test("a channel carries bytes both ways and closes with the program", async () =
   expect((await exited).code).toBe(0);
 });
 
-test("a program that is not there is refused, and nothing stays open", () => {
+test("a program that is not there is refused, and nothing stays open", async () => {
   const before = countDescriptors();
-  const launch = (): unknown =>
-    new ProcessLauncher().launch(["/no/such/program"], {
-      descriptors: ["null", "null", "null"],
-      environment: ENVIRONMENT,
-    });
-  expect(launch).toThrow(/ENOENT/);
+  const launch = new ProcessLauncher().launch(["/no/such/program"], {
+    descriptors: ["null", "null", "channel"],
+    environment: ENVIRONMENT,
+  });
+  await expect(launch).rejects.toThrow(/ENOENT/);
   expect(countDescriptors()).toBe(before);
   expect(process.listenerCount("SIGCHLD")).toBe(0);
 });

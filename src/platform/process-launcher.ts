@@ -38,29 +38,32 @@ export class ProcessLauncher {
     if (this.#running.size === 0) process.off("SIGCHLD", this.#reap);
   };
 
-  /** Throws the system's error when the program cannot be executed. */
-  launch(argv: readonly string[], options: LaunchOptions): LaunchedProcess {
+  /**
+   * Rejects with the system's error when the program cannot be executed. Descriptors that are numbers are the caller's
+   * to close, once this has settled.
+   */
+  async launch(argv: readonly string[], options: LaunchOptions): Promise<LaunchedProcess> {
     const { environment, ownSession = false } = options;
     const given = new GivenDescriptors(options.descriptors);
-    // Before the program can end.
-    if (this.#running.size === 0) process.on("SIGCHLD", this.#reap);
+    const { descriptors, channels } = given;
     try {
-      const { descriptors, channels } = given;
       const plan = { argv, environment, directory: "/", descriptors, ownSession };
-      const pid = spawnWithoutFork(plan);
+      const pid = await spawnWithoutFork(plan);
       return { pid, exited: this.#watch(pid), channels };
     } catch (error) {
       for (const channel of given.channels.values()) channel.destroy();
       throw error;
     } finally {
       given.close();
-      if (this.#running.size === 0) process.off("SIGCHLD", this.#reap);
     }
   }
 
   #watch(pid: number): Promise<ProcessExit> {
     const { promise, resolve } = Promise.withResolvers<ProcessExit>();
+    if (this.#running.size === 0) process.on("SIGCHLD", this.#reap);
     this.#running.set(pid, resolve);
+    // It may have ended before anybody listened.
+    this.#reap();
     return promise;
   }
 }

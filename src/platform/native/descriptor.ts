@@ -6,6 +6,7 @@ const MFD_CLOEXEC = 1;
 const POLLIN = 1;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
 
 const pipe2 = libc.func("int pipe2(_Out_ int *ends, int flags)");
 const memfdCreate = libc.func("int memfd_create(const char *name, uint flags)");
@@ -24,8 +25,17 @@ export function using<T>(fd: number, use: (fd: number) => T): T {
 
 /** Two connected local stream sockets. */
 export function openSocketPair(): readonly [number, number] {
+  return openPair(SOCK_STREAM);
+}
+
+/** Two connected local sockets that keep messages apart. */
+export function openMessagePair(): readonly [number, number] {
+  return openPair(SOCK_SEQPACKET);
+}
+
+function openPair(type: number): readonly [number, number] {
   const ends = [-1, -1];
-  checkCall(socketPair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, ends), "open a pair of sockets");
+  checkCall(socketPair(AF_UNIX, type | O_CLOEXEC, 0, ends), "open a pair of sockets");
   const [one = -1, other = -1] = ends;
   return [one, other];
 }

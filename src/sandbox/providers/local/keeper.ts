@@ -1,11 +1,11 @@
-import { Socket as DatagramSocket } from "node:dgram";
-import { Server } from "node:net";
+import { closeSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { spawnProcess, type ChildProcess } from "../../../platform/process.ts";
 import type { CaptureSockets } from "../../provider.ts";
+import { CaptureChannel } from "./capture-channel.ts";
 import type {
   IdMap,
   KeeperReply,
@@ -33,8 +33,6 @@ export interface OpenedSandbox {
 interface Pending {
   resolve(reply: KeeperReply): void;
   reject(error: CattlegridError): void;
-  reply?: KeeperReply;
-  sockets: (Server | DatagramSocket)[];
 }
 
 type Question = KeeperRequest extends infer R
@@ -49,21 +47,24 @@ export class Keeper {
   readonly ended: Promise<string>;
   readonly #machine: Machine;
   readonly #child: ChildProcess;
+  readonly #sockets: CaptureChannel;
   readonly #pending = new Map<number, Pending>();
   #requests = 0;
   #sandboxes = 0;
   #errors = "";
 
-  private constructor(machine: Machine, child: ChildProcess) {
+  private constructor(machine: Machine, child: ChildProcess, sockets: CaptureChannel) {
     this.#machine = machine;
     this.#child = child;
+    this.#sockets = sockets;
     child.stderr?.on("data", (bytes: Buffer) => {
       this.#errors = (this.#errors + bytes.toString()).slice(-LAUNCH_ERRORS_LENGTH_MAX);
     });
-    child.on("message", (message, handle) => this.#receive(message as KeeperReply, handle));
+    child.on("message", (message) => this.#receive(message as KeeperReply));
     this.ended = new Promise((resolve) => {
       const end = (why: string): void => {
         this.#failAll(why);
+        sockets.close();
         resolve(why);
       };
       child.once("error", (error) => end(error.message));
@@ -73,15 +74,17 @@ export class Keeper {
 
   /** Starts the keeper; fails with ISOLATION_UNAVAILABLE where the machine does not let it. */
   static async launch(machine: Machine, setup: KeeperSetup, cache: string): Promise<Keeper> {
+    const sockets = new CaptureChannel();
     const child = spawnProcess(launchCommand(machine), {
       cwd: "/",
       // Its own session: a terminal's signals must not end the sandboxes of a daemon in the foreground.
       detached: true,
       environment: { PATH: "/usr/bin:/bin", NODE_COMPILE_CACHE: cache, UV_THREADPOOL_SIZE: "1" },
-      // SECURITY: no descriptor of ours goes in but the channel and a pipe for errors.
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      // SECURITY: no descriptor of ours goes in but the two channels and a pipe for errors.
+      stdio: ["ignore", "ignore", "pipe", "ipc", sockets.keeperFd],
     });
-    const keeper = new Keeper(machine, child);
+    closeSync(sockets.keeperFd);
+    const keeper = new Keeper(machine, child, sockets);
     try {
       await keeper.#ask({ kind: "setup", setup });
     } catch (error) {
@@ -120,17 +123,10 @@ export class Keeper {
   }
 
   async open(plan: SandboxPlan): Promise<OpenedSandbox> {
-    const pending = await this.#ask({ kind: "open", plan });
-    const { reply, sockets } = pending;
-    assert(reply?.kind === "opened", "the keeper opened nothing");
-    const [tcp, ...udp] = sockets;
-    assert(tcp instanceof Server, "the keeper handed over no listener");
-    return {
-      networkFd: reply.networkFd,
-      sockets: { tcp, udp: udp.filter((socket) => socket instanceof DatagramSocket) },
-      mounts: reply.mounts,
-      unprotected: reply.unprotected,
-    };
+    const reply = await this.#ask({ kind: "open", plan });
+    assert(reply.kind === "opened", "the keeper opened nothing");
+    const { request, networkFd, mounts, unprotected } = reply;
+    return { networkFd, mounts, unprotected, sockets: this.#sockets.take(request) };
   }
 
   /** Tells the keeper which process is the sandbox's first; from now on closing kills it. */
@@ -144,8 +140,8 @@ export class Keeper {
     directory: string,
     paths: readonly string[],
   ): Promise<readonly UnprotectedPath[]> {
-    const { reply } = await this.#ask({ kind: "protect", sandbox, directory, paths: [...paths] });
-    assert(reply?.kind === "protected", "the keeper protected nothing");
+    const reply = await this.#ask({ kind: "protect", sandbox, directory, paths: [...paths] });
+    assert(reply.kind === "protected", "the keeper protected nothing");
     return reply.unprotected;
   }
 
@@ -169,46 +165,32 @@ export class Keeper {
     clearTimeout(patience);
   }
 
-  async #ask(question: Question): Promise<Pending> {
+  async #ask(question: Question): Promise<KeeperReply> {
     if (!this.isAlive) throw keeperLost("the keeper process ended");
     this.#requests += 1;
     const request = this.#requests;
-    const pending = await new Promise<Pending>((resolve, reject) => {
-      const entry: Pending = { resolve: () => resolve(entry), reject, sockets: [] };
-      this.#pending.set(request, entry);
+    return new Promise<KeeperReply>((resolve, reject) => {
+      this.#pending.set(request, { resolve, reject });
       this.#child.send({ ...question, request }, (error) => {
-        if (error !== null) this.#settle(request, keeperLost(error.message));
+        if (error !== null) this.#take(request)?.reject(keeperLost(error.message));
       });
     });
+  }
+
+  #receive(message: KeeperReply): void {
+    const pending = this.#take(message.request);
+    if (message.kind === "failed") pending?.reject(failureOf(message));
+    else pending?.resolve(message);
+  }
+
+  #take(request: number): Pending | undefined {
+    const pending = this.#pending.get(request);
+    this.#pending.delete(request);
     return pending;
   }
 
-  #receive(message: KeeperReply, handle: unknown): void {
-    const pending = this.#pending.get(message.request);
-    if (pending === undefined) return;
-    if (message.kind === "failed") return this.#settle(message.request, failureOf(message));
-    if (message.kind === "socket") {
-      assert(handle instanceof Server || handle instanceof DatagramSocket, "a socket got lost");
-      pending.sockets[message.index] = handle;
-    } else {
-      pending.reply = message;
-    }
-    const { reply, sockets } = pending;
-    if (reply?.kind === "opened" && sockets.filter(Boolean).length < reply.socketCount) return;
-    if (reply !== undefined) this.#settle(message.request);
-  }
-
-  #settle(request: number, error?: CattlegridError): void {
-    const pending = this.#pending.get(request);
-    this.#pending.delete(request);
-    if (pending === undefined) return;
-    if (error === undefined && pending.reply !== undefined) return pending.resolve(pending.reply);
-    for (const socket of pending.sockets) socket?.close();
-    pending.reject(error ?? keeperLost("no answer"));
-  }
-
   #failAll(why: string): void {
-    for (const request of this.#pending.keys()) this.#settle(request, keeperLost(why));
+    for (const request of this.#pending.keys()) this.#take(request)?.reject(keeperLost(why));
   }
 }
 

@@ -11,7 +11,7 @@ export async function startPiped(start: ProcessStart): Promise<StartedProgram> {
   const { target, request, signal } = start;
   const specification = specifyProcess(target, request);
   const [stdin, stdout, stderr] = [openPipe(), openPipe(), openPipe()];
-  const client = new RuntimeClient({
+  const client = await RuntimeClient.launch({
     target,
     specification,
     stdio: [stdin.readFd, stdout.writeFd, stderr.writeFd],

@@ -41,23 +41,38 @@ export class RuntimeClient {
   readonly started: Promise<void>;
   readonly #isStarted: Promise<boolean>;
   readonly #report: RuntimeReport;
-  #spawnProblem = "";
+  readonly #spawnProblem: string;
   #group: ProcessGroup | undefined;
   #hasExited = false;
 
-  constructor(options: ClientOptions) {
-    // SECURITY: the process object holds secrets, so it lies in memory and never has a name; the runtime's
-    // command line shows descriptor numbers only, and the program inherits neither descriptor.
-    const processFd = openAnonymousFile(JSON.stringify(options.specification));
-    const { readFd, writeFd } = openPipe();
-    this.#report = new RuntimeReport(readFd);
-    this.child = this.#launch(options, [processFd, writeFd]);
-    closeSync(writeFd);
+  private constructor(launch: Launch) {
+    const { child, report, problem, processFd } = launch;
+    this.child = child;
+    this.#report = report;
+    this.#spawnProblem = problem;
     this.exited = this.#watchExit();
     this.#isStarted = this.#watchStart(processFd);
     this.started = new Promise((resolve) => {
       void this.#isStarted.then((isStarted) => isStarted && resolve());
     });
+  }
+
+  /** Resolves with a client that runs, or with one that has ended as it could not be started. */
+  static async launch(options: ClientOptions): Promise<RuntimeClient> {
+    // SECURITY: the process object holds secrets, so it lies in memory and never has a name; the runtime's
+    // command line shows descriptor numbers only, and the program inherits neither descriptor.
+    const processFd = openAnonymousFile(JSON.stringify(options.specification));
+    const { readFd, writeFd } = openPipe();
+    const report = new RuntimeReport(readFd);
+    try {
+      const child = await launch(options, [processFd, writeFd]);
+      return new RuntimeClient({ child, report, problem: "", processFd });
+    } catch (error) {
+      if (!CattlegridError.is(error)) throw error;
+      return new RuntimeClient({ child: undefined, report, problem: error.message, processFd });
+    } finally {
+      closeSync(writeFd);
+    }
   }
 
   get hasExited(): boolean {
@@ -123,22 +138,6 @@ export class RuntimeClient {
     this.#report.close();
   }
 
-  #launch(options: ClientOptions, own: readonly number[]): LaunchedProcess | undefined {
-    const { target, stdio, extras } = options;
-    try {
-      return target.launcher.launch(runtimeCommand(options), {
-        descriptors: [...stdio, ...extras, ...own],
-        environment: { PATH },
-        // So that a terminal's signals pass it by and one signal ends all of it.
-        ownSession: true,
-      });
-    } catch (error) {
-      if (!CattlegridError.is(error)) throw error;
-      this.#spawnProblem = error.message;
-      return undefined;
-    }
-  }
-
   async #watchExit(): Promise<ClientExit> {
     const exit = await this.child?.exited;
     this.#hasExited = true;
@@ -165,6 +164,23 @@ export class RuntimeClient {
       if (!hasErrno(error, "ESRCH")) throw error;
     }
   }
+}
+
+interface Launch {
+  child: LaunchedProcess | undefined;
+  report: RuntimeReport;
+  problem: string;
+  processFd: number;
+}
+
+function launch(options: ClientOptions, own: readonly number[]): Promise<LaunchedProcess> {
+  const { target, stdio, extras } = options;
+  return target.launcher.launch(runtimeCommand(options), {
+    descriptors: [...stdio, ...extras, ...own],
+    environment: { PATH },
+    // So that a terminal's signals pass it by and one signal ends all of it.
+    ownSession: true,
+  });
 }
 
 function runtimeCommand(options: ClientOptions): readonly string[] {

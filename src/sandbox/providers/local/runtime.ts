@@ -65,12 +65,14 @@ async function runRuntime(
   // SECURITY: the first process keeps these descriptors, and the runtime makes the agent their owner. So none
   // of them is a terminal or a file of ours; as root, /dev/null here would become the agent's for everybody.
   const descriptors = [nothingFd, writeFd, nothingFd];
+  const opened = [nothingFd, writeFd];
   try {
     const environment = { PATH: "/usr/bin:/bin" };
-    const { exited } = launcher.launch(argv, { descriptors, environment });
+    const { exited } = await launcher.launch(argv, { descriptors, environment });
+    for (const fd of opened.splice(0)) closeSync(fd);
     return { code: (await exited).code ?? 1, died };
   } finally {
-    for (const fd of [nothingFd, writeFd]) closeSync(fd);
+    for (const fd of opened) closeSync(fd);
   }
 }
 

@@ -33,7 +33,7 @@ export async function startInTerminal(start: ProcessStart): Promise<StartedProgr
   const consolePath = join(target.scratchDirectory, randomBytes(6).toString("hex"));
   const consoleSocket = await ConsoleSocket.open(consolePath);
   const extras = new ExtraPipes(extraDescriptors(request));
-  const client = new RuntimeClient({
+  const client = await RuntimeClient.launch({
     target,
     specification,
     stdio: ["null", "null", "channel"],

@@ -1,22 +1,21 @@
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Server } from "node:net";
-import type { Socket } from "node:dgram";
 import { asCattlegridError, assert } from "../../../../errors/error.ts";
 import { ignoreChildEndings } from "../../../../platform/native/child-signal.ts";
+import { sendDescriptors } from "../../../../platform/native/descriptor-message.ts";
 import { bindTree, mountMemory } from "../../../../platform/native/mount.ts";
 import { openNftables } from "../../../../platform/native/nftables.ts";
 import {
   openProcessHandle,
   type ProcessHandle,
 } from "../../../../platform/native/process-handle.ts";
-import { adoptSockets } from "./socket.ts";
 import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
 import { protectInside } from "./protection.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
   MEMORY,
   RUNTIME,
+  SOCKETS_FD,
   type IdMap,
   type KeeperReply,
   type KeeperRequest,
@@ -26,6 +25,8 @@ import {
 
 /** How often the end of a killed sandbox is looked for: there is no event for it without a thread. */
 const GONE_POLL_MS = 1;
+/** How soon sockets are offered again to an engine that has not taken the earlier ones yet. */
+const HAND_OVER_PAUSE_MS = 1;
 
 interface KeptSandbox {
   plan: SandboxPlan;
@@ -98,17 +99,13 @@ class Keeper {
     if (earlier !== undefined) closeSync(earlier);
   }
 
-  #open(request: number, plan: SandboxPlan): void {
+  async #open(request: number, plan: SandboxPlan): Promise<void> {
     const network = openNetworkNamespace(this.#nftables, this.#homeNetworkFd);
     this.#sandboxes.set(plan.sandbox, { plan, network });
     try {
       const root = openRootTree(plan, this.#owner, this.#idMaps);
-      const sockets = adoptSockets(network);
-      const socketCount = sockets.length;
-      reply({ kind: "opened", request, networkFd: network.fd, socketCount, ...root });
-      for (const [index, socket] of sockets.entries()) {
-        handOver({ kind: "socket", request, index }, socket);
-      }
+      await handOver(request, network);
+      reply({ kind: "opened", request, networkFd: network.fd, ...root });
     } catch (error) {
       this.#forget(plan.sandbox);
       throw error;
@@ -151,8 +148,16 @@ function reply(message: KeeperReply): void {
   process.send?.(message);
 }
 
-function handOver(message: KeeperReply, socket: Server | Socket): void {
-  process.send?.(message, socket, { keepOpen: false }, () => socket.close());
+/** The engine's are copies: those of the keeper must not keep the port taken when the engine lets go. */
+async function handOver(request: number, network: NetworkNamespace): Promise<void> {
+  const { tcpFd, udp4Fd, udp6Fd } = network;
+  const fds = [tcpFd, udp4Fd, ...(udp6Fd === undefined ? [] : [udp6Fd])];
+  try {
+    const message = { bytes: Buffer.from(String(request)), fds };
+    while (!sendDescriptors(SOCKETS_FD, message)) await delay(HAND_OVER_PAUSE_MS);
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
 }
 
 // SECURITY: killing this process must kill everything inside, which only the init of a process namespace does.

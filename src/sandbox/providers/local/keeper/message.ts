@@ -7,19 +7,22 @@ export type KeeperRequest =
   | { kind: "close"; request: number; sandbox: number }
   | { kind: "map"; request: number; map: IdMap };
 
+/**
+ * The keeper's descriptor for capture sockets. Before it answers `open` it sends those of the sandbox in one message:
+ * the request's number in decimal digits, with TCP, UDP over IPv4 and, where there is IPv6, UDP over that.
+ */
+export const SOCKETS_FD = 4;
+
 export type KeeperReply =
   | { kind: "done"; request: number }
   | {
       kind: "opened";
       request: number;
       networkFd: number;
-      socketCount: number;
       mounts: readonly TreeMount[];
       unprotected: readonly UnprotectedPath[];
     }
   | { kind: "protected"; request: number; unprotected: readonly UnprotectedPath[] }
-  /** Carries one socket; its place in the order says which one it is. */
-  | { kind: "socket"; request: number; index: number }
   | {
       kind: "failed";
       request: number;
