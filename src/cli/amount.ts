@@ -53,6 +53,13 @@ export function parseOffset(text: string, flag: string): number {
   return offset;
 }
 
+/** A positive whole number. Throws USAGE. */
+export function parseCount(text: string, flag: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(count) || count < 1) throw wrong(flag, text, "a number such as 100");
+  return count;
+}
+
 /** One of a few words. Throws USAGE. */
 export function parseChoice<const T extends string>(
   text: string,

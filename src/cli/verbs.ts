@@ -35,6 +35,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "run a command in a running sandbox",
     load: async () => (await import("./commands/exec.ts")).EXEC,
   },
+  cp: {
+    summary: "copy files out of a sandbox or into one",
+    load: async () => (await import("./commands/cp.ts")).CP,
+  },
   attach: {
     summary: "join a session from this terminal",
     load: async () => (await import("./commands/attach.ts")).ATTACH,

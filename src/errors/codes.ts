@@ -130,6 +130,16 @@ export const ERROR_CODES = define({
     "The daemon restarted while this terminal was open. Start the session again.",
   ),
 
+  // Copies
+  COPY_SOURCE: user(404, "Name a file or directory that exists; no link is followed."),
+  COPY_TARGET: user(409, "Name an existing directory, or a new name in one."),
+  COPY_TOO_LARGE: user(413, "Copy less, or raise the limit with --max-size or --max-files."),
+  COPY_REFUSED: user(
+    422,
+    "What was sent, or a link on the way, leads out of the copy: look at the sandbox before you trust it.",
+  ),
+  COPY_FAILED: provider(500, "Read the reason above; what was there before is untouched."),
+
   // Sessions, agents, turns
   AGENT_UNKNOWN: user(400, "Run `cattlegrid run` on a terminal to choose from the list of agents."),
   AGENT_INSTALL_FAILED: provider(

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, realpathSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 
 /** `sockaddr_un` holds 108 bytes, of which the last is the terminating NUL. */
@@ -98,6 +98,11 @@ function realpathOf(path: string): string {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return path;
     throw error;
   }
+}
+
+/** Whether `path` is `tree` or lies in it; both absolute and normalised. */
+export function isWithin(path: string, tree: string): boolean {
+  return path === tree || path.startsWith(tree.endsWith(sep) ? tree : tree + sep);
 }
 
 export function checkSocketPath(path: string): void {

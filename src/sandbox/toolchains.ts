@@ -1,8 +1,8 @@
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
-import { resolveExisting } from "../platform/paths.ts";
-import { isWithin, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { isWithin, resolveExisting } from "../platform/paths.ts";
+import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 
 /** Below the home directory: what holds keys, besides programs or not. */
 const PRIVATE_NAMES = [".ssh", ".gnupg", ".aws", ".kube", ".config", ".mozilla"];

@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { DirectoryEntry, DirectoryReader } from "./directory-reader.ts";
 import { readGitReferences, readSubmodulePaths } from "./git-configuration.ts";
 import protectedNames from "./protected-names.json" with { type: "json" };
-import { isWithin } from "./workspace.ts";
+import { isWithin } from "../platform/paths.ts";
 
 /** A name that a program on the host runs or obeys. A leading `*` stands for one or more characters. */
 interface ProtectedName {

@@ -1,7 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
-import { isAbsolute, join, sep } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
-import { resolveExisting } from "../platform/paths.ts";
+import { isWithin, resolveExisting } from "../platform/paths.ts";
 
 /** Directories that, like everything below them, belong to the system. */
 const SYSTEM_TREES = [
@@ -102,9 +102,4 @@ export function whyForbidden(
     if (isWithin(path, real)) return `Cattlegrid's own ${path} lies in it`;
   }
   return undefined;
-}
-
-/** Whether `path` is `tree` or lies in it; both absolute and normalised. */
-export function isWithin(path: string, tree: string): boolean {
-  return path === tree || path.startsWith(tree.endsWith(sep) ? tree : tree + sep);
 }
