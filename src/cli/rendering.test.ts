@@ -28,7 +28,6 @@ const sandbox: Sandbox = {
   protectedPaths: [".git/config"],
   layers: [],
   facts: { runtime: "crun 1.8", limits: { enforced: false } },
-  ports: [],
   sessions: [
     { id: "s-1", kind: "interactive", status: "running" },
     { id: "s-0", kind: "interactive", status: "ended" },
@@ -39,9 +38,9 @@ const sandbox: Sandbox = {
 test("ls shows a line for each sandbox, with its open sessions", () => {
   const bare = { ...sandbox, name: "longer-name", status: "stopped" as const, workspace: null };
   expect(renderList([sandbox, { ...bare, sessions: [] }])).toBe(
-    "NAME         AGENT  STATUS   SESSIONS  PORTS  WORKSPACE\n" +
-      "box          shell  running  1         -      /home/me/a b\n" +
-      "longer-name  shell  stopped  0         -      -\n",
+    "NAME         AGENT  STATUS   SESSIONS  WORKSPACE\n" +
+      "box          shell  running  1         /home/me/a b\n" +
+      "longer-name  shell  stopped  0         -\n",
   );
 });
 
@@ -77,7 +76,6 @@ test("inspect shows every field in words", () => {
       "  runtime: crun 1.8",
       "  limits:",
       "    enforced: no",
-      "ports: none",
       "sessions:",
       "  - id s-1, kind interactive, status running",
       "  - id s-0, kind interactive, status ended",
@@ -109,6 +107,11 @@ test.each<[string, Partial<EgressRecord>, string]>([
     "what a connection moved",
     { kind: "close", action: "allow", bytesIn: 20, bytesOut: 10, reason: "closed" },
     "close   allow a.example:443 tls 10 bytes out, 20 in - closed",
+  ],
+  [
+    "one request",
+    { kind: "request", method: "POST", path: "/a", reason: "no" },
+    "request deny  a.example:443 tls POST /a - no",
   ],
   [
     "a control character",

@@ -104,7 +104,7 @@ describe("a ClientHello made by hand", () => {
       true,
     ],
     ["an encrypted name", hello(serverName("a.example"), extension(0xffce, Buffer.alloc(8))), true],
-    ["neither", hello(serverName("a.example"), extension(16, Buffer.alloc(8))), false],
+    ["neither", hello(serverName("a.example"), extension(23, Buffer.alloc(8))), false],
   ])("that offers %s", (_what, message, isNameHidden) => {
     const expected = { kind: "hello", serverName: "a.example", isNameHidden };
     expect(readClientHello(records(message))).toEqual(expected);

@@ -10,6 +10,8 @@ export type HelloReading =
       serverName?: string;
       /** An Encrypted ClientHello or its predecessor is offered, so the name inside may be another. */
       isNameHidden: boolean;
+      /** Application protocols (ALPN) that the client offers, in its order. */
+      protocols?: readonly string[];
     };
 
 /** A hello with many key shares and post-quantum keys takes a few KiB. */
@@ -22,6 +24,7 @@ const RECORD_BYTES_MAX = 16 * 1024 + 256;
 const CONTENT_HANDSHAKE = 22;
 const HANDSHAKE_CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_PROTOCOLS = 16;
 const EXTENSIONS_HIDING_NAMES = [0xfe0d, 0xffce];
 const NAME_TYPE_HOST = 0;
 
@@ -80,12 +83,22 @@ function readHello(body: Fields): HelloReading | undefined {
   const list = body.readVector(2);
   const extensions = list === undefined ? undefined : readExtensions(new Fields(list));
   if (extensions === undefined || !body.isEmpty()) return undefined;
+  return interpretExtensions(extensions);
+}
+
+function interpretExtensions(extensions: ReadonlyMap<number, Buffer>): HelloReading {
   const isNameHidden = EXTENSIONS_HIDING_NAMES.some((type) => extensions.has(type));
+  const offered = extensions.get(EXTENSION_PROTOCOLS);
+  const protocols = offered === undefined ? undefined : readProtocols(new Fields(offered));
+  if (offered !== undefined && protocols === undefined) {
+    return malformed("its list of protocols is not valid");
+  }
+  const said = { isNameHidden, ...(protocols === undefined ? {} : { protocols }) };
   const nameExtension = extensions.get(EXTENSION_SERVER_NAME);
-  if (nameExtension === undefined) return { kind: "hello", isNameHidden };
+  if (nameExtension === undefined) return { kind: "hello", ...said };
   const serverName = readServerName(new Fields(nameExtension));
   if (serverName === undefined) return malformed("its server name is not valid");
-  return { kind: "hello", serverName, isNameHidden };
+  return { kind: "hello", serverName, ...said };
 }
 
 /** SECURITY: an extension that is there twice makes the list invalid; a server might take either. */
@@ -109,6 +122,19 @@ function readServerName(extension: Fields): string | undefined {
   const name = names.readVector(2);
   if (type !== NAME_TYPE_HOST || name === undefined || !names.isEmpty()) return undefined;
   return name.length === 0 ? undefined : name.toString("latin1");
+}
+
+function readProtocols(extension: Fields): readonly string[] | undefined {
+  const list = extension.readVector(2);
+  if (list === undefined || !extension.isEmpty()) return undefined;
+  const names = new Fields(list);
+  const protocols: string[] = [];
+  while (!names.isEmpty()) {
+    const name = names.readVector(1);
+    if (name === undefined || name.length === 0) return undefined;
+    protocols.push(name.toString("latin1"));
+  }
+  return protocols.length === 0 ? undefined : protocols;
 }
 
 /** Reads length-prefixed fields; undefined or false once the bytes do not hold what they announce. */

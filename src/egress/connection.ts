@@ -5,13 +5,16 @@ import { formatAddress, parseAddress } from "./address.ts";
 import { decide, type EgressRequest } from "./decide.ts";
 import { dialFirst, type DialTarget } from "./dial.ts";
 import type { HostName } from "./host-name.ts";
-import type { HttpProblem } from "./http-head.ts";
+import { passHttp1 } from "./http1-passage.ts";
+import { inspect, type Inspection } from "./inspection/inspect.ts";
 import { findMirror, formatMirror, type Mirrors } from "./mirrors.ts";
 import type { ResolveName } from "./name-resolver.ts";
 import type { EgressPolicy } from "./policy.ts";
+import type { Passage, RelayEnding, RequestGate } from "./passage.ts";
 import { Refusal } from "./refusal.ts";
 import { refuseSocket } from "./refuse-socket.ts";
-import { relay, resetSocket, screenRequests, type RelayEnding } from "./relay.ts";
+import { passBytes, resetSocket } from "./relay.ts";
+import { createRequestGate } from "./request-gate.ts";
 import type { Protocol, Rule } from "./rule.ts";
 import { hearClient, OPAQUE_SPEECH, type Speech } from "./speech.ts";
 import type { SyntheticAddresses } from "./synthetic-addresses.ts";
@@ -30,7 +33,11 @@ export interface ConnectionContext {
   policy(): EgressPolicy;
   readonly mirrors: Mirrors;
   readonly names: SyntheticAddresses;
+  /** PEM certificates that vouch for the mirrors. */
+  readonly mirrorCertificates: readonly string[];
   readonly resolveName: ResolveName;
+  /** Absent: what must be inspected is refused. */
+  readonly inspection: Inspection | undefined;
   originalDestination(socket: Socket): OriginalDestination | undefined;
   record(fields: Omit<EgressRecord, "time" | "sandboxId">): void;
 }
@@ -42,6 +49,14 @@ interface Route {
   targets: readonly DialTarget[];
   standing(target: DialTarget): EgressRequest;
   mirror?: string;
+}
+
+/** A connection whose other side was reached. */
+interface Opened {
+  upstream: Socket;
+  speech: Speech;
+  target: Target;
+  isMirrored: boolean;
 }
 
 /** One captured connection, from its acceptance until both ends are closed. Owns both sockets. */
@@ -56,6 +71,8 @@ export class GatewayConnection {
   #upstream: Socket | undefined;
   /** The question the relay rests on, asked again when the policy changes. */
   #standing: EgressRequest | undefined;
+  #isInspected = false;
+  #passage: Passage | undefined;
 
   constructor(client: Socket, context: ConnectionContext) {
     this.#client = client;
@@ -76,20 +93,22 @@ export class GatewayConnection {
   async run(): Promise<void> {
     const opened = await this.#open();
     if (opened instanceof Refusal) return this.#refuse(opened);
-    const { upstream, speech } = opened;
-    if (speech.bytes.length > 0) upstream.write(speech.bytes);
-    const screen =
-      speech.screen === undefined
-        ? undefined
-        : screenRequests(speech.screen, (problem) => this.#refuseRequest(problem));
-    this.#recordClose(upstream, await relay({ client: this.#client, upstream }, screen));
+    const passage = await this.#pass(opened);
+    if (passage instanceof Refusal) return this.#refuse(passage);
+    this.#passage = passage;
+    // The policy may have changed while the connection was being opened.
+    this.reconsider();
+    this.#recordClose(opened.upstream, await passage.ended);
   }
 
   /** Breaks off an open connection that the policy does not allow any more. */
   reconsider(): void {
     if (this.#standing === undefined || this.#client.destroyed) return;
     const decision = decide(this.#context.policy(), this.#standing);
-    if (decision.action === "allow" && !decision.inspect) return;
+    const isKnown = this.#isInspected || this.#protocol === "http";
+    if (decision.action === "allow" && (isKnown || !decision.inspect)) {
+      return this.#passage?.reconsider();
+    }
     const reason = `the policy changed: ${decision.reason}`;
     this.#recordRefusal(new Refusal("policy-changed", reason, { rule: decision.rule }));
     this.reset();
@@ -106,7 +125,7 @@ export class GatewayConnection {
     return this.#upstream?.bytesRead ?? 0;
   }
 
-  async #open(): Promise<Refusal | { upstream: Socket; speech: Speech }> {
+  async #open(): Promise<Refusal | Opened> {
     const target = identifyTarget(
       this.#context.originalDestination(this.#client),
       this.#context.names,
@@ -119,7 +138,42 @@ export class GatewayConnection {
     const route = await this.#findRoute(target, speech.protocol);
     if (route instanceof Refusal) return route;
     const upstream = await this.#dial(route, formatTarget(target));
-    return upstream instanceof Refusal ? upstream : { upstream, speech };
+    if (upstream instanceof Refusal) return upstream;
+    return { upstream, speech, target, isMirrored: route.mirror !== undefined };
+  }
+
+  /** Lets bytes pass, or requests one by one where they can be told apart. */
+  async #pass({ upstream, speech, target, isMirrored }: Opened): Promise<Passage | Refusal> {
+    const client = this.#client;
+    const gate = this.#gateRequests(target);
+    const reset = (): void => this.reset();
+    if (target.kind === "name" && this.#isInspected && this.#context.inspection !== undefined) {
+      return inspect(this.#context.inspection, {
+        client,
+        upstream,
+        hello: speech.bytes,
+        offered: speech.offered,
+        place: { ...target, scheme: "https" },
+        certificates: isMirrored ? this.#context.mirrorCertificates : [],
+        gate,
+        reset,
+      });
+    }
+    if (target.kind === "name" && speech.protocol === "http") {
+      client.unshift(speech.bytes);
+      return passHttp1({ client, upstream, place: { ...target, scheme: "http" }, gate, reset });
+    }
+    if (speech.bytes.length > 0) upstream.write(speech.bytes);
+    return passBytes({ client, upstream });
+  }
+
+  #gateRequests(target: Target): RequestGate {
+    return createRequestGate({
+      policy: () => this.#context.policy(),
+      standing: this.#standing ?? askAbout(target),
+      where: { place: formatTarget(target), sandboxName: this.#context.sandboxName },
+      record: (fields) => this.#record({ kind: "request", ...fields }),
+    });
   }
 
   /** Waits for the client's first bytes, unless a rule lets it say anything. */
@@ -195,7 +249,10 @@ export class GatewayConnection {
     // The policy may have changed while the other side was being reached.
     const decision = decide(this.#context.policy(), standing);
     if (decision.action === "deny") return Refusal.of(decision);
-    if (decision.inspect) return Refusal.uninspected(decision.rule);
+    if (decision.inspect && this.#protocol === "tls") {
+      if (this.#context.inspection === undefined) return Refusal.uninspected(decision.rule);
+      this.#isInspected = true;
+    }
     this.#standing = standing;
     this.#record({
       kind: "connect",
@@ -207,11 +264,6 @@ export class GatewayConnection {
       ...(route.mirror === undefined ? {} : { mirror: route.mirror }),
     });
     return dialled.socket;
-  }
-
-  #refuseRequest({ code, problem }: HttpProblem): void {
-    this.#recordRefusal(new Refusal(code, `a later request on the connection: ${problem}`));
-    this.reset();
   }
 
   async #refuse(refusal: Refusal): Promise<void> {

@@ -1,13 +1,25 @@
 import type { Socket } from "node:net";
 import { readClientHello } from "./client-hello.ts";
-import { looksLikeRequest, type HttpPlace, type HttpProblem } from "./http-head.ts";
-import { HttpScreen } from "./http-screen.ts";
+import {
+  looksLikeRequest,
+  readRequestHead,
+  type HttpPlace,
+  type HttpProblem,
+  type RequestHead,
+} from "./http-head.ts";
+import { MessageReader, REQUEST_RULES } from "./http-message.ts";
 
-/** What a client said first. `bytes` are to be sent on before anything else. */
+/** What a client said first. `bytes` are all that it said. */
 export type FirstBytes =
-  | { kind: "tls"; bytes: Buffer; serverName?: string; isNameHidden: boolean }
+  | {
+      kind: "tls";
+      bytes: Buffer;
+      serverName?: string;
+      isNameHidden: boolean;
+      protocols?: readonly string[];
+    }
   | { kind: "tls-malformed"; problem: string }
-  | { kind: "http"; bytes: Buffer; screen: HttpScreen }
+  | { kind: "http"; bytes: Buffer }
   | { kind: "http-refused"; problem: HttpProblem }
   | { kind: "other" }
   | { kind: "late" }
@@ -44,13 +56,13 @@ export function readFirstBytes(
 }
 
 class Observer {
-  readonly #screen: HttpScreen;
+  readonly #requests: MessageReader<RequestHead>;
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #bytesNeeded = 1;
 
   constructor(place: HttpPlace) {
-    this.#screen = new HttpScreen(place);
+    this.#requests = new MessageReader((text) => readRequestHead(text, place), REQUEST_RULES);
   }
 
   push(bytes: Buffer): FirstBytes | undefined {
@@ -80,8 +92,10 @@ class Observer {
     if (!looksLikeRequest(this.#chunks.length === 1 ? bytes : Buffer.concat(this.#chunks))) {
       return { kind: "other" };
     }
-    const passed = this.#screen.push(bytes);
-    if (!Buffer.isBuffer(passed)) return { kind: "http-refused", problem: passed };
-    return passed.length === 0 ? undefined : { kind: "http", bytes: passed, screen: this.#screen };
+    this.#requests.feed(bytes);
+    const piece = this.#requests.next();
+    if (piece === undefined) return undefined;
+    if (piece.kind === "problem") return { kind: "http-refused", problem: piece.problem };
+    return { kind: "http", bytes: Buffer.concat(this.#chunks) };
   }
 }

@@ -200,7 +200,7 @@ describe("one connection", () => {
     await once(server, "listening");
     const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
     const [socket] = (await once(server, "connection")) as [Socket];
-    const place = { name: "a.example" as HostName, port: 443 };
+    const place = { name: "a.example" as HostName, port: 443, scheme: "http" as const };
     client.write("\x16\x03");
     expect(await readFirstBytes(socket, place, 50)).toEqual({ kind: "late" });
     client.destroy();

@@ -4,6 +4,7 @@ import { readOriginalDestination } from "../platform/native/original-destination
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { CaptureSockets } from "../sandbox/provider.ts";
 import { GatewayConnection, type ConnectionContext } from "./connection.ts";
+import type { Inspection } from "./inspection/inspect.ts";
 import { serveDns, type LookupOutcome } from "./dns.ts";
 import { NO_MIRRORS, type Mirrors } from "./mirrors.ts";
 import { createNameResolver, type ResolveName } from "./name-resolver.ts";
@@ -21,6 +22,10 @@ export interface GatewayOptions {
   policy: EgressPolicy;
   /** Default: none. */
   mirrors?: Mirrors | undefined;
+  /** PEM certificates that vouch for the mirrors. Default: none. */
+  mirrorCertificates?: readonly string[] | undefined;
+  /** Default: connections that must be inspected are refused. */
+  inspection?: Inspection | undefined;
   /** Called for every decision; must not throw and must not wait. */
   record(record: EgressRecord): void;
   /** Closes the gateway when aborted. */
@@ -66,6 +71,8 @@ class OpenGateway implements Gateway {
       sandboxName: options.sandboxName,
       policy: () => this.#policy,
       mirrors: options.mirrors ?? NO_MIRRORS,
+      mirrorCertificates: options.mirrorCertificates ?? [],
+      inspection: options.inspection,
       names: new SyntheticAddresses((name) => {
         return [...this.#connections.keys()].some((connection) => connection.name === name);
       }),

@@ -18,7 +18,8 @@ const ANSWER_DEADLINE_MS = 1000;
 export async function refuseSocket(socket: Socket, client: RefusedClient): Promise<void> {
   const isHttp = client.isHttp ?? (await startsLikeHttp(socket));
   if (!isHttp || socket.destroyed) return resetSocket(socket);
-  await answer(socket, explainDenial(client.refusal, client));
+  const text = explainRefusal(client.refusal, client);
+  await answerHttp(socket, { refusal: client.refusal, text });
 }
 
 function startsLikeHttp(socket: Socket): Promise<boolean> {
@@ -36,10 +37,21 @@ function startsLikeHttp(socket: Socket): Promise<boolean> {
   });
 }
 
-function answer(socket: Socket, text: string): Promise<void> {
+export interface HttpAnswer {
+  refusal: Refusal;
+  text: string;
+  /** The request was one whose answer has no body. */
+  isBodyless?: boolean;
+}
+
+/** Answers an HTTP/1 client with why, and closes. Resolves when the socket is closed; never rejects. */
+export function answerHttp(
+  socket: Socket,
+  { refusal, text, isBodyless }: HttpAnswer,
+): Promise<void> {
   const body = Buffer.from(text);
   const head = [
-    "HTTP/1.1 403 Forbidden",
+    refusal.action === "deny" ? "HTTP/1.1 403 Forbidden" : "HTTP/1.1 502 Bad Gateway",
     "Content-Type: text/plain; charset=utf-8",
     `Content-Length: ${body.length}`,
     "Connection: close",
@@ -52,6 +64,13 @@ function answer(socket: Socket, text: string): Promise<void> {
     });
     // What the client still sends is read and dropped: closing on unread bytes would destroy the answer.
     socket.resume();
-    socket.end(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]));
+    const bytes = Buffer.from(`${head.join("\r\n")}\r\n\r\n`);
+    socket.end(isBodyless === true ? bytes : Buffer.concat([bytes, body]));
   });
+}
+
+/** What a program is told: the policy's decision, or a fault on the way to an allowed server. */
+export function explainRefusal(refusal: Refusal, where: DenialPlace): string {
+  if (refusal.action === "deny") return explainDenial(refusal, where);
+  return `Cattlegrid could not reach ${where.place}: ${refusal.reason}.\n`;
 }

@@ -168,7 +168,7 @@ describe("plain HTTP", () => {
     await once(client, "data");
     client.write(get("/2", "b.example"));
     await readToEnd(client);
-    await rig.recorded({ kind: "connect", action: "deny", reasonCode: "host-differs" });
+    await rig.recorded({ kind: "request", action: "deny", reasonCode: "host-differs" });
     await rig.recorded({ kind: "close" });
     expect(seen).toEqual(["a.example/1"]);
   });

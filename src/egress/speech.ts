@@ -2,7 +2,6 @@ import type { Socket } from "node:net";
 import { decide } from "./decide.ts";
 import { readFirstBytes, type FirstBytes } from "./first-bytes.ts";
 import { quoteHost, readAsciiName, type HostName } from "./host-name.ts";
-import type { HttpScreen } from "./http-screen.ts";
 import type { EgressPolicy } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
 import type { Protocol, Rule } from "./rule.ts";
@@ -13,8 +12,8 @@ export interface Speech {
   protocol: Protocol;
   /** What it said, to be sent on before anything else. */
   bytes: Buffer;
-  /** For http: judges the requests that follow. */
-  screen?: HttpScreen;
+  /** For tls: the application protocols (ALPN) it offers, when it names any. */
+  offered?: readonly string[];
 }
 
 /** `protocol` tells what was heard even when it is refused. */
@@ -33,7 +32,7 @@ export async function hearClient(
   target: Target & { kind: "name" },
   policy: () => EgressPolicy,
 ): Promise<Hearing> {
-  const first = await readFirstBytes(socket, target);
+  const first = await readFirstBytes(socket, { ...target, scheme: "http" });
   const speech = interpret(first);
   if (speech instanceof Refusal) return { ok: false, refusal: speech };
   const { protocol } = speech;
@@ -46,9 +45,13 @@ export async function hearClient(
 function interpret(first: FirstBytes): Speech | Refusal {
   switch (first.kind) {
     case "tls":
-      return { protocol: "tls", bytes: first.bytes };
+      return {
+        protocol: "tls",
+        bytes: first.bytes,
+        ...(first.protocols === undefined ? {} : { offered: first.protocols }),
+      };
     case "http":
-      return { protocol: "http", bytes: first.bytes, screen: first.screen };
+      return { protocol: "http", bytes: first.bytes };
     case "http-refused":
       return { protocol: "http", bytes: NO_BYTES };
     case "tls-malformed":

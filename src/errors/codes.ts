@@ -130,11 +130,6 @@ export const ERROR_CODES = define({
     "The daemon restarted while this terminal was open. Start the session again.",
   ),
 
-  // Ports
-  PORT_TAKEN: user(409, "Choose another port of this machine, or leave it out: `:PORT`."),
-  PORT_CLOSED: user(409, "Start what is to listen, on 127.0.0.1 or ::1 inside the sandbox."),
-  PORT_NOT_PUBLISHED: user(404, "List what is published with `cattlegrid ports NAME`."),
-
   // Copies
   COPY_SOURCE: user(404, "Name a file or directory that exists; no link is followed."),
   COPY_TARGET: user(409, "Name an existing directory, or a new name in one."),
@@ -175,6 +170,10 @@ export const ERROR_CODES = define({
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
   POLICY_UNKNOWN: user(400, "Use locked, agent, open, or the path of a policy file."),
   MIRROR_INVALID: user(400, "Write CATTLEGRID_MIRRORS as `name:port=address:port,…`."),
+  AUTHORITY_INVALID: user(
+    409,
+    "Remove the file and start the sandbox again: a new authority is made, and every later start trusts it.",
+  ),
   EGRESS_UNAVAILABLE: provider(
     503,
     "Run `cattlegrid doctor`; the sandbox does not run without its gateway.",

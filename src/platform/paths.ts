@@ -21,6 +21,8 @@ export interface Paths {
   /** What the running daemon says of itself: process id and socket. */
   daemonFile: string;
   egressDirectory: string;
+  /** Key and certificate of the authority that vouches for inspected hosts. */
+  authorityFile: string;
   spoolDirectory: string;
   providerDirectory(providerId: string): string;
   /** Sockets; 0700, outside the state directory because socket paths must be short. */
@@ -40,6 +42,7 @@ export function resolvePaths(sources: PathSources): Paths {
     logFile: join(stateDirectory, "daemon.log"),
     daemonFile: join(stateDirectory, "daemon.json"),
     egressDirectory: join(stateDirectory, "egress"),
+    authorityFile: join(stateDirectory, "inspection", "authority.pem"),
     spoolDirectory: join(stateDirectory, "spool"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
     get runtimeDirectory() {

@@ -26,6 +26,11 @@ export const egressReasonSchema = z.enum([
   "host-differs",
   "request-malformed",
   "request-refused",
+  "request-denied",
+  "protocol-unreadable",
+  "certificate-untrusted",
+  "client-distrusts",
+  "upstream-proxy",
   "first-bytes-late",
   "too-many-connections",
   "too-many-names",
@@ -37,15 +42,14 @@ export const egressReasonSchema = z.enum([
 export type EgressReason = z.infer<typeof egressReasonSchema>;
 
 /**
- * One line of `logs NAME --egress --json`. `dns` and `connect` are decisions; `close` tells what a relayed
- * connection moved; `gap` tells that records could not be written; `port` tells of a connection that came in by a
- * published port. Readers ignore fields they do not know.
+ * One line of `logs NAME --egress --json`. `dns`, `connect` and `request` are decisions; `close` tells what a relayed
+ * connection moved; `gap` tells that records could not be written. Readers ignore fields they do not know.
  */
 export const egressRecordSchema = z
   .object({
     time: z.iso.datetime(),
     sandboxId: z.string(),
-    kind: z.enum(["dns", "connect", "close", "gap", "port"]),
+    kind: z.enum(["dns", "connect", "request", "close", "gap"]),
     /** `error`: policy allowed it, and the destination could not be reached. */
     action: z.enum(["allow", "deny", "error"]),
     /** Ties a `close` to its `connect`. */
@@ -56,6 +60,9 @@ export const egressRecordSchema = z
     address: z.string().optional(),
     port: z.int().optional(),
     protocol: z.enum(["tls", "http", "opaque"]).optional(),
+    /** Of one HTTP request on an inspected connection; the path as it was sent, without its query. */
+    method: z.string().optional(),
+    path: z.string().optional(),
     /** Of a DNS query: A, TXT, … */
     queryType: z.string().optional(),
     rule: z.object({ id: z.string(), text: z.string() }).optional(),

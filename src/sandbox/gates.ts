@@ -23,8 +23,6 @@ export interface Gate {
   readonly isCapturing: boolean;
   /** Bytes that came in from outside so far. */
   readonly receivedBytes: number;
-  /** Adds what is no decision of the gateway's to the record. */
-  record(record: EgressRecord): void;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -33,7 +31,7 @@ export interface Gate {
 export interface PreparedGate {
   /** The preset in force. */
   preset: string;
-  /** PEM certificates of the mirrors, for the trust stores inside. */
+  /** PEM certificates of the inspection authority and the mirrors, for the trust stores inside. */
   certificates: readonly string[];
   /** Opens the record. */
   open(): Promise<Gate>;
@@ -47,7 +45,7 @@ export interface ReadingOptions {
 
 /** The gateways of all sandboxes and their records. */
 export interface Gates {
-  /** Throws POLICY_INVALID, POLICY_UNKNOWN or MIRROR_INVALID. */
+  /** Throws POLICY_INVALID, POLICY_UNKNOWN, MIRROR_INVALID or AUTHORITY_INVALID. */
   prepare(request: GateRequest): PreparedGate;
   /** The recorded decisions, oldest first. */
   read(sandboxId: string, options: ReadingOptions): AsyncIterable<EgressRecord>;

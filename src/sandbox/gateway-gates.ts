@@ -2,6 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { compilePolicy } from "../egress/compile-policy.ts";
+import { openAuthority, type Authority } from "../egress/inspection/authority.ts";
+import { HostTrust } from "../egress/inspection/host-trust.ts";
+import type { Inspection } from "../egress/inspection/inspect.ts";
+import { ServerContexts } from "../egress/inspection/server-contexts.ts";
 import { openGateway, type Gateway } from "../egress/gateway.ts";
 import { parseMirrors, type Mirrors } from "../egress/mirrors.ts";
 import { createNameResolver } from "../egress/name-resolver.ts";
@@ -9,7 +13,6 @@ import type { EgressPolicy } from "../egress/policy.ts";
 import { readRecords } from "../egress/record-reader.ts";
 import { openRecorder, type Recorder } from "../egress/recorder.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { EgressRecord } from "../protocol/egress.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Gate, Gates } from "./gates.ts";
 import type { CaptureSockets } from "./provider.ts";
@@ -17,6 +20,8 @@ import type { CaptureSockets } from "./provider.ts";
 export interface GatewayGatesOptions {
   /** Where records lie, outside every sandbox. Made when it is first needed. */
   directory: string;
+  /** Key and certificate of the authority that vouches for inspected hosts. Made when it is first needed. */
+  authorityFile: string;
   logger: Logger;
 }
 
@@ -24,22 +29,33 @@ export interface GatewayGatesOptions {
 export function createGatewayGates(options: GatewayGatesOptions): Gates {
   const { directory, logger } = options;
   const resolveName = createNameResolver();
+  const inspecting = createInspecting(options.authorityFile);
   const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
   return {
     prepare({ sandboxId, sandboxName, hosts, mirrors: redirections, ...rest }) {
       const policy = compilePolicy({ ...rest, agentHosts: hosts });
       const mirrors = parseMirrors(redirections?.targets ?? "");
-      const certificates = splitCertificates(redirections?.certificates ?? "");
+      const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
+      const { authority, inspection } = inspecting();
       return {
         preset: policy.preset,
-        certificates,
+        // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
+        certificates: [authority.certificate, ...mirrorCertificates],
         async open() {
           await mkdir(directory, { recursive: true, mode: 0o700 });
           const onFailure = (error: Error): void =>
             logger.error("egress records could not be written", { sandboxId, error });
           const recorder = await openRecorder({ path: pathOf(sandboxId), onFailure });
           return new GatewayGate(
-            { sandboxId, sandboxName, policy, mirrors, resolveName },
+            {
+              sandboxId,
+              sandboxName,
+              policy,
+              mirrors,
+              mirrorCertificates,
+              inspection,
+              resolveName,
+            },
             recorder,
           );
         },
@@ -52,11 +68,24 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
   };
 }
 
+/** Opens the authority once, when the first sandbox needs it. */
+function createInspecting(file: string): () => { authority: Authority; inspection: Inspection } {
+  let opened: { authority: Authority; inspection: Inspection } | undefined;
+  return () => {
+    if (opened !== undefined) return opened;
+    const authority = openAuthority(file);
+    const inspection = { contexts: new ServerContexts(authority), trust: new HostTrust() };
+    return (opened = { authority, inspection });
+  };
+}
+
 interface GatewayParts {
   sandboxId: string;
   sandboxName: string;
   policy: EgressPolicy;
   mirrors: Mirrors;
+  mirrorCertificates: readonly string[];
+  inspection: Inspection;
   resolveName: ReturnType<typeof createNameResolver>;
 }
 
@@ -81,10 +110,6 @@ class GatewayGate implements Gate {
   capture(sockets: CaptureSockets): void {
     const record = this.#recorder.record.bind(this.#recorder);
     this.#gateway = openGateway({ ...this.#parts, sockets, record });
-  }
-
-  record(record: EgressRecord): void {
-    this.#recorder.record(record);
   }
 
   async close(): Promise<void> {

@@ -14,7 +14,10 @@ import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface EngineOptions {
-  paths: Pick<Paths, "stateDirectory" | "runtimeDirectory" | "egressDirectory" | "spoolDirectory">;
+  paths: Pick<
+    Paths,
+    "stateDirectory" | "runtimeDirectory" | "egressDirectory" | "authorityFile" | "spoolDirectory"
+  >;
   /** The user's own, which is never a workspace. */
   homeDirectory: string;
   /** The first is the default. */
@@ -68,7 +71,7 @@ async function compose(
   { store, terminals }: { store: Store; terminals: Terminals },
 ): Promise<Pick<Engine, "sandboxes" | "sessions">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
-  const { stateDirectory, runtimeDirectory, egressDirectory } = paths;
+  const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
   const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
   const createThrowAway = async (wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> => {
     assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
@@ -80,7 +83,8 @@ async function compose(
     agents,
     terminals,
     logger,
-    gates: options.gates ?? createGatewayGates({ directory: egressDirectory, logger }),
+    gates:
+      options.gates ?? createGatewayGates({ directory: egressDirectory, authorityFile, logger }),
     layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),

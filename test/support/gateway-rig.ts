@@ -5,6 +5,7 @@ import { decode, encode, type RecordType } from "dns-packet";
 import { afterEach, expect } from "vitest";
 import { parseAddress } from "../../src/egress/address.ts";
 import { compilePolicy } from "../../src/egress/compile-policy.ts";
+import type { Inspection } from "../../src/egress/inspection/inspect.ts";
 import { openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
 import type { ResolveName } from "../../src/egress/name-resolver.ts";
@@ -17,6 +18,8 @@ export interface RigOptions {
   deny?: string[];
   preset?: string;
   mirrors?: string;
+  mirrorCertificates?: readonly string[];
+  inspection?: Inspection;
   /** What each name resolves to outside; a function is asked each time. */
   addresses?: Record<string, string[] | (() => string[])>;
 }
@@ -33,6 +36,7 @@ export interface GatewayRig {
   connect(name: string, port: number): Promise<Socket>;
   /** Resolves with the first record that has these fields, now or later. */
   recorded(fields: Partial<EgressRecord>): Promise<EgressRecord>;
+  setPolicy(options: RigOptions): void;
   close(): Promise<void>;
 }
 
@@ -57,6 +61,8 @@ async function openGatewayRig(options: RigOptions = {}): Promise<GatewayRig> {
     sockets: { tcp, udp: [udp] },
     policy: policyOf(options),
     mirrors: parseMirrors(options.mirrors ?? ""),
+    mirrorCertificates: options.mirrorCertificates,
+    inspection: options.inspection,
     record: (record) => {
       records.push(egressRecordSchema.strict().parse(record));
       for (const look of waiting) look();
@@ -95,6 +101,7 @@ async function openGatewayRig(options: RigOptions = {}): Promise<GatewayRig> {
         look();
       });
     },
+    setPolicy: (changed) => gateway.setPolicy(policyOf(changed)),
     async close() {
       await gateway.close();
       for (const client of clients) client.destroy();

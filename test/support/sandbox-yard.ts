@@ -53,7 +53,11 @@ export class SandboxYard {
       store,
       providers: [provider],
       agents: createSmallAgents(),
-      gates: createGatewayGates({ directory: join(root, "egress"), logger: SILENT_LOGGER }),
+      gates: createGatewayGates({
+        directory: join(root, "egress"),
+        authorityFile: join(root, "inspection", "authority.pem"),
+        logger: SILENT_LOGGER,
+      }),
       terminals,
       layersFor: async () => [],
       sessions: {

@@ -61,7 +61,9 @@ export function renderRecord(record: EgressRecord): string {
   );
   const bytes =
     record.kind === "close" ? `${record.bytesOut ?? 0} bytes out, ${record.bytesIn ?? 0} in` : "";
-  const what = [record.queryType ?? record.protocol ?? "", bytes].filter((part) => part !== "");
+  const request = record.method === undefined ? "" : `${record.method} ${record.path ?? ""}`;
+  const parts = [record.queryType ?? record.protocol ?? "", request, bytes];
+  const what = parts.filter((part) => part !== "");
   const rule = record.rule === undefined ? "" : ` (rule ${record.rule.text})`;
   const words = [record.time, record.kind.padEnd(7), record.action.padEnd(5), place.join(":")];
   return makeOneLine([...words, ...what, `- ${record.reason}${rule}`].join(" "));

@@ -1,4 +1,5 @@
 import type { SandboxSpecification } from "../../provider.ts";
+import { trustEnvironment } from "./trust-stores.ts";
 
 export const HOME = "/home/agent";
 /** The agent's numbers inside; outside they are the user's own, or subordinate ones. */
@@ -8,30 +9,17 @@ const SYSTEM_PATH = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin
 /** Where the usual tools install programs in a home directory. */
 export const HOME_PATH = [".local/bin", ".npm-global/bin", ".cargo/bin", "go/bin"];
 
-const CERTIFICATE_VARIABLES = [
-  "SSL_CERT_FILE",
-  "NODE_EXTRA_CA_CERTS",
-  "REQUESTS_CA_BUNDLE",
-  "CURL_CA_BUNDLE",
-  "GIT_SSL_CAINFO",
-  "PIP_CERT",
-  "CARGO_HTTP_CAINFO",
-];
-
 export interface EnvironmentSources {
   specification: SandboxSpecification;
   /** `bin` directories of the toolchains. */
   toolchainPath: readonly string[];
   shell: string;
-  /** Path inside of the file that holds every trusted certificate. */
-  certificateBundle: string;
 }
 
 /** The environment of every process inside, before a request lays its own over it. */
 export function sandboxEnvironment(sources: EnvironmentSources): Record<string, string> {
-  const { specification, toolchainPath, shell, certificateBundle } = sources;
+  const { specification, toolchainPath, shell } = sources;
   const home = HOME_PATH.map((directory) => `${HOME}/${directory}`);
-  const trust = specification.certificates.length === 0 ? [] : CERTIFICATE_VARIABLES;
   return {
     HOME,
     USER: "agent",
@@ -44,7 +32,7 @@ export function sandboxEnvironment(sources: EnvironmentSources): Record<string, 
     npm_config_prefix: `${HOME}/.npm-global`,
     // The system's Python refuses `pip install` otherwise; pip then installs into the home directory by itself.
     PIP_BREAK_SYSTEM_PACKAGES: "1",
-    ...Object.fromEntries(trust.map((name) => [name, certificateBundle])),
+    ...trustEnvironment(specification.certificates),
     ...specification.environment,
   };
 }

@@ -5,7 +5,6 @@ import {
   lstat,
   mkdir,
   readdir,
-  readFile,
   readlink,
   rename,
   rm,
@@ -49,10 +48,6 @@ const COPIED = [
 const COPIED_FAMILIES = /^(java|jvm|perl|php|python|ruby)/;
 const READABLE_BY_ALL = 0o004;
 
-/** Where distributions keep the one file of all trusted certificates, under /etc. */
-const BUNDLES = ["ssl/certs/ca-certificates.crt", "pki/tls/certs/ca-bundle.crt", "ssl/cert.pem"];
-const BUNDLE_DEFAULT = "ssl/certs/ca-certificates.crt";
-
 export interface EtcSources {
   shell: string;
   /** As root: who owns the files, so that they are not a stranger's inside. */
@@ -92,32 +87,6 @@ export function writeOwnEtc(directory: string, specification: SandboxSpecificati
   write("hostname", `${name}\n`);
   write("hosts", `127.0.0.1 localhost\n::1 localhost ip6-localhost ${name}\n127.0.1.1 ${name}\n`);
   write("gitconfig", gitConfiguration(specification));
-}
-
-/** The bundle of the host, joined by `certificates`, in a directory to lay over the base; made once per set. */
-export async function buildCertificates(
-  parent: string,
-  certificates: readonly string[],
-): Promise<{ name: string }> {
-  const added = certificates.map((pem) => `${pem.trim()}\n`).join("");
-  const hash = createHash("sha256").update(added).update(etcStamp()).digest("hex").slice(0, 16);
-  const name = `certificates-${hash}`;
-  const directory = join(parent, name);
-  if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return { name };
-  const building = `${directory}.new`;
-  await rm(building, { recursive: true, force: true });
-  const file = certificateBundle();
-  const text = (await readIfPresent(join("/etc", file))) + added;
-  await mkdir(join(building, dirname(file)), { recursive: true });
-  await writeFile(join(building, file), text);
-  await rename(building, directory);
-  return { name };
-}
-
-/** Path under /etc of the file that holds every trusted certificate. */
-export function certificateBundle(): string {
-  const found = BUNDLES.find((file) => statSync(join("/etc", file), { throwIfNoEntry: false }));
-  return found ?? BUNDLE_DEFAULT;
 }
 
 function baseFiles({ shell }: EtcSources): Readonly<Record<string, string>> {
@@ -206,15 +175,6 @@ async function statIfPresent(path: string): Promise<Stats | undefined> {
     return await lstat(path);
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR", "EACCES")) return undefined;
-    throw error;
-  }
-}
-
-async function readIfPresent(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return "";
     throw error;
   }
 }

@@ -2,8 +2,9 @@ import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
-import { buildBaseEtc, buildCertificates, etcStamp } from "./etc.ts";
+import { buildBaseEtc, etcStamp } from "./etc.ts";
 import { KEEPER_DIRECTORIES } from "./bundle.ts";
+import { buildTrustStores } from "./trust-stores.ts";
 
 const DIRECTORY = "local";
 const SKELETON = "empty";
@@ -59,11 +60,12 @@ export async function etcLayers(
   files: RuntimeFiles,
   certificates: readonly string[],
 ): Promise<readonly string[]> {
-  const base = `etc-${etcStamp()}`;
+  const stamp = etcStamp();
+  const base = `etc-${stamp}`;
   await buildBaseEtc(join(files.directory, base), files);
   const names = [base];
   if (certificates.length > 0)
-    names.unshift((await buildCertificates(files.directory, certificates)).name);
+    names.unshift((await buildTrustStores(files.directory, certificates, stamp)).name);
   return names.map((name) => `${KEEPER_DIRECTORIES.runtime}/${name}`);
 }
 

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
 import type {
   ProcessRequest,
@@ -14,7 +13,6 @@ export interface LocalSandboxParts {
   /** As they are when asked. */
   facts(): Readonly<Record<string, unknown>>;
   target: ExecTarget;
-  connect(port: number): Promise<Socket>;
   /** Resolves with why when the first process, or the keeper, died. */
   died: Promise<string>;
   /** Kills what is left and removes what the start made. Does not reject. */
@@ -27,7 +25,6 @@ export class LocalSandbox implements RunningSandbox {
   readonly ended: Promise<SandboxEnding>;
   readonly #facts: LocalSandboxParts["facts"];
   readonly #target: ExecTarget;
-  readonly #connect: LocalSandboxParts["connect"];
   #stop: () => void = () => undefined;
   #isEnding = false;
 
@@ -35,7 +32,6 @@ export class LocalSandbox implements RunningSandbox {
     this.id = parts.id;
     this.#facts = parts.facts;
     this.#target = parts.target;
-    this.#connect = parts.connect;
     const stopped = new Promise<SandboxEnding>((resolve) => {
       this.#stop = () => resolve({ kind: "stopped" });
     });
@@ -48,23 +44,15 @@ export class LocalSandbox implements RunningSandbox {
   }
 
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
-    this.#checkRunning();
+    if (this.#isEnding) {
+      throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
+    }
     return execProcess(this.#target, request, signal);
-  }
-
-  async connect(port: number): Promise<Socket> {
-    this.#checkRunning();
-    return this.#connect(port);
   }
 
   async stop(): Promise<void> {
     this.#stop();
     await this.ended;
-  }
-
-  #checkRunning(): void {
-    if (!this.#isEnding) return;
-    throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
   }
 
   async #end(cause: Promise<SandboxEnding>, parts: LocalSandboxParts): Promise<SandboxEnding> {

@@ -15,7 +15,7 @@ import {
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
 import { layerName, openWorkDirectories } from "./directories.ts";
 import { AGENT_ID, HOME, sandboxEnvironment } from "./environment.ts";
-import { certificateBundle, writeOwnEtc } from "./etc.ts";
+import { writeOwnEtc } from "./etc.ts";
 import { factsOf } from "./facts.ts";
 import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
 import { lendIdMap } from "./id-map.ts";
@@ -171,7 +171,6 @@ async function run(
       process: defaults,
       cwd,
     },
-    connect: (port) => keeper.connect(number, port),
     died: Promise.race([
       container.died.then(() => "its first process ended"),
       keeper.ended.then((why) => `the keeper ended: ${why}`),
@@ -211,7 +210,6 @@ function environmentOf(
     specification,
     toolchainPath: toolchainPath(specification.toolchains),
     shell: launched.files.shell,
-    certificateBundle: `/etc/${certificateBundle()}`,
   });
 }
 

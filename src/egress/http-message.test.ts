@@ -1,30 +1,45 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { HttpPlace, HttpProblem } from "./http-head.ts";
-import { HttpScreen } from "./http-screen.ts";
+import { readRequestHead, type HttpPlace, type HttpProblem } from "./http-head.ts";
+import { MessageReader, REQUEST_RULES } from "./http-message.ts";
 import { readHostName, type HostName } from "./host-name.ts";
 
 const reading = readHostName("a.example");
-const PLACE: HttpPlace = { name: (reading.ok ? reading.value : "") as HostName, port: 80 };
+const PLACE: HttpPlace = {
+  name: (reading.ok ? reading.value : "") as HostName,
+  port: 80,
+  scheme: "http",
+};
 
 /** What passes, and the problem if there is one, when `text` comes in pieces of `size`. */
 function screen(text: string, size = text.length): { passed: string; problem?: HttpProblem } {
-  const screened = new HttpScreen(PLACE);
+  const reader = new MessageReader((head) => readRequestHead(head, PLACE), REQUEST_RULES);
   const bytes = Buffer.from(text, "latin1");
   let passed = "";
   for (let at = 0; at < bytes.length; at += size) {
-    const result = screened.push(bytes.subarray(at, at + size));
-    if (!Buffer.isBuffer(result)) return { passed, problem: result };
-    passed += result.toString("latin1");
+    reader.feed(bytes.subarray(at, at + size));
+    for (let piece = reader.next(); piece !== undefined; piece = reader.next()) {
+      if (piece.kind === "problem") return { passed, problem: piece.problem };
+      if (piece.kind !== "end") passed += piece.bytes.toString("latin1");
+    }
   }
   return { passed };
 }
 
 const GET = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
+function head(...lines: string[]): string {
+  return ["GET / HTTP/1.1", ...lines, "", ""].join("\r\n");
+}
+
+function post(...lines: string[]): string {
+  return ["POST / HTTP/1.1", "Host: a.example", ...lines, "", ""].join("\r\n");
+}
+
 const PERMITTED: readonly (readonly [string, string])[] = [
   ["a request", GET],
   ["two requests", GET + GET],
+  ["a WebSocket", head("Host: a.example", "Upgrade: WebSocket", "Sec-WebSocket-Key: x")],
   ["a host in capitals with its port", "GET / HTTP/1.1\r\nhOST: A.Example:80\r\n\r\n"],
   ["a host with a trailing dot", "GET / HTTP/1.1\r\nHost: a.example.\r\n\r\n"],
   ["an absolute target", "GET http://a.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n"],
@@ -44,7 +59,7 @@ const PERMITTED: readonly (readonly [string, string])[] = [
   ],
 ];
 
-describe("the screen passes unchanged", () => {
+describe("requests pass unchanged", () => {
   test.each(PERMITTED)("%s", (_what, text) => {
     expect(screen(text)).toEqual({ passed: text });
   });
@@ -56,14 +71,6 @@ describe("the screen passes unchanged", () => {
     }
   });
 });
-
-function head(...lines: string[]): string {
-  return ["GET / HTTP/1.1", ...lines, "", ""].join("\r\n");
-}
-
-function post(...lines: string[]): string {
-  return ["POST / HTTP/1.1", "Host: a.example", ...lines, "", ""].join("\r\n");
-}
 
 const FORBIDDEN: readonly (readonly [string, string, HttpProblem["code"]])[] = [
   ["another host", head("Host: b.example"), "host-differs"],
@@ -99,6 +106,17 @@ const FORBIDDEN: readonly (readonly [string, string, HttpProblem["code"]])[] = [
     "request-malformed",
   ],
   ["CONNECT", "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n", "request-refused"],
+  ["an upgrade without a key", head("Host: a.example", "Upgrade: websocket"), "request-refused"],
+  [
+    "an upgrade with a body",
+    post("Upgrade: websocket", "Sec-WebSocket-Key: x", "Content-Length: 1"),
+    "request-refused",
+  ],
+  [
+    "a Connection header that takes the host away",
+    head("Host: a.example", "Connection: close, Host"),
+    "request-malformed",
+  ],
   ["an upgrade to h2c", head("Host: a.example", "Upgrade: h2c"), "request-refused"],
   ["HTTP/2 at once", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "request-malformed"],
   ["HTTP/0.9", "GET /\r\n\r\n", "request-malformed"],
@@ -128,7 +146,7 @@ const FORBIDDEN: readonly (readonly [string, string, HttpProblem["code"]])[] = [
   ["an endless head", `GET / HTTP/1.1\r\nX: ${"x".repeat(65_536)}`, "request-malformed"],
 ];
 
-describe("the screen refuses", () => {
+describe("it is refused:", () => {
   test.each(FORBIDDEN)("%s", (_what, text, code) => {
     const first = screen(text);
     expect(first.problem?.code).toBe(code);
