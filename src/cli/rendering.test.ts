@@ -28,6 +28,7 @@ const sandbox: Sandbox = {
   protectedPaths: [".git/config"],
   layers: [],
   facts: { runtime: "crun 1.8", limits: { enforced: false } },
+  ports: [],
   sessions: [
     { id: "s-1", kind: "interactive", status: "running" },
     { id: "s-0", kind: "interactive", status: "ended" },
@@ -38,9 +39,9 @@ const sandbox: Sandbox = {
 test("ls shows a line for each sandbox, with its open sessions", () => {
   const bare = { ...sandbox, name: "longer-name", status: "stopped" as const, workspace: null };
   expect(renderList([sandbox, { ...bare, sessions: [] }])).toBe(
-    "NAME         AGENT  STATUS   SESSIONS  WORKSPACE\n" +
-      "box          shell  running  1         /home/me/a b\n" +
-      "longer-name  shell  stopped  0         -\n",
+    "NAME         AGENT  STATUS   SESSIONS  PORTS  WORKSPACE\n" +
+      "box          shell  running  1         -      /home/me/a b\n" +
+      "longer-name  shell  stopped  0         -      -\n",
   );
 });
 
@@ -76,6 +77,7 @@ test("inspect shows every field in words", () => {
       "  runtime: crun 1.8",
       "  limits:",
       "    enforced: no",
+      "ports: none",
       "sessions:",
       "  - id s-1, kind interactive, status running",
       "  - id s-0, kind interactive, status ended",

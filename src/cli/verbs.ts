@@ -39,6 +39,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "copy files out of a sandbox or into one",
     load: async () => (await import("./commands/cp.ts")).CP,
   },
+  ports: {
+    summary: "publish ports of a sandbox on this machine",
+    load: async () => (await import("./commands/ports.ts")).PORTS,
+  },
   attach: {
     summary: "join a session from this terminal",
     load: async () => (await import("./commands/attach.ts")).ATTACH,

@@ -130,6 +130,11 @@ export const ERROR_CODES = define({
     "The daemon restarted while this terminal was open. Start the session again.",
   ),
 
+  // Ports
+  PORT_TAKEN: user(409, "Choose another port of this machine, or leave it out: `:PORT`."),
+  PORT_CLOSED: user(409, "Start what is to listen, on 127.0.0.1 or ::1 inside the sandbox."),
+  PORT_NOT_PUBLISHED: user(404, "List what is published with `cattlegrid ports NAME`."),
+
   // Copies
   COPY_SOURCE: user(404, "Name a file or directory that exists; no link is followed."),
   COPY_TARGET: user(409, "Name an existing directory, or a new name in one."),

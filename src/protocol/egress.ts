@@ -43,13 +43,14 @@ export type EgressReason = z.infer<typeof egressReasonSchema>;
 
 /**
  * One line of `logs NAME --egress --json`. `dns`, `connect` and `request` are decisions; `close` tells what a relayed
- * connection moved; `gap` tells that records could not be written. Readers ignore fields they do not know.
+ * connection moved; `gap` tells that records could not be written; `port` tells of a connection that came in by a
+ * published port. Readers ignore fields they do not know.
  */
 export const egressRecordSchema = z
   .object({
     time: z.iso.datetime(),
     sandboxId: z.string(),
-    kind: z.enum(["dns", "connect", "request", "close", "gap"]),
+    kind: z.enum(["dns", "connect", "request", "close", "gap", "port"]),
     /** `error`: policy allowed it, and the destination could not be reached. */
     action: z.enum(["allow", "deny", "error"]),
     /** Ties a `close` to its `connect`. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { publishedPortSchema } from "./port.ts";
 import { problemSchema } from "./problem.ts";
 
 /** 2 to 63 letters, digits, hyphens and periods; begins with a letter or digit. */
@@ -117,6 +118,8 @@ export const sandboxSchema = z
     layers: stringsSchema,
     /** What the provider states while it runs: runtime, limits in force, what is not protected. */
     facts: z.record(z.string(), z.unknown()).readonly(),
+    /** Published at this moment. */
+    ports: z.array(publishedPortSchema).readonly(),
     sessions: z
       .array(z.object({ id: z.string(), kind: z.string(), status: z.string() }))
       .readonly(),

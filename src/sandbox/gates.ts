@@ -23,6 +23,8 @@ export interface Gate {
   readonly isCapturing: boolean;
   /** Bytes that came in from outside so far. */
   readonly receivedBytes: number;
+  /** Adds what is no decision of the gateway's to the record. */
+  record(record: EgressRecord): void;
   /** Idempotent. */
   close(): Promise<void>;
 }

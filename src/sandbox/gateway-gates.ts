@@ -13,6 +13,7 @@ import type { EgressPolicy } from "../egress/policy.ts";
 import { readRecords } from "../egress/record-reader.ts";
 import { openRecorder, type Recorder } from "../egress/recorder.ts";
 import { CattlegridError } from "../errors/error.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Gate, Gates } from "./gates.ts";
 import type { CaptureSockets } from "./provider.ts";
@@ -110,6 +111,10 @@ class GatewayGate implements Gate {
   capture(sockets: CaptureSockets): void {
     const record = this.#recorder.record.bind(this.#recorder);
     this.#gateway = openGateway({ ...this.#parts, sockets, record });
+  }
+
+  record(record: EgressRecord): void {
+    this.#recorder.record(record);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { Socket as DatagramSocket } from "node:dgram";
 import type { Readable, Writable } from "node:stream";
 
@@ -91,6 +91,11 @@ export interface RunningSandbox {
   /** Resolves once, when nothing inside runs any more. Never rejects. */
   readonly ended: Promise<SandboxEnding>;
   exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess>;
+  /**
+   * Connects to a port of the sandbox's own loopback; half open ends stay half open. Absent: the provider cannot.
+   * Throws PORT_CLOSED when nothing listens there.
+   */
+  connect?(port: number): Promise<Socket>;
   /** Ends every process inside; home and workspace stay. Idempotent. */
   stop(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
+import type { PortPublish, PublishedPort } from "../protocol/port.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
@@ -18,6 +19,7 @@ import type { Gates, ReadingOptions } from "./gates.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
+import { createPorts, type Ports } from "./ports.ts";
 import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
 import { recover } from "./recovery.ts";
 import { findProvider } from "./registry.ts";
@@ -63,6 +65,12 @@ export interface Sandboxes {
   running(id: string): Promise<RunningSandbox>;
   /** Starts a process; its terminal is one of the engine's. Throws SANDBOX_NOT_RUNNING, COMMAND_NOT_FOUND… */
   exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal>;
+  /** Published at this moment. */
+  ports(id: string): readonly PublishedPort[];
+  /** Leads a port of this machine's loopback into a running sandbox. Throws SANDBOX_NOT_RUNNING, PORT_TAKEN. */
+  publish(id: string, wanted: PortPublish): Promise<PublishedPort>;
+  /** False when that port of this machine is not published by the sandbox. */
+  closePort(id: string, hostPort: number): Promise<boolean>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** Its first session has ended: removes it, in its own time, when it was made to go then. */
@@ -94,6 +102,7 @@ class EngineSandboxes implements Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
+  readonly #ports: Ports;
   readonly #maker: SandboxMaker;
   #closing: Promise<void> | undefined;
 
@@ -101,11 +110,14 @@ class EngineSandboxes implements Sandboxes {
     this.#options = options;
     this.recovered = recovered;
     this.#maker = createSandboxMaker(options);
+    this.#ports = createPorts(options);
     this.#lifecycle = createLifecycle({
       ...options,
       launch: async (row, context) => {
         await recovered;
-        return startStored(options, row, context);
+        const launched = await startStored(options, row, context);
+        this.#ports.follow(row.id, launched);
+        return launched;
       },
       destroy: async (row) => {
         await recovered;
@@ -178,6 +190,19 @@ class EngineSandboxes implements Sandboxes {
       ...(request.terminal === undefined ? {} : { size: request.terminal }),
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
     });
+  }
+
+  ports(id: string): readonly PublishedPort[] {
+    return this.#ports.list(id);
+  }
+
+  async publish(id: string, wanted: PortPublish): Promise<PublishedPort> {
+    await this.running(id);
+    return this.#ports.publish(id, wanted);
+  }
+
+  closePort(id: string, hostPort: number): Promise<boolean> {
+    return this.#ports.close(id, hostPort);
   }
 
   lease(id: string): Lease {
@@ -254,7 +279,8 @@ class EngineSandboxes implements Sandboxes {
 
   async #show(row: SandboxRow): Promise<Sandbox> {
     const sessions = await this.#options.store.sessions.listBySandbox(row.id);
-    return showSandbox({ row, sessions, facts: this.#lifecycle.running(row.id)?.facts ?? {} });
+    const facts = this.#lifecycle.running(row.id)?.facts ?? {};
+    return showSandbox({ row, sessions, facts, ports: this.#ports.list(row.id) });
   }
 }
 

@@ -7,10 +7,11 @@ export interface SandboxParts {
   sessions: readonly SessionRow[];
   /** What the provider states while it runs. */
   facts: Readonly<Record<string, unknown>>;
+  ports: Sandbox["ports"];
 }
 
 /** SECURITY: names of environment variables only; their values and all certificates stay out. */
-export function showSandbox({ row, sessions, facts }: SandboxParts): Sandbox {
+export function showSandbox({ row, sessions, facts, ports }: SandboxParts): Sandbox {
   const stored = row.specification;
   const { preset, file } = stored.policy;
   return {
@@ -37,6 +38,7 @@ export function showSandbox({ row, sessions, facts }: SandboxParts): Sandbox {
     protectedPaths: stored.protectedPaths,
     layers: stored.layers,
     facts,
+    ports,
     sessions: sessions.map(({ id, kind, status }) => ({ id, kind, status })),
     createdAt: row.createdAt,
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),

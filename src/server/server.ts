@@ -11,6 +11,7 @@ import { API_VERSION, API_VERSION_HEADER, PROGRAM_VERSION_HEADER } from "../prot
 import type { Api, Engine } from "./api.ts";
 import type { Principal } from "./authorise.ts";
 import { addDaemonRoutes, type DaemonControl, type DaemonFacts } from "./daemon-routes.ts";
+import { addPortRoutes } from "./port-routes.ts";
 import { toProblem } from "./problem.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
@@ -65,6 +66,7 @@ export function createServer(options: ServerOptions): Server {
   answerErrors(app, logger);
   const api: Api = { app, engine, logger, principalOf: (request) => principalOf(request.raw) };
   addSandboxRoutes(api);
+  addPortRoutes(api);
   addSessionRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);
   const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });

@@ -22,9 +22,11 @@ export const LS = defineVerb({
 });
 
 export function renderList(sandboxes: readonly Sandbox[]): string {
-  const rows = sandboxes.map(({ name, agent, status, sessions, workspace }) => {
+  const rows = sandboxes.map(({ name, agent, status, sessions, ports, workspace }) => {
     const open = sessions.filter((each) => each.status !== "ended" && each.status !== "lost");
-    return [name, agent, status, String(open.length), workspace?.path ?? "-"];
+    // An older daemon knows no ports.
+    const published = (ports ?? []).map(({ hostPort, port }) => `${hostPort}:${port}`).join(",");
+    return [name, agent, status, String(open.length), published || "-", workspace?.path ?? "-"];
   });
-  return renderTable(["NAME", "AGENT", "STATUS", "SESSIONS", "WORKSPACE"], rows);
+  return renderTable(["NAME", "AGENT", "STATUS", "SESSIONS", "PORTS", "WORKSPACE"], rows);
 }

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { checkCall, libc } from "./libc.ts";
+import { checkCall, hasErrno, libc, systemError } from "./libc.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -17,6 +17,16 @@ const setsockopt = libc.func(
   "int setsockopt(int fd, int level, int option, void *value, uint32_t length)",
 );
 
+const connectCall = libc.func("int connect(int fd, void *address, uint32_t length)");
+const getsockopt = libc.func(
+  "int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ uint32_t *length)",
+);
+const getpeername = libc.func(
+  "int getpeername(int fd, _Out_ void *address, _Inout_ uint32_t *length)",
+);
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+
 export interface Endpoint {
   /** Four or sixteen bytes. */
   address: Uint8Array;
@@ -33,6 +43,37 @@ export function listenTcp(endpoint: Endpoint): number {
     bindTo(fd, endpoint);
     checkCall(listen(fd, BACKLOG), "listen");
   });
+}
+
+/** Begins a connection from the calling thread's network namespace, without waiting, and returns its fd. */
+export function beginTcp(endpoint: Endpoint): number {
+  return open(SOCK_STREAM, endpoint, (fd) => {
+    const address = writeAddress(endpoint);
+    try {
+      checkCall(connectCall(fd, address, address.length), `connect to port ${endpoint.port}`);
+    } catch (error) {
+      if (!hasErrno(error, "EINPROGRESS")) throw error;
+    }
+  });
+}
+
+/** Whether a begun connection is open by now. Throws why it cannot be. */
+export function isConnected(fd: number): boolean {
+  const value = Buffer.alloc(4);
+  checkCall(
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, value, [value.length]),
+    "ask for a socket's error",
+  );
+  const errno = value.readInt32LE(0);
+  if (errno !== 0) throw systemError(errno, "connect");
+  const address = Buffer.alloc(28);
+  try {
+    checkCall(getpeername(fd, address, [address.length]), "ask for a peer");
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ENOTCONN")) return false;
+    throw error;
+  }
 }
 
 /** Opens a bound datagram socket in the calling thread's network namespace and returns its fd. */
@@ -58,11 +99,15 @@ function acceptBothVersions(fd: number): void {
 }
 
 function bindTo(fd: number, endpoint: Endpoint): void {
-  const { address, port } = endpoint;
+  const structure = writeAddress(endpoint);
+  checkCall(bind(fd, structure, structure.length), `bind port ${endpoint.port}`);
+}
+
+function writeAddress({ address, port }: Endpoint): Buffer {
   const isIpv4 = address.length === 4;
   const structure = Buffer.alloc(isIpv4 ? 16 : 28);
   structure.writeUInt16LE(isIpv4 ? AF_INET : AF_INET6, 0);
   structure.writeUInt16BE(port, 2);
   structure.set(address, isIpv4 ? 4 : 8);
-  checkCall(bind(fd, structure, structure.length), `bind port ${port}`);
+  return structure;
 }

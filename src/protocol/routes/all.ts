@@ -1,6 +1,12 @@
 import { DAEMON_ROUTES } from "./daemon.ts";
+import { PORT_ROUTES } from "./port.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
 import { SESSION_ROUTES } from "./session.ts";
 
 /** Every operation of the API, by the name that the OpenAPI document and the SDK give it. */
-export const ROUTES = { ...DAEMON_ROUTES, ...SANDBOX_ROUTES, ...SESSION_ROUTES } as const;
+export const ROUTES = {
+  ...DAEMON_ROUTES,
+  ...SANDBOX_ROUTES,
+  ...PORT_ROUTES,
+  ...SESSION_ROUTES,
+} as const;

@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
+import { createServer, Socket } from "node:net";
 import { assert } from "../../../errors/error.ts";
 import { openMessagePair } from "../../../platform/native/descriptor.ts";
 import { receiveDescriptors } from "../../../platform/native/descriptor-message.ts";
@@ -24,11 +24,22 @@ export class CaptureChannel {
 
   /** The sockets of a request that the keeper has answered: it sends them before it answers. */
   take(request: number): CaptureSockets {
+    return adopt(this.#take(request));
+  }
+
+  /** The connection of a request that the keeper has answered. */
+  takeConnection(request: number): Socket {
+    const [fd] = this.#take(request);
+    assert(fd !== undefined, "the keeper handed over no connection");
+    return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  }
+
+  #take(request: number): readonly number[] {
     this.#read();
     const fds = this.#arrived.get(request);
     this.#arrived.delete(request);
     assert(fds !== undefined, "the keeper handed over no sockets");
-    return adopt(fds);
+    return fds;
   }
 
   /** Closes what nobody took. Idempotent. */

@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import type { Socket } from "node:net";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
@@ -132,6 +133,12 @@ export class Keeper {
   /** Tells the keeper which process is the sandbox's first; from now on closing kills it. */
   async adopt(sandbox: number, pid: number): Promise<void> {
     await this.#ask({ kind: "adopt", sandbox, pid });
+  }
+
+  /** Connects to a port of a sandbox's loopback. Throws PORT_CLOSED. */
+  async connect(sandbox: number, port: number): Promise<Socket> {
+    const { request } = await this.#ask({ kind: "connect", sandbox, port });
+    return this.#sockets.takeConnection(request);
   }
 
   /** Makes what is not covered any more of these paths read-only again, in a running sandbox. */

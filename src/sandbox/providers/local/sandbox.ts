@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
 import type {
   ProcessRequest,
@@ -13,6 +14,7 @@ export interface LocalSandboxParts {
   /** As they are when asked. */
   facts(): Readonly<Record<string, unknown>>;
   target: ExecTarget;
+  connect(port: number): Promise<Socket>;
   /** Resolves with why when the first process, or the keeper, died. */
   died: Promise<string>;
   /** Kills what is left and removes what the start made. Does not reject. */
@@ -25,6 +27,7 @@ export class LocalSandbox implements RunningSandbox {
   readonly ended: Promise<SandboxEnding>;
   readonly #facts: LocalSandboxParts["facts"];
   readonly #target: ExecTarget;
+  readonly #connect: LocalSandboxParts["connect"];
   #stop: () => void = () => undefined;
   #isEnding = false;
 
@@ -32,6 +35,7 @@ export class LocalSandbox implements RunningSandbox {
     this.id = parts.id;
     this.#facts = parts.facts;
     this.#target = parts.target;
+    this.#connect = parts.connect;
     const stopped = new Promise<SandboxEnding>((resolve) => {
       this.#stop = () => resolve({ kind: "stopped" });
     });
@@ -44,15 +48,23 @@ export class LocalSandbox implements RunningSandbox {
   }
 
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
-    if (this.#isEnding) {
-      throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
-    }
+    this.#checkRunning();
     return execProcess(this.#target, request, signal);
+  }
+
+  async connect(port: number): Promise<Socket> {
+    this.#checkRunning();
+    return this.#connect(port);
   }
 
   async stop(): Promise<void> {
     this.#stop();
     await this.ended;
+  }
+
+  #checkRunning(): void {
+    if (!this.#isEnding) return;
+    throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
   }
 
   async #end(cause: Promise<SandboxEnding>, parts: LocalSandboxParts): Promise<SandboxEnding> {

@@ -171,6 +171,7 @@ async function run(
       process: defaults,
       cwd,
     },
+    connect: (port) => keeper.connect(number, port),
     died: Promise.race([
       container.died.then(() => "its first process ended"),
       keeper.ended.then((why) => `the keeper ended: ${why}`),

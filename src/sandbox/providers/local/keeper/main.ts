@@ -9,6 +9,7 @@ import {
   openProcessHandle,
   type ProcessHandle,
 } from "../../../../platform/native/process-handle.ts";
+import { connectInside } from "./connection.ts";
 import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
 import { protectInside } from "./protection.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
@@ -68,6 +69,7 @@ class Keeper {
     if (message.kind === "protect") return this.#protect(message);
     if (message.kind === "setup") this.#setUp(message.setup);
     if (message.kind === "map") this.#map(message.map);
+    if (message.kind === "connect") await this.#connect(message);
     if (message.kind === "adopt") this.#adopt(message.sandbox, message.pid);
     if (message.kind === "close") await this.#close(message.sandbox);
     reply({ kind: "done", request: message.request });
@@ -127,6 +129,16 @@ class Keeper {
     reply({ kind: "protected", request, unprotected });
   }
 
+  async #connect({ request, sandbox, port }: KeeperRequest & { kind: "connect" }): Promise<void> {
+    const kept = this.#sandboxes.get(sandbox);
+    assert(kept !== undefined, `no sandbox ${sandbox}`);
+    const fd = await connectInside(port, {
+      networkFd: kept.network.fd,
+      homeFd: this.#homeNetworkFd,
+    });
+    await sendSockets(request, [fd]);
+  }
+
   async #close(sandbox: number): Promise<void> {
     const init = this.#sandboxes.get(sandbox)?.init;
     init?.kill();
@@ -151,7 +163,10 @@ function reply(message: KeeperReply): void {
 /** The engine's are copies: those of the keeper must not keep the port taken when the engine lets go. */
 async function handOver(request: number, network: NetworkNamespace): Promise<void> {
   const { tcpFd, udp4Fd, udp6Fd } = network;
-  const fds = [tcpFd, udp4Fd, ...(udp6Fd === undefined ? [] : [udp6Fd])];
+  await sendSockets(request, [tcpFd, udp4Fd, ...(udp6Fd === undefined ? [] : [udp6Fd])]);
+}
+
+async function sendSockets(request: number, fds: readonly number[]): Promise<void> {
   try {
     const message = { bytes: Buffer.from(String(request)), fds };
     while (!sendDescriptors(SOCKETS_FD, message)) await delay(HAND_OVER_PAUSE_MS);

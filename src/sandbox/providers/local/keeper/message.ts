@@ -4,12 +4,14 @@ export type KeeperRequest =
   | { kind: "open"; request: number; plan: SandboxPlan }
   | { kind: "adopt"; request: number; sandbox: number; pid: number }
   | { kind: "protect"; request: number; sandbox: number; directory: string; paths: string[] }
+  /** Connects to a port of the sandbox's loopback; the connection is sent before the answer, as at `open`. */
+  | { kind: "connect"; request: number; sandbox: number; port: number }
   | { kind: "close"; request: number; sandbox: number }
   | { kind: "map"; request: number; map: IdMap };
 
 /**
- * The keeper's descriptor for capture sockets. Before it answers `open` it sends those of the sandbox in one message:
- * the request's number in decimal digits, with TCP, UDP over IPv4 and, where there is IPv6, UDP over that.
+ * The keeper's descriptor for sockets. Before it answers `open` it sends those that capture in one message: the request's
+ * number in decimal digits, with TCP, UDP over IPv4 and, where there is IPv6, UDP over that. So it does with `connect`.
  */
 export const SOCKETS_FD = 4;
 

@@ -12,8 +12,8 @@ import { bindUdp, listenTcp } from "../../../../platform/native/raw-socket.ts";
  * user namespace that owns the network namespace, and that is the keeper's.
  */
 const CAPTURE_PORT = 53;
-const IPV4_LOOPBACK = Uint8Array.of(127, 0, 0, 1);
-const IPV6_LOOPBACK = Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0));
+export const IPV4_LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+export const IPV6_LOOPBACK = Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0));
 const IPV4_ANY = new Uint8Array(4);
 const IPV6_ANY = new Uint8Array(16);
 

@@ -1,0 +1,29 @@
+import { portListSchema, portPublishSchema, publishedPortSchema } from "../port.ts";
+import { declareRoutes } from "../route.ts";
+
+export const PORT_ROUTES = declareRoutes({
+  listPorts: {
+    method: "GET",
+    path: "/v1/sandboxes/{id}/ports",
+    summary: "Lists the ports of a sandbox that this machine's loopback leads to.",
+    since: 0,
+    answer: portListSchema,
+  },
+  publishPort: {
+    method: "POST",
+    path: "/v1/sandboxes/{id}/ports",
+    summary:
+      "Publishes a port of a running sandbox on 127.0.0.1, until it is closed or the sandbox ends.",
+    since: 0,
+    status: 201,
+    body: portPublishSchema,
+    answer: publishedPortSchema,
+  },
+  closePort: {
+    method: "DELETE",
+    path: "/v1/sandboxes/{id}/ports/{hostPort}",
+    summary: "Closes a published port and its connections.",
+    since: 0,
+    status: 204,
+  },
+});
