@@ -1,11 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROUTES } from "../src/protocol/routes/all.ts";
+import { describePolicyFile } from "../src/egress/policy-schema.ts";
 import { renderApiDocuments } from "./api-documents.ts";
 
 const folder = join(import.meta.dirname, "..", "docs");
 const isCheck = process.argv.includes("--check");
-for (const [name, text] of Object.entries(renderApiDocuments(ROUTES))) {
+const documents = {
+  ...renderApiDocuments(ROUTES),
+  "schemas/policy.schema.json": `${JSON.stringify(describePolicyFile(), undefined, 2)}\n`,
+};
+for (const [name, text] of Object.entries(documents)) {
   const path = join(folder, name);
   if (!isCheck) {
     mkdirSync(dirname(path), { recursive: true });

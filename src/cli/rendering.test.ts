@@ -4,7 +4,7 @@ import type { Sandbox } from "../protocol/sandbox.ts";
 import { renderProbes } from "./commands/doctor.ts";
 import { EXEC } from "./commands/exec.ts";
 import { renderSandbox } from "./commands/inspect.ts";
-import { renderRecord } from "./commands/logs.ts";
+import { renderRecord } from "./policy/log.ts";
 import { renderList } from "./commands/ls.ts";
 import { renderVerb } from "./help.ts";
 import { describeProgress, newestLine } from "./start-progress.ts";

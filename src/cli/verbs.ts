@@ -59,6 +59,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "show what a sandbox reached and was refused",
     load: async () => (await import("./commands/logs.ts")).LOGS,
   },
+  policy: {
+    summary: "show, ask and change what may leave a sandbox",
+    load: async () => (await import("./commands/policy.ts")).POLICY,
+  },
   doctor: {
     summary: "check what this machine can do, and say what is missing",
     load: async () => (await import("./commands/doctor.ts")).DOCTOR,

@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { createAgentRegistry } from "../agent/registry.ts";
+import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import { asCattlegridError } from "../errors/error.ts";
 import { START_REPORT_DESCRIPTOR, type StartReport } from "../platform/daemon-start.ts";
 import { openLogFile, type LogFile } from "../platform/logger.ts";
@@ -14,6 +15,7 @@ import { openDaemon } from "./daemon.ts";
 import { AGENTS } from "./plugins.ts";
 
 const EXIT_FAILED = 125;
+const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
 
 async function main(): Promise<void> {
   const { env: environment } = process;
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
         homeDirectory: homedir(),
         providers: [local],
         agents: createAgentRegistry(AGENTS),
+        ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
         logger,
       }),
     logger,
@@ -56,6 +59,12 @@ async function main(): Promise<void> {
   }
   // Whatever still holds the event loop has been told to end; a daemon that lingers helps nobody.
   process.exit(0);
+}
+
+/** SECURITY: the machine's own file is always read; one that the environment names limits further and never instead. */
+function placeCeilings(named: string | undefined): readonly CeilingPlace[] {
+  const further = named === undefined || named === "" ? [] : [{ path: named, isRequired: true }];
+  return [{ path: ORGANISATION_POLICY, isRequired: false }, ...further];
 }
 
 /** SECURITY: an error's stack goes to the log, whose reader is the owner; it holds no request. */

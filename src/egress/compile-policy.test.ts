@@ -54,7 +54,7 @@ describe("the base of a policy", () => {
   });
 
   test("of an unknown name is refused", () => {
-    expect(failure(() => compile({ preset: "dev" })).code).toBe("POLICY_UNKNOWN");
+    expect(failure(() => compile({ preset: "devel" })).code).toBe("POLICY_UNKNOWN");
   });
 
   test("gives a rule the same id each time, another per source, and one for a repetition", () => {
@@ -220,7 +220,7 @@ deny:
     ["allow: [a.example\n", "2:1", "Flow sequence"],
     ["allow: []\nallow: []\n", "2:1", "unique"],
     ["allow: []\nalow: []\n", "2:1", "alow"],
-    ["preset: dev\n", "1:1", "preset"],
+    ["preset: devel\n", "1:1", "preset"],
     ["allow:\n  - a.example\n  - exam ple.com\n", "3:5", '" "'],
     ["allow:\n  - host: a.example\n    port: 80\n", "3:5", "port"],
     ["allow:\n  - host:\n", "2:5", "host"],

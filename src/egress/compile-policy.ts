@@ -1,31 +1,41 @@
 import { CattlegridError } from "../errors/error.ts";
-import { parseRange } from "./address.ts";
-import { readHostPattern } from "./host-name.ts";
 import { readPolicyFile } from "./policy-file.ts";
-import { POLICY_PRESETS, type EgressPolicy, type PolicyPreset } from "./policy.ts";
-import { EVERY_PORT, mergePorts } from "./port-set.ts";
 import {
-  defaultProtocol,
-  explainBroad,
-  readAllowText,
-  readDenyText,
-  type Reading,
-} from "./rule-text.ts";
-import { makeAllowRule, PUBLIC_ADDRESSES, type AllowRule, type Protocol } from "./rule.ts";
+  POLICY_PRESETS,
+  type CeilingLayer,
+  type EgressPolicy,
+  type PolicyCeiling,
+  type PolicyPreset,
+} from "./policy.ts";
+import type { PolicyHost } from "./policy-host.ts";
+import { presetRules } from "./preset.ts";
+import { readAllowText, readDenyText, type Reading } from "./rule-text.ts";
+import type { DenyRule, Rule } from "./rule.ts";
 
-/** A host the agent declares; an adapter's `AgentHost` is one. */
-export interface PolicyHost {
-  host: string;
-  /** Default 443. */
-  port?: number;
-  /** Default: tls on 443, http on 80, else opaque. */
-  protocol?: Protocol;
-  reason: string;
+/** The text of a policy file that limits what the other layers may grant. */
+export interface CeilingFile {
+  layer: CeilingLayer;
+  path: string;
+  text: string;
 }
+
+/** What a person changed while the sandbox was there. */
+export type PolicyChange =
+  | {
+      action: "allow" | "deny";
+      /** In the short form of `--allow` and `--deny`. */
+      rule: string;
+      source: "change" | "session";
+      reason?: string | undefined;
+      /** Of an allow: the person knows that it is broad. */
+      broad?: boolean | undefined;
+    }
+  /** Takes a rule of a preset, an agent, a file or a flag away. */
+  | { action: "remove"; ruleId: string };
 
 export interface PolicyOptions {
   /**
-   * `locked`, `agent` or `open`. Default: what the file says; a file that names none is the whole policy
+   * `locked`, `agent`, `dev` or `open`. Default: what the file says; a file that names none is the whole policy
    * (`locked`); without a file `agent`.
    */
   preset?: string | undefined;
@@ -34,22 +44,58 @@ export interface PolicyOptions {
   /** Short forms of `--allow` and `--deny`. */
   allow: readonly string[];
   deny: readonly string[];
+  changes?: readonly PolicyChange[];
+  /** Default: none. */
+  ceilings?: readonly CeilingFile[];
 }
 
 /** Makes the policy of one sandbox from all its layers. Throws POLICY_INVALID or POLICY_UNKNOWN. Pure. */
 export function compilePolicy(options: PolicyOptions): EgressPolicy {
+  const { changes = [], agentHosts } = options;
   const file = options.file === undefined ? undefined : readPolicyFile(options.file);
   const preset = choosePreset(options.preset ?? file?.preset, file === undefined);
+  const above = (options.ceilings ?? []).map((ceiling) => readCeiling(ceiling, agentHosts));
   const allow = [
-    ...presetRules(preset, options.agentHosts),
+    ...presetRules(preset, agentHosts),
     ...(file?.allow ?? []),
-    ...options.allow.map((text) => takeFlag("--allow", text, readAllowText(text, "flag"))),
+    ...options.allow.map((text) => take("--allow", text, readAllowText(text, "flag"))),
+    ...changes.flatMap((change) => (change.action === "allow" ? readChange(change) : [])),
   ];
   const deny = [
     ...(file?.deny ?? []),
-    ...options.deny.map((text) => takeFlag("--deny", text, readDenyText(text, "flag"))),
+    ...options.deny.map((text) => take("--deny", text, readDenyText(text, "flag"))),
+    ...changes.flatMap((change) => (change.action === "deny" ? readDenyChange(change) : [])),
   ];
-  return { preset, allow: distinct(allow), deny: distinct(deny), ceilings: [] };
+  const removed = new Set(
+    changes.flatMap((change) => (change.action === "remove" ? [change.ruleId] : [])),
+  );
+  return {
+    preset,
+    allow: distinct(allow).filter(({ id }) => !removed.has(id)),
+    deny: [
+      ...distinct(deny).filter(({ id }) => !removed.has(id)),
+      ...above.flatMap((ceiling) => ceiling.deny),
+    ],
+    ceilings: above.map(({ ceiling }) => ceiling),
+  };
+}
+
+/** A ceiling is a policy like any other; a file that names no preset is the whole of it. */
+function readCeiling(
+  { layer, ...file }: CeilingFile,
+  agentHosts: readonly PolicyHost[],
+): { ceiling: PolicyCeiling; deny: readonly DenyRule[] } {
+  const { preset = "locked", allow, deny } = readPolicyFile(file, layer);
+  const rules = distinct([...presetRules(preset, agentHosts), ...allow]);
+  return { ceiling: { layer, path: file.path, allow: rules }, deny: distinct(deny) };
+}
+
+function readChange({ rule, source, ...rest }: PolicyChange & { action: "allow" | "deny" }) {
+  return take("policy allow", rule, readAllowText(rule, source, rest));
+}
+
+function readDenyChange({ rule, source, ...rest }: PolicyChange & { action: "allow" | "deny" }) {
+  return take("policy deny", rule, readDenyText(rule, source, rest));
 }
 
 function choosePreset(name: string | undefined, isWithoutFile: boolean): PolicyPreset {
@@ -59,57 +105,7 @@ function choosePreset(name: string | undefined, isWithoutFile: boolean): PolicyP
   throw new CattlegridError("POLICY_UNKNOWN", `There is no policy preset "${name}".`);
 }
 
-function presetRules(preset: PolicyPreset, hosts: readonly PolicyHost[]): readonly AllowRule[] {
-  switch (preset) {
-    case "locked":
-      return [];
-    case "agent":
-      return hosts.map(agentRule);
-    case "open":
-      return openRules();
-  }
-}
-
-function agentRule(declared: PolicyHost): AllowRule {
-  const pattern = readHostPattern(declared.host);
-  const port = declared.port ?? 443;
-  if (!pattern.ok) throw failAgentHost(declared, pattern.problem);
-  const target = { kind: "host" as const, pattern: pattern.value };
-  const broad = explainBroad(target);
-  if (broad !== undefined) throw failAgentHost(declared, broad);
-  const ports = mergePorts([{ first: port, last: port }]);
-  return makeAllowRule({
-    source: "agent",
-    target,
-    ports,
-    protocol: declared.protocol ?? defaultProtocol(target, ports),
-    addresses: PUBLIC_ADDRESSES,
-    reason: declared.reason,
-  });
-}
-
-/** The ranges grant public addresses only: they are wider than every private range. */
-function openRules(): readonly AllowRule[] {
-  const targets = [
-    { kind: "host" as const, pattern: { kind: "tree" as const, name: "" as const } },
-    ...["0.0.0.0/0", "::/0"].flatMap((text) => {
-      const range = parseRange(text);
-      return range === undefined ? [] : [{ kind: "range" as const, range }];
-    }),
-  ];
-  return targets.map((target) =>
-    makeAllowRule({
-      source: "preset",
-      target,
-      ports: EVERY_PORT,
-      protocol: "opaque",
-      addresses: PUBLIC_ADDRESSES,
-      reason: "the preset open allows everything public",
-    }),
-  );
-}
-
-function takeFlag<T>(flag: string, text: string, reading: Reading<T>): T {
+function take<T>(flag: string, text: string, reading: Reading<T>): T {
   if (reading.ok) return reading.value;
   const shown = JSON.stringify(text);
   throw new CattlegridError("POLICY_INVALID", `${flag} ${shown}: ${reading.problem}`, {
@@ -117,11 +113,6 @@ function takeFlag<T>(flag: string, text: string, reading: Reading<T>): T {
   });
 }
 
-function failAgentHost(declared: PolicyHost, problem: string): CattlegridError {
-  const message = `The agent declares the host "${declared.host}": ${problem}.`;
-  return new CattlegridError("POLICY_INVALID", message, { hint: "Correct the agent adapter." });
-}
-
-function distinct<R extends { id: string }>(rules: readonly R[]): readonly R[] {
+function distinct<R extends Rule>(rules: readonly R[]): readonly R[] {
   return [...new Map(rules.map((rule) => [rule.id, rule])).values()];
 }

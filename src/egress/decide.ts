@@ -36,6 +36,8 @@ export interface Denied {
   reason: string;
   /** Refuses it whatever the layers below allow. */
   ceiling?: PolicyCeiling;
+  /** It is about an address of this host, its links or its cloud. */
+  isForbidden?: boolean;
 }
 
 /** The one decision, used by DNS, by the gateway and by everything that explains them. Pure. */
@@ -159,8 +161,8 @@ function portsOf(rules: readonly Rule[]): readonly PortSpan[] {
 }
 
 function refuse(grant: Grant & { ok: false }): Denied {
-  const { code, rule, reason } = grant;
-  return { action: "deny", code, reason, ...(rule === undefined ? {} : { rule }) };
+  const { ok: _ok, ...told } = grant;
+  return { action: "deny", ...told };
 }
 
 function deniedBy(rule: Rule, reason: string): Denied {

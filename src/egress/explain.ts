@@ -1,5 +1,7 @@
 import type { EgressReason } from "../protocol/egress.ts";
+import { isMethod, type HttpRequest } from "./http-scope.ts";
 import type { PolicyCeiling } from "./policy.ts";
+import { readRequestPath } from "./request-path.ts";
 import type { Rule } from "./rule.ts";
 
 /** What a denial is about, as far as explaining it needs it; a `Refusal` and a denying decision are both one. */
@@ -8,6 +10,8 @@ export interface Denial {
   reason: string;
   rule?: Rule | undefined;
   ceiling?: PolicyCeiling | undefined;
+  /** It is about an address of this host, its links or its cloud. */
+  isForbidden?: boolean | undefined;
 }
 
 export interface DenialPlace {
@@ -15,9 +19,11 @@ export interface DenialPlace {
   place: string;
   /** The name by which a person calls the sandbox. */
   sandboxName: string;
+  /** The one request that is denied, on a connection that is not. */
+  http?: HttpRequest | undefined;
 }
 
-/** Which denials a new allow rule for the place would lift, and what it must say besides the place. */
+/** Which denials of a connection a new allow rule would lift, and what it must say besides the place. */
 const ALLOWING_WORDS: Partial<Record<EgressReason, string>> = {
   "no-rule": "",
   "port-not-allowed": "",
@@ -27,14 +33,12 @@ const ALLOWING_WORDS: Partial<Record<EgressReason, string>> = {
   "server-name-differs": ",opaque",
   "server-name-hidden": ",opaque",
   "address-not-allowed": ",private",
-  "method-not-allowed": "",
-  "path-not-allowed": "",
-  "path-ambiguous": "",
 };
 
 /** How a person would allow what was denied, in one sentence; undefined when no rule could. */
-export function explainRemedy(denial: Denial, { place, sandboxName }: DenialPlace) {
+export function explainRemedy(denial: Denial, where: DenialPlace): string | undefined {
   const { code, rule, ceiling } = denial;
+  const { sandboxName } = where;
   if (ceiling !== undefined) {
     return `Only whoever writes the ${ceiling.layer} policy (${ceiling.path}) can allow it.`;
   }
@@ -44,9 +48,22 @@ export function explainRemedy(denial: Denial, { place, sandboxName }: DenialPlac
     }
     return `A person can allow it on the host with: cattlegrid policy rm ${sandboxName} ${rule.id}`;
   }
+  const wanted = describeRule(denial, where);
+  if (wanted === undefined) return undefined;
+  return `A person can allow it on the host with: cattlegrid policy allow ${sandboxName} ${shellWord(wanted)}`;
+}
+
+/** The smallest rule that would allow it, in its short form. */
+function describeRule({ code, isForbidden }: Denial, where: DenialPlace): string | undefined {
+  const { place, http } = where;
+  if (http !== undefined && (code === "method-not-allowed" || code === "path-not-allowed")) {
+    const path = readRequestPath(http.path);
+    const isPlain = isMethod(http.method) && path.ok && !/[*,]/.test(path.value);
+    return isPlain ? `${place}${encodeURI(path.value)},${http.method}` : undefined;
+  }
   const words = ALLOWING_WORDS[code];
-  if (words === undefined) return undefined;
-  return `A person can allow it on the host with: cattlegrid policy allow ${sandboxName} ${shellWord(`${place}${words}`)}`;
+  // SECURITY: nobody is to be talked into opening loopback, link-local or metadata addresses.
+  return words === undefined || isForbidden === true ? undefined : `${place}${words}`;
 }
 
 /** What a refused program is told; agents pass it on to the person they work for. */
@@ -61,5 +78,5 @@ export function explainDenial(denial: Denial, where: DenialPlace): string {
 }
 
 function shellWord(text: string): string {
-  return /^[A-Za-z0-9_.,:/+-]+$/.test(text) ? text : `'${text}'`;
+  return /^[A-Za-z0-9_.,:/+@%=~-]+$/.test(text) ? text : `'${text}'`;
 }

@@ -18,7 +18,14 @@ import {
 /** What one set of allow rules says of a request, before anything denies it. */
 export type Grant =
   | { ok: true; rule: AllowRule; protocols: readonly Protocol[]; inspect: boolean }
-  | { ok: false; code: GrantRefusal; rule?: AllowRule; reason: string };
+  | {
+      ok: false;
+      code: GrantRefusal;
+      rule?: AllowRule;
+      reason: string;
+      /** It is about an address of this host, its links or its cloud. */
+      isForbidden?: boolean;
+    };
 
 export type GrantRefusal =
   | "no-rule"
@@ -74,9 +81,10 @@ function grantNamed(rules: readonly AllowRule[], request: NamedRequest): Grant {
 }
 
 function refuseAddress(name: HostName, address: Address, rule: AllowRule): Grant {
-  const { meaning } = classifyAddress(address);
+  const { meaning, class: addressClass } = classifyAddress(address);
   const reason = `${name} resolves to ${formatAddress(address)}, which is ${meaning} and not granted by rule ${rule.text}`;
-  return { ok: false, code: "address-not-allowed", rule, reason };
+  const isForbidden = addressClass === "forbidden";
+  return { ok: false, code: "address-not-allowed", rule, reason, isForbidden };
 }
 
 /** As long as no request has been seen, a rule that speaks of some requests only calls for inspection. */
@@ -125,7 +133,8 @@ function grantLiteral(
   const reason =
     `${formatAddress(request.address)} is an address that no allowed name was looked up for, ` +
     "and no CIDR rule grants it";
-  return { ok: false, code: "address-not-named", reason };
+  const isForbidden = classifyAddress(request.address).class === "forbidden";
+  return { ok: false, code: "address-not-named", reason, isForbidden };
 }
 
 function accepts(rule: AllowRule, protocol: Protocol): boolean {

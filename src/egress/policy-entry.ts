@@ -20,13 +20,14 @@ import {
   PUBLIC_ADDRESSES,
   type AllowRule,
   type DenyRule,
+  type RuleSource,
   type RuleTarget,
 } from "./rule.ts";
 
 const TLS_PORTS: PortSet = [{ first: 443, last: 443 }];
 
-export function readAllowEntry(entry: string | AllowEntry): Reading<AllowRule> {
-  if (typeof entry === "string") return readAllowText(entry, "file");
+export function readAllowEntry(entry: string | AllowEntry, source: RuleSource): Reading<AllowRule> {
+  if (typeof entry === "string") return readAllowText(entry, source);
   const target = readEntryTarget(entry);
   if (!target.ok) return target;
   const tooBroad = checkBroad(entry, target.value);
@@ -35,13 +36,13 @@ export function readAllowEntry(entry: string | AllowEntry): Reading<AllowRule> {
   if (!read.ok) return read;
   const scope = readScope(entry);
   if (!scope.ok) return scope;
-  const parts = { target: target.value, scope: scope.value };
+  const parts = { source, target: target.value, scope: scope.value };
   return finishAllow(entry, { ...parts, ports: read.value ?? TLS_PORTS });
 }
 
 function finishAllow(
   entry: AllowEntry,
-  parts: { target: RuleTarget; scope: HttpScope; ports: PortSet },
+  parts: { source: RuleSource; target: RuleTarget; scope: HttpScope; ports: PortSet },
 ): Reading<AllowRule> {
   const { target, ports } = parts;
   const words = entry.addresses === undefined ? [] : [entry.addresses].flat();
@@ -51,7 +52,6 @@ function finishAllow(
   const wrong = checkAllow({ ...parts, protocol, addresses: addresses.value });
   if (wrong !== undefined) return wrong;
   const value = makeAllowRule({
-    source: "file",
     ...parts,
     protocol,
     addresses: addresses.value ?? PUBLIC_ADDRESSES,
@@ -60,8 +60,8 @@ function finishAllow(
   return { ok: true, value };
 }
 
-export function readDenyEntry(entry: string | DenyEntry): Reading<DenyRule> {
-  if (typeof entry === "string") return readDenyText(entry, "file");
+export function readDenyEntry(entry: string | DenyEntry, source: RuleSource): Reading<DenyRule> {
+  if (typeof entry === "string") return readDenyText(entry, source);
   const target = readEntryTarget(entry);
   if (!target.ok) return target;
   const ports = readEntryPorts(entry.ports);
@@ -71,7 +71,7 @@ export function readDenyEntry(entry: string | DenyEntry): Reading<DenyRule> {
   const wrong = checkScope(target.value, scope.value);
   if (wrong !== undefined) return wrong;
   const value = makeDenyRule({
-    source: "file",
+    source,
     target: target.value,
     ports: ports.value ?? EVERY_PORT,
     scope: scope.value,

@@ -14,7 +14,7 @@ import { readAllowEntry, readDenyEntry } from "./policy-entry.ts";
 import { policySchema } from "./policy-schema.ts";
 import type { PolicyPreset } from "./policy.ts";
 import type { Reading } from "./rule-text.ts";
-import type { AllowRule, DenyRule } from "./rule.ts";
+import type { AllowRule, DenyRule, RuleSource } from "./rule.ts";
 
 export interface PolicyFile {
   preset?: PolicyPreset;
@@ -28,7 +28,10 @@ type Path = readonly PropertyKey[];
  * Reads the text of a policy file. Throws POLICY_INVALID naming file, line, column and the fix; a file
  * that cannot be read as a whole is an error and never a policy that allows more than it says.
  */
-export function readPolicyFile(file: { path: string; text: string }): PolicyFile {
+export function readPolicyFile(
+  file: { path: string; text: string },
+  from: RuleSource = "file",
+): PolicyFile {
   const lines = new LineCounter();
   const document = parseDocument(file.text, { lineCounter: lines, uniqueKeys: true });
   const source: Source = { path: file.path, document, lines };
@@ -51,8 +54,8 @@ export function readPolicyFile(file: { path: string; text: string }): PolicyFile
   const { preset, allow = [], deny = [] } = parsed.data;
   return {
     ...(preset === undefined ? {} : { preset }),
-    allow: allow.map((entry, index) => take(source, ["allow", index], readAllowEntry(entry))),
-    deny: deny.map((entry, index) => take(source, ["deny", index], readDenyEntry(entry))),
+    allow: allow.map((entry, index) => take(source, ["allow", index], readAllowEntry(entry, from))),
+    deny: deny.map((entry, index) => take(source, ["deny", index], readDenyEntry(entry, from))),
   };
 }
 

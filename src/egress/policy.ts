@@ -1,7 +1,10 @@
 import type { AllowRule, DenyRule } from "./rule.ts";
 
-/** `locked`: nothing. `agent`: the hosts the agent declares. `open`: everything public. */
-export const POLICY_PRESETS = ["locked", "agent", "open"] as const;
+/**
+ * `locked`: nothing. `agent`: the hosts the agent declares. `dev`: those, package registries and forges. `open`:
+ * everything public.
+ */
+export const POLICY_PRESETS = ["locked", "agent", "dev", "open"] as const;
 export type PolicyPreset = (typeof POLICY_PRESETS)[number];
 
 /** Layers that limit what the others may grant. */

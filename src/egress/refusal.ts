@@ -8,6 +8,7 @@ export interface RefusalDetails {
   action?: "deny" | "error";
   rule?: Rule | undefined;
   ceiling?: PolicyCeiling | undefined;
+  isForbidden?: boolean | undefined;
 }
 
 /** Why a connection goes no further. A value, because a refusal is an expected outcome. */
@@ -17,6 +18,7 @@ export class Refusal {
   readonly action: "deny" | "error";
   readonly rule: Rule | undefined;
   readonly ceiling: PolicyCeiling | undefined;
+  readonly isForbidden: boolean | undefined;
 
   constructor(code: EgressReason, reason: string, details: RefusalDetails = {}) {
     this.code = code;
@@ -24,10 +26,11 @@ export class Refusal {
     this.action = details.action ?? "deny";
     this.rule = details.rule;
     this.ceiling = details.ceiling;
+    this.isForbidden = details.isForbidden;
   }
 
-  static of({ code, reason, rule, ceiling }: Denied): Refusal {
-    return new Refusal(code, reason, { rule, ceiling });
+  static of({ code, reason, rule, ceiling, isForbidden }: Denied): Refusal {
+    return new Refusal(code, reason, { rule, ceiling, isForbidden });
   }
 
   static unreachable(what: string, problem: string): Refusal {

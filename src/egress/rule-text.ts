@@ -26,39 +26,50 @@ const HTTP_PORT = 80;
  * Reads `HOST`, `HOST:PORT`, `[v6]:PORT`, `CIDR:PORT`, each optionally with `,private`, `,opaque`, …, and hosts
  * with `/path` or `,GET` for some requests only.
  */
-export function readAllowText(text: string, source: RuleSource): Reading<AllowRule> {
+export function readAllowText(
+  text: string,
+  source: RuleSource,
+  told: { reason?: string | undefined; broad?: boolean | undefined } = {},
+): Reading<AllowRule> {
   const split = splitText(text);
   const place = readPlace(split.place);
   if (!place.ok) return place;
   const { target, ports = mergePorts([{ first: TLS_PORT, last: TLS_PORT }]) } = place.value;
   const scope = readScope(split);
   if (!scope.ok) return scope;
-  const protocol = readProtocolWord(split.words, target, ports);
-  if (!protocol.ok) return protocol;
-  const addresses = readAddressWords(split.words.filter((word) => !isProtocol(word)));
-  if (!addresses.ok) return addresses;
-  const problem = checkAllow({
-    target,
-    protocol: protocol.value,
-    addresses: addresses.value,
-    scope: scope.value,
-  });
-  if (problem !== undefined) return problem;
-  const broad = refuseBroad(target);
+  const spoken = readWords(split.words, { target, ports, scope: scope.value });
+  if (!spoken.ok) return spoken;
+  const isMeant = told.broad === true && told.reason !== undefined;
+  const broad = isMeant ? undefined : refuseBroad(target);
   if (broad !== undefined) return broad;
-  const value = makeAllowRule({
-    source,
-    target,
-    ports,
-    protocol: protocol.value,
-    addresses: addresses.value ?? PUBLIC_ADDRESSES,
-    scope: scope.value,
-  });
-  return { ok: true, value };
+  const reason = told.reason === undefined ? {} : { reason: told.reason };
+  return { ok: true, value: makeAllowRule({ source, ...spoken.value, ...reason }) };
+}
+
+/** Protocol and addresses from what stands behind the place. */
+function readWords<P extends { target: RuleTarget; ports: PortSet; scope: HttpScope }>(
+  words: readonly string[],
+  parts: P,
+): Reading<P & { protocol: Protocol; addresses: AddressGrant }> {
+  const protocol = readProtocolWord(words, parts.target, parts.ports);
+  if (!protocol.ok) return protocol;
+  const addresses = readAddressWords(words.filter((word) => !isProtocol(word)));
+  if (!addresses.ok) return addresses;
+  const said = { protocol: protocol.value, addresses: addresses.value };
+  const problem = checkAllow({ ...parts, ...said });
+  if (problem !== undefined) return problem;
+  return {
+    ok: true,
+    value: { ...parts, ...said, addresses: said.addresses ?? PUBLIC_ADDRESSES },
+  };
 }
 
 /** Reads `HOST`, `CIDR` or either with a port; without one, every port is denied. Hosts may have paths and methods. */
-export function readDenyText(text: string, source: RuleSource): Reading<DenyRule> {
+export function readDenyText(
+  text: string,
+  source: RuleSource,
+  told: { reason?: string | undefined } = {},
+): Reading<DenyRule> {
   const split = splitText(text);
   const place = readPlace(split.place);
   if (!place.ok) return place;
@@ -73,7 +84,11 @@ export function readDenyText(text: string, source: RuleSource): Reading<DenyRule
   if (!scope.ok) return scope;
   const problem = checkScope(target, scope.value);
   if (problem !== undefined) return problem;
-  return { ok: true, value: makeDenyRule({ source, target, ports, scope: scope.value }) };
+  const reason = told.reason === undefined ? {} : { reason: told.reason };
+  return {
+    ok: true,
+    value: makeDenyRule({ source, target, ports, scope: scope.value, ...reason }),
+  };
 }
 
 interface SplitText {
@@ -213,7 +228,8 @@ function refuseBroad(target: RuleTarget) {
   const why = explainBroad(target);
   if (why === undefined) return undefined;
   const fix =
-    "Name the hosts, or use a policy file with `broad: true` and a reason, or preset open.";
+    "Name the hosts, or say that it is meant: `broad: true` and a reason in a policy file, or " +
+    "`policy allow --broad --reason TEXT`.";
   return { ok: false as const, problem: `the rule is too broad: ${why}`, fix };
 }
 

@@ -173,7 +173,10 @@ export const ERROR_CODES = define({
 
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
-  POLICY_UNKNOWN: user(400, "Use locked, agent, open, or the path of a policy file."),
+  POLICY_UNKNOWN: user(400, "Use locked, agent, dev, open, or the path of a policy file."),
+  POLICY_RULE_UNKNOWN: user(404, "`cattlegrid policy show NAME` lists the rules and their ids."),
+  POLICY_RULE_FIXED: user(403, "Only whoever writes that policy can change it; ask them."),
+  POLICY_BEYOND_CEILING: user(403, "Only whoever writes the policy above can allow it; ask them."),
   MIRROR_INVALID: user(400, "Write CATTLEGRID_MIRRORS as `name:port=address:port,…`."),
   AUTHORITY_INVALID: user(
     409,

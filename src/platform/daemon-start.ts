@@ -25,7 +25,7 @@ const RETRY_MS = 25;
 
 /** SECURITY: nothing else of the calling shell reaches the daemon, so that no secret of it lives on there. */
 const DAEMON_ENVIRONMENT =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR|NODE_COMPILE_CACHE|CATTLEGRID_IDLE_MS)$/;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR|NODE_COMPILE_CACHE|CATTLEGRID_IDLE_MS|CATTLEGRID_ORGANISATION_POLICY)$/;
 
 export type StartReport =
   | { socket: string }

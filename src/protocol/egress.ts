@@ -44,13 +44,13 @@ export type EgressReason = z.infer<typeof egressReasonSchema>;
 /**
  * One line of `logs NAME --egress --json`. `dns`, `connect` and `request` are decisions; `close` tells what a relayed
  * connection moved; `gap` tells that records could not be written; `port` tells of a connection that came in by a
- * published port. Readers ignore fields they do not know.
+ * published port; `policy` of a rule that a person added or took away. Readers ignore fields they do not know.
  */
 export const egressRecordSchema = z
   .object({
     time: z.iso.datetime(),
     sandboxId: z.string(),
-    kind: z.enum(["dns", "connect", "request", "close", "gap", "port"]),
+    kind: z.enum(["dns", "connect", "request", "close", "gap", "port", "policy"]),
     /** `error`: policy allowed it, and the destination could not be reached. */
     action: z.enum(["allow", "deny", "error"]),
     /** Ties a `close` to its `connect`. */

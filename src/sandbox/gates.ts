@@ -1,4 +1,6 @@
 import type { AgentHost } from "../agent/agent.ts";
+import type { PolicyChange } from "../egress/compile-policy.ts";
+import type { EgressPolicy } from "../egress/policy.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
 import type { CaptureSockets } from "./provider.ts";
@@ -11,6 +13,8 @@ export interface GateRequest {
   file?: { path: string; text: string } | undefined;
   allow: readonly string[];
   deny: readonly string[];
+  /** What people changed since; default none. */
+  changes?: readonly PolicyChange[];
   /** What the agent declares it needs. */
   hosts: readonly AgentHost[];
   mirrors: StoredSpecification["mirrors"];
@@ -21,6 +25,8 @@ export interface Gate {
   /** From here on every connection at these sockets is decided and recorded; the gate owns them. */
   capture(sockets: CaptureSockets): void;
   readonly isCapturing: boolean;
+  /** Holds from now on, for open connections too. */
+  setPolicy(policy: EgressPolicy): void;
   /** Bytes that came in from outside so far. */
   readonly receivedBytes: number;
   /** Adds what is no decision of the gateway's to the record. */
@@ -49,6 +55,10 @@ export interface ReadingOptions {
 export interface Gates {
   /** Throws POLICY_INVALID, POLICY_UNKNOWN, MIRROR_INVALID or AUTHORITY_INVALID. */
   prepare(request: GateRequest): PreparedGate;
+  /** The policy alone. Throws as `prepare` does. */
+  compile(request: GateRequest): EgressPolicy;
+  /** Adds to the record of a sandbox that does not run. */
+  append(sandboxId: string, records: readonly EgressRecord[]): Promise<void>;
   /** The recorded decisions, oldest first. */
   read(sandboxId: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
   /** Removes the records of a sandbox. Idempotent. */

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readCeilingFiles, type CeilingPlace } from "../egress/ceiling-files.ts";
 import { compilePolicy } from "../egress/compile-policy.ts";
 import { openAuthority, type Authority } from "../egress/inspection/authority.ts";
 import { HostTrust } from "../egress/inspection/host-trust.ts";
@@ -13,9 +14,9 @@ import type { EgressPolicy } from "../egress/policy.ts";
 import { readRecords } from "../egress/record-reader.ts";
 import { openRecorder, type Recorder } from "../egress/recorder.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { EgressRecord } from "../protocol/egress.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { Gate, Gates } from "./gates.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
+import type { Gate, GateRequest, Gates } from "./gates.ts";
 import type { CaptureSockets } from "./provider.ts";
 
 export interface GatewayGatesOptions {
@@ -24,17 +25,29 @@ export interface GatewayGatesOptions {
   /** Key and certificate of the authority that vouches for inspected hosts. Made when it is first needed. */
   authorityFile: string;
   logger: Logger;
+  /** Default: no organisation has a say. */
+  ceilings?: readonly CeilingPlace[];
 }
 
 /** Gates that are egress gateways of this process. */
 export function createGatewayGates(options: GatewayGatesOptions): Gates {
-  const { directory, logger } = options;
+  const { directory, logger, ceilings = [] } = options;
   const resolveName = createNameResolver();
   const inspecting = createInspecting(options.authorityFile);
   const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
+  const compile = ({ hosts, ...rest }: GateRequest): EgressPolicy =>
+    compilePolicy({ ...rest, agentHosts: hosts, ceilings: readCeilingFiles(ceilings) });
+  const openRecord = async (sandboxId: string): Promise<Recorder> => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const onFailure = (error: Error): void =>
+      logger.error("egress records could not be written", { sandboxId, error });
+    return openRecorder({ path: pathOf(sandboxId), onFailure });
+  };
   return {
-    prepare({ sandboxId, sandboxName, hosts, mirrors: redirections, ...rest }) {
-      const policy = compilePolicy({ ...rest, agentHosts: hosts });
+    compile,
+    prepare(request) {
+      const { sandboxId, sandboxName, mirrors: redirections } = request;
+      const policy = compile(request);
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
       const { authority, inspection } = inspecting();
@@ -43,10 +56,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
         // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
         certificates: [authority.certificate, ...mirrorCertificates],
         async open() {
-          await mkdir(directory, { recursive: true, mode: 0o700 });
-          const onFailure = (error: Error): void =>
-            logger.error("egress records could not be written", { sandboxId, error });
-          const recorder = await openRecorder({ path: pathOf(sandboxId), onFailure });
+          const recorder = await openRecord(sandboxId);
           return new GatewayGate(
             {
               sandboxId,
@@ -63,6 +73,11 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
       };
     },
     read: (sandboxId, reading) => readRecords({ path: pathOf(sandboxId), ...reading }),
+    async append(sandboxId, records) {
+      const recorder = await openRecord(sandboxId);
+      for (const record of records) recorder.record(record);
+      await recorder.close();
+    },
     async remove(sandboxId) {
       for (const ending of ["", ".1"]) await rm(pathOf(sandboxId) + ending, { force: true });
     },
@@ -111,6 +126,11 @@ class GatewayGate implements Gate {
   capture(sockets: CaptureSockets): void {
     const record = this.#recorder.record.bind(this.#recorder);
     this.#gateway = openGateway({ ...this.#parts, sockets, record });
+  }
+
+  setPolicy(policy: EgressPolicy): void {
+    this.#parts.policy = policy;
+    this.#gateway?.setPolicy(policy);
   }
 
   record(record: EgressRecord): void {

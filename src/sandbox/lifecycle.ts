@@ -3,6 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
 import type { SandboxChange, SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
+import type { Gate } from "./gates.ts";
 import type { LaunchedSandbox } from "./launch.ts";
 import type { RunningSandbox, SandboxEnding } from "./provider.ts";
 import { shareStart, type SharedStart, type StartWatcher } from "./shared-start.ts";
@@ -29,6 +30,8 @@ export interface LifecycleOptions {
   now(): Date;
   /** Starts the sandbox of a row; also writes what it found into the row's specification. */
   launch(row: SandboxRow, context: StartContext): Promise<LaunchedSandbox>;
+  /** It runs now, and what was changed while it started must reach it. */
+  launched(id: string): Promise<void>;
   /** Removes everything of a stopped sandbox but its row. Idempotent. */
   destroy(row: SandboxRow): Promise<void>;
 }
@@ -41,6 +44,8 @@ export interface Lifecycle {
   /** Idempotent; aborts a start in progress. */
   remove(id: string): Promise<void>;
   running(id: string): RunningSandbox | undefined;
+  /** Of a sandbox that runs. */
+  gate(id: string): Gate | undefined;
   countRunning(): number;
   /** Resolves when no sandbox of this engine is left running. `endRest` must end them. */
   close(endRest: () => Promise<void>): Promise<void>;
@@ -68,6 +73,10 @@ class SandboxLife {
 
   get running(): RunningSandbox | undefined {
     return this.#live?.running;
+  }
+
+  get gate(): Gate | undefined {
+    return this.#live?.gate;
   }
 
   get isBusyOrRunning(): boolean {
@@ -144,6 +153,7 @@ class SandboxLife {
     }
     const live: LiveSandbox = { ...launched, isStopping: false };
     this.#live = live;
+    await this.#options.launched(this.#id);
     await this.#advance("started", { startedAt: this.#options.now().toISOString() });
     void live.running.ended.then((ending) => {
       this.#live = undefined;
@@ -223,6 +233,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       lives.delete(id);
     },
     running: (id) => lives.get(id)?.running,
+    gate: (id) => lives.get(id)?.gate,
     countRunning: () => [...lives.values()].filter((life) => life.isBusyOrRunning).length,
     async close(endRest) {
       const all = [...lives.values()];

@@ -190,8 +190,8 @@ describe("stopping and removing", () => {
       await yard.make({ agent: "other" }),
     ];
     await yard.run(going);
-    yard.sandboxes.afterSession(staying);
-    yard.sandboxes.afterSession(going);
+    yard.sandboxes.afterSession(staying, "s");
+    yard.sandboxes.afterSession(going, "s");
     await expect.poll(() => yard.sandboxes.find(OWNER, going).catch(() => "gone")).toBe("gone");
     expect(await yard.statusOf(staying)).toBe("created");
   });

@@ -18,6 +18,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import type { Gates, ReadingOptions } from "./gates.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
+import { createPolicies, type Policies } from "./policies.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import { createPorts, type Ports } from "./ports.ts";
 import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
@@ -73,11 +74,13 @@ export interface Sandboxes {
   closePort(id: string, hostPort: number): Promise<boolean>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
-  /** Its first session has ended: removes it, in its own time, when it was made to go then. */
-  afterSession(id: string): void;
+  /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
+  afterSession(id: string, sessionId: string): void;
   /** Protected paths that were not there when it started. */
   createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]>;
   createInternal(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
+  /** What may leave each of them. */
+  readonly policies: Policies;
   /** Recorded egress decisions, oldest first. */
   egress(id: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
@@ -99,6 +102,7 @@ export async function createSandboxes(options: SandboxesOptions): Promise<Sandbo
 
 class EngineSandboxes implements Sandboxes {
   readonly recovered: Promise<void>;
+  readonly policies: Policies;
   readonly #options: SandboxesOptions;
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
@@ -119,11 +123,16 @@ class EngineSandboxes implements Sandboxes {
         this.#ports.follow(row.id, launched);
         return launched;
       },
+      launched: (id) => this.policies.refresh(id),
       destroy: async (row) => {
         await recovered;
         await findProvider(options.providers, row.provider).destroy(row.id);
         await options.gates.remove(row.id);
       },
+    });
+    this.policies = createPolicies({
+      ...options,
+      openGate: (id) => this.#lifecycle.gate(id),
     });
     this.#leases = createLeases({
       graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
@@ -209,9 +218,10 @@ class EngineSandboxes implements Sandboxes {
     return this.#leases.open(id);
   }
 
-  afterSession(id: string): void {
+  afterSession(id: string, sessionId: string): void {
     const { store, logger } = this.#options;
     const removeIfAsked = async (): Promise<void> => {
+      await this.policies.endSession(id, sessionId);
       const row = await store.sandboxes.get(id);
       if (row?.specification.removeAfterSession === true) this.#removeLater(id);
     };

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import { createDirectoryReader } from "../workspace/directory-reader.ts";
 import { findProtectedPaths } from "../workspace/protected-paths.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { describeGate } from "./gate-request.ts";
 import type { Gates } from "./gates.ts";
 import { launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
@@ -55,15 +56,8 @@ export async function startStored(
   const protectedPaths = await look(row, surroundings);
   const { toolchains, workspace } = row.specification;
   for (const path of toolchains) await checkToolchain(path, surroundings, workspace?.path);
-  const gate = gates.prepare({
-    sandboxId: row.id,
-    sandboxName: row.name,
-    ...row.specification.policy,
-    allow: row.specification.allow,
-    deny: row.specification.deny,
-    hosts: agent.hosts,
-    mirrors,
-  });
+  const changes = await store.policyChanges.list(row.id);
+  const gate = gates.prepare(describeGate(row, { agent, changes, mirrors }));
   const layers = await options.layersFor(row.agent, {
     owner: row.owner,
     provider,

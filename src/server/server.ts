@@ -12,6 +12,7 @@ import type { Api, Engine } from "./api.ts";
 import type { Principal } from "./authorise.ts";
 import { addDaemonRoutes, type DaemonControl, type DaemonFacts } from "./daemon-routes.ts";
 import { addPortRoutes } from "./port-routes.ts";
+import { addPolicyRoutes } from "./policy-routes.ts";
 import { toProblem } from "./problem.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
@@ -67,6 +68,7 @@ export function createServer(options: ServerOptions): Server {
   const api: Api = { app, engine, logger, principalOf: (request) => principalOf(request.raw) };
   addSandboxRoutes(api);
   addPortRoutes(api);
+  addPolicyRoutes(api, options.facts);
   addSessionRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);
   const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });

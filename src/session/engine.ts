@@ -1,4 +1,5 @@
 import type { AgentRegistry } from "../agent/registry.ts";
+import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
@@ -24,6 +25,8 @@ export interface EngineOptions {
   providers: readonly SandboxProvider[];
   agents: AgentRegistry;
   logger: Logger;
+  /** Policies of an administrator that limit every sandbox; default none. */
+  ceilings?: readonly CeilingPlace[];
   /** Default: egress gateways of this process. */
   gates?: Gates;
   /** How long a leased session lives on without a reader. */
@@ -70,7 +73,7 @@ async function compose(
   options: EngineOptions,
   { store, terminals }: { store: Store; terminals: Terminals },
 ): Promise<Pick<Engine, "sandboxes" | "sessions">> {
-  const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
+  const { paths, agents, providers, logger, homeDirectory, readerGraceMs, ceilings = [] } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
   const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
   const createThrowAway = async (wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> => {
@@ -84,7 +87,8 @@ async function compose(
     terminals,
     logger,
     gates:
-      options.gates ?? createGatewayGates({ directory: egressDirectory, authorityFile, logger }),
+      options.gates ??
+      createGatewayGates({ directory: egressDirectory, authorityFile, logger, ceilings }),
     layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),

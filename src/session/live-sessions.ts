@@ -139,7 +139,7 @@ class LiveSessions implements Sessions {
     void session.over.then(() => {
       lease?.close();
       this.#forgetOldest();
-      sandboxes.afterSession(row.sandboxId);
+      sandboxes.afterSession(row.sandboxId, row.id);
     });
     return session;
   }

@@ -35,4 +35,15 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX sessions_by_sandbox ON sessions (sandbox_id);
   `,
+  `
+  CREATE TABLE policy_changes (
+    sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
+    action TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    reason TEXT,
+    broad INTEGER NOT NULL,
+    changed_at TEXT NOT NULL,
+    PRIMARY KEY (sandbox_id, action, rule)
+  ) STRICT;
+  `,
 ];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openDatabase } from "./database.ts";
+import { createPolicyChangeRepository, type PolicyChangeRepository } from "./policy-change-rows.ts";
 import { createSandboxRepository, type SandboxRepository } from "./sandbox-rows.ts";
 import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
@@ -9,6 +10,7 @@ export interface Store {
   readonly installation: string;
   readonly sandboxes: SandboxRepository;
   readonly sessions: SessionRepository;
+  readonly policyChanges: PolicyChangeRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -25,6 +27,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     installation,
     sandboxes: createSandboxRepository(database, path),
     sessions: createSessionRepository(database, path),
+    policyChanges: createPolicyChangeRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

@@ -1,5 +1,6 @@
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { PORT_ROUTES } from "./port.ts";
+import { POLICY_ROUTES } from "./policy.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
 import { SESSION_ROUTES } from "./session.ts";
 
@@ -8,5 +9,6 @@ export const ROUTES = {
   ...DAEMON_ROUTES,
   ...SANDBOX_ROUTES,
   ...PORT_ROUTES,
+  ...POLICY_ROUTES,
   ...SESSION_ROUTES,
 } as const;

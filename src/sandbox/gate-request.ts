@@ -1,0 +1,33 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { PolicyChange } from "../egress/compile-policy.ts";
+import type { PolicyChangeRow } from "../store/policy-change-rows.ts";
+import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
+import type { GateRequest } from "./gates.ts";
+
+export interface GateParts {
+  agent: AgentAdapter;
+  /** Stored ones; those of sessions come after them. */
+  changes: readonly PolicyChangeRow[];
+  sessionRules?: readonly PolicyChange[];
+  mirrors: StoredSpecification["mirrors"];
+}
+
+/** What a stored sandbox's policy is made of. */
+export function describeGate(row: SandboxRow, parts: GateParts): GateRequest {
+  const { policy, allow, deny } = row.specification;
+  return {
+    sandboxId: row.id,
+    sandboxName: row.name,
+    ...policy,
+    allow,
+    deny,
+    changes: [...parts.changes.map(readChange), ...(parts.sessionRules ?? [])],
+    hosts: parts.agent.hosts,
+    mirrors: parts.mirrors,
+  };
+}
+
+function readChange({ action, rule, reason, broad }: PolicyChangeRow): PolicyChange {
+  if (action === "remove") return { action, ruleId: rule };
+  return { action, rule, source: "change", reason, broad };
+}

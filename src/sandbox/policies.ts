@@ -1,0 +1,302 @@
+import type { AgentRegistry } from "../agent/registry.ts";
+import { formatAddress } from "../egress/address.ts";
+import type { PolicyChange } from "../egress/compile-policy.ts";
+import { explainRemedy } from "../egress/explain.ts";
+import { forecastDecision } from "../egress/forecast.ts";
+import type { EgressPolicy } from "../egress/policy.ts";
+import { decideSample, findRules, isFixed } from "../egress/policy-rules.ts";
+import type { Rule } from "../egress/rule.ts";
+import { readAllowText, readDenyText } from "../egress/rule-text.ts";
+import { readWish, type Wish } from "../egress/wish.ts";
+import { assert, CattlegridError } from "../errors/error.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
+import type {
+  Policy,
+  PolicyQuestion,
+  PolicyForecast,
+  RuleAdded,
+  RuleAddition,
+  RulesRemoved,
+} from "../protocol/policy.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Store } from "../store/store.ts";
+import { describeGate } from "./gate-request.ts";
+import type { Gate, Gates } from "./gates.ts";
+import { showPolicy, showRule } from "./policy-view.ts";
+import { findAgent } from "./registry.ts";
+
+export interface PoliciesOptions {
+  store: Pick<Store, "sandboxes" | "policyChanges" | "sessions">;
+  agents: AgentRegistry;
+  gates: Gates;
+  /** Of a sandbox that runs. */
+  openGate(sandboxId: string): Gate | undefined;
+  logger: Logger;
+  now(): Date;
+}
+
+/** The egress policies of stored sandboxes: shown, asked and changed while they run or not. Ids must exist. */
+export interface Policies {
+  show(id: string): Promise<Policy>;
+  /** Holds when this resolves. Throws POLICY_INVALID, POLICY_BEYOND_CEILING or SESSION_NOT_FOUND. */
+  add(id: string, addition: RuleAddition): Promise<RuleAdded>;
+  /** By id or text. Throws POLICY_RULE_UNKNOWN or POLICY_RULE_FIXED. */
+  remove(id: string, rule: string): Promise<RulesRemoved>;
+  /** What the gateway would decide. Throws REQUEST_INVALID. */
+  check(id: string, question: PolicyQuestion): Promise<PolicyForecast>;
+  /** Puts what is stored and what the ceilings say now into force. Never rejects: what cannot be read lets nothing out. */
+  refresh(id: string): Promise<void>;
+  /** Takes back what was granted for one session. */
+  endSession(id: string, sessionId: string): Promise<void>;
+}
+
+interface SessionRule {
+  sessionId: string;
+  change: PolicyChange & { action: "allow" | "deny" };
+}
+
+export function createPolicies(options: PoliciesOptions): Policies {
+  return new StoredPolicies(options);
+}
+
+const NOTHING_OUT: EgressPolicy = { preset: "locked", allow: [], deny: [], ceilings: [] };
+
+class StoredPolicies implements Policies {
+  readonly #options: PoliciesOptions;
+  readonly #sessionRules = new Map<string, readonly SessionRule[]>();
+  /** Changes of one sandbox happen one after the other. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(options: PoliciesOptions) {
+    this.#options = options;
+  }
+
+  async show(id: string): Promise<Policy> {
+    const row = await this.#getRow(id);
+    return showPolicy(row.name, await this.#compile(row));
+  }
+
+  add(id: string, addition: RuleAddition): Promise<RuleAdded> {
+    return this.#enqueue(id, () => this.#add(id, addition));
+  }
+
+  remove(id: string, rule: string): Promise<RulesRemoved> {
+    return this.#enqueue(id, () => this.#remove(id, rule));
+  }
+
+  async check(id: string, question: PolicyQuestion): Promise<PolicyForecast> {
+    const row = await this.#getRow(id);
+    const { url, method, address } = question;
+    const wish = readWish(url, { method, address });
+    if (!wish.ok) {
+      const details = { hint: wish.fix };
+      throw new CattlegridError("REQUEST_INVALID", `${url}: ${wish.problem}.`, details);
+    }
+    const { decision, dependsOnAddress } = forecastDecision(await this.#compile(row), wish.value);
+    const { action, code: reasonCode, reason, rule } = decision;
+    const http = wish.value.kind === "name" ? wish.value.http : undefined;
+    const where = { place: placeOf(wish.value), sandboxName: row.name, http };
+    const remedy = action === "deny" ? explainRemedy(decision, where) : undefined;
+    return {
+      action,
+      reasonCode,
+      reason,
+      ...(rule === undefined ? {} : { rule: showRule(rule) }),
+      inspected: action === "allow" && decision.inspect,
+      dependsOnAddress,
+      ...(remedy === undefined ? {} : { remedy }),
+    };
+  }
+
+  refresh(id: string): Promise<void> {
+    return this.#enqueue(id, async () => {
+      const gate = this.#options.openGate(id);
+      if (gate === undefined) return;
+      try {
+        gate.setPolicy(await this.#compile(await this.#getRow(id)));
+      } catch (error) {
+        // SECURITY: a ceiling that cannot be read might forbid anything.
+        gate.setPolicy(NOTHING_OUT);
+        this.#options.logger.error("a policy could not be made anew", { id, error });
+      }
+    });
+  }
+
+  endSession(id: string, sessionId: string): Promise<void> {
+    return this.#enqueue(id, async () => {
+      const rules = this.#sessionRules.get(id) ?? [];
+      const left = rules.filter((rule) => rule.sessionId !== sessionId);
+      if (left.length === rules.length) return;
+      const row = await this.#options.store.sandboxes.get(id);
+      if (row === undefined) return void this.#sessionRules.delete(id);
+      const before = await this.#compile(row);
+      this.#sessionRules.set(id, left);
+      const after = await this.#compile(row);
+      await this.#apply(row, after, tellDifference(before, after, "it ended with its session"));
+    });
+  }
+
+  async #add(id: string, addition: RuleAddition): Promise<RuleAdded> {
+    const row = await this.#getRow(id);
+    const { effect, reason, broad = false, session } = addition;
+    if (session !== undefined) await this.#checkSession(id, session);
+    const source = session === undefined ? "change" : "session";
+    const change = { action: effect, rule: addition.rule, source, reason, broad } as const;
+    const policy = await this.#compile(row, [change]);
+    const rule = findAdded(policy, change);
+    const notice = judgeAddition(policy, rule, row.name);
+    if (session === undefined) {
+      await this.#options.store.policyChanges.put({
+        sandboxId: id,
+        action: effect,
+        rule: rule.text,
+        ...(reason === undefined ? {} : { reason }),
+        broad,
+        changedAt: this.#options.now().toISOString(),
+      });
+    } else {
+      const rules = this.#sessionRules.get(id) ?? [];
+      this.#sessionRules.set(id, [...rules, { sessionId: session, change }]);
+    }
+    await this.#apply(row, policy, [{ rule, what: `a person added it (${source})` }]);
+    return { rule: showRule(rule), ...(notice === undefined ? {} : { notice }) };
+  }
+
+  async #remove(id: string, text: string): Promise<RulesRemoved> {
+    const row = await this.#getRow(id);
+    const found = findRules(await this.#compile(row), text);
+    for (const rule of found) await this.#removeRule(id, rule);
+    const told = found.map((rule) => ({ rule, what: "a person took it away" }));
+    await this.#apply(row, await this.#compile(row), told);
+    return { rules: found.map(showRule) };
+  }
+
+  async #removeRule(id: string, { id: ruleId, effect, text, source }: Rule): Promise<void> {
+    const { policyChanges } = this.#options.store;
+    if (source === "change") {
+      return policyChanges.remove({ sandboxId: id, action: effect, rule: text });
+    }
+    if (source === "session") {
+      const rules = this.#sessionRules.get(id) ?? [];
+      const left = rules.filter(({ change }) => readText(change) !== text);
+      return void this.#sessionRules.set(id, left);
+    }
+    const changedAt = this.#options.now().toISOString();
+    await policyChanges.put({
+      sandboxId: id,
+      action: "remove",
+      rule: ruleId,
+      broad: false,
+      changedAt,
+    });
+  }
+
+  /** Puts a policy into force where the sandbox runs, and into the record in any case. */
+  async #apply(row: SandboxRow, policy: EgressPolicy, told: readonly ToldChange[]): Promise<void> {
+    const gate = this.#options.openGate(row.id);
+    gate?.setPolicy(policy);
+    const time = this.#options.now().toISOString();
+    const records = told.map(({ rule, what }): EgressRecord => ({
+      time,
+      sandboxId: row.id,
+      kind: "policy",
+      action: rule.effect,
+      rule: { id: rule.id, text: rule.text },
+      reasonCode: "policy-changed",
+      reason: what,
+    }));
+    if (gate !== undefined) return records.forEach((record) => gate.record(record));
+    await this.#options.gates.append(row.id, records);
+  }
+
+  async #compile(row: SandboxRow, added: readonly PolicyChange[] = []): Promise<EgressPolicy> {
+    const { store, agents, gates } = this.#options;
+    const changes = await store.policyChanges.list(row.id);
+    const sessionRules = (this.#sessionRules.get(row.id) ?? []).map(({ change }) => change);
+    const request = describeGate(row, {
+      agent: findAgent(agents, row.agent),
+      changes,
+      sessionRules: [...sessionRules, ...added],
+      mirrors: row.specification.mirrors,
+    });
+    return gates.compile(request);
+  }
+
+  async #checkSession(id: string, sessionId: string): Promise<void> {
+    const session = await this.#options.store.sessions.get(sessionId);
+    if (session?.sandboxId === id && session.endedAt === undefined) return;
+    const message = `The sandbox has no open session ${sessionId}.`;
+    throw new CattlegridError("SESSION_NOT_FOUND", message);
+  }
+
+  async #getRow(id: string): Promise<SandboxRow> {
+    const row = await this.#options.store.sandboxes.get(id);
+    if (row !== undefined) return row;
+    throw new CattlegridError("SANDBOX_NOT_FOUND", `There is no sandbox ${id}.`);
+  }
+
+  #enqueue<T>(id: string, step: () => Promise<T>): Promise<T> {
+    const done = (this.#queues.get(id) ?? Promise.resolve()).then(step);
+    const settled = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#queues.set(id, settled);
+    void settled.then(() => {
+      if (this.#queues.get(id) === settled) this.#queues.delete(id);
+    });
+    return done;
+  }
+}
+
+interface ToldChange {
+  rule: Rule;
+  what: string;
+}
+
+function tellDifference(before: EgressPolicy, after: EgressPolicy, what: string): ToldChange[] {
+  const left = new Set([...after.allow, ...after.deny].map(({ id }) => id));
+  const gone = [...before.allow, ...before.deny].filter(({ id }) => !left.has(id));
+  return gone.map((rule) => ({ rule, what }));
+}
+
+function readText({ action, rule, source, ...told }: SessionRule["change"]): string | undefined {
+  const read = action === "allow" ? readAllowText : readDenyText;
+  const reading = read(rule, source, told);
+  return reading.ok ? reading.value.text : undefined;
+}
+
+function findAdded(policy: EgressPolicy, change: SessionRule["change"]): Rule {
+  const text = readText(change);
+  const rules: readonly Rule[] = change.action === "allow" ? policy.allow : policy.deny;
+  const rule = rules.find((each) => each.source === change.source && each.text === text);
+  assert(rule !== undefined, "a rule that compiled is in the policy");
+  return rule;
+}
+
+/** Refuses an allow rule that a ceiling makes void; gives what else keeps a rule from having its effect. */
+function judgeAddition(policy: EgressPolicy, rule: Rule, sandboxName: string): string | undefined {
+  if (rule.effect === "deny") return undefined;
+  const decision = decideSample(policy, rule);
+  if (decision.action === "allow") return undefined;
+  const { rule: denying, ceiling } = decision;
+  if (ceiling !== undefined) {
+    throw new CattlegridError("POLICY_BEYOND_CEILING", `${decision.reason}.`, {
+      hint: `Only whoever writes the ${ceiling.layer} policy (${ceiling.path}) can allow it.`,
+    });
+  }
+  if (denying?.effect !== "deny") return undefined;
+  if (isFixed(denying)) {
+    throw new CattlegridError("POLICY_BEYOND_CEILING", `${decision.reason}.`, {
+      hint: `Only whoever writes the ${denying.source} policy can allow it.`,
+    });
+  }
+  return `It is still denied by rule ${denying.text}: cattlegrid policy rm ${sandboxName} ${denying.id}`;
+}
+
+function placeOf(wish: Wish): string {
+  if (wish.kind === "name") return `${wish.name}:${wish.port}`;
+  const address = formatAddress(wish.address);
+  return wish.address.family === 6 ? `[${address}]:${wish.port}` : `${address}:${wish.port}`;
+}

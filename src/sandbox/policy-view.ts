@@ -1,0 +1,30 @@
+import type { EgressPolicy } from "../egress/policy.ts";
+import type { Rule } from "../egress/rule.ts";
+import { explainUpload } from "../egress/upload-host.ts";
+import type { Policy, PolicyRule } from "../protocol/policy.ts";
+
+export function showPolicy(sandbox: string, policy: EgressPolicy): Policy {
+  return {
+    sandbox,
+    preset: policy.preset,
+    rules: [...policy.allow, ...policy.deny].map(showRule),
+    ceilings: policy.ceilings.map(({ layer, path, allow }) => ({
+      layer,
+      path,
+      rules: allow.map(showRule),
+    })),
+  };
+}
+
+export function showRule(rule: Rule): PolicyRule {
+  const { id, effect, text, source, reason } = rule;
+  const carriesDataOut = rule.effect === "allow" ? explainUpload(rule) : undefined;
+  return {
+    id,
+    effect,
+    text,
+    source,
+    ...(reason === undefined ? {} : { reason }),
+    ...(carriesDataOut === undefined ? {} : { carriesDataOut }),
+  };
+}
