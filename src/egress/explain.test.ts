@@ -19,7 +19,7 @@ function deny(flags: Partial<PolicyOptions>, url: string, address?: string) {
   if (decision.action === "allow") throw new TypeError(`${url} is allowed`);
   const http = wish.value.kind === "name" ? wish.value.http : undefined;
   const place = url.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-  return { decision, where: { place, sandboxName: "box", http } };
+  return { decision: { ...decision, http }, where: { place, sandboxName: "box" } };
 }
 
 const ALLOW = "A person can allow it on the host with: cattlegrid policy allow box ";

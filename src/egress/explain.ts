@@ -12,6 +12,8 @@ export interface Denial {
   ceiling?: PolicyCeiling | undefined;
   /** It is about an address of this host, its links or its cloud. */
   isForbidden?: boolean | undefined;
+  /** The one request that is denied, on a connection that is not. */
+  http?: HttpRequest | undefined;
 }
 
 export interface DenialPlace {
@@ -19,8 +21,6 @@ export interface DenialPlace {
   place: string;
   /** The name by which a person calls the sandbox. */
   sandboxName: string;
-  /** The one request that is denied, on a connection that is not. */
-  http?: HttpRequest | undefined;
 }
 
 /** Which denials of a connection a new allow rule would lift, and what it must say besides the place. */
@@ -54,8 +54,8 @@ export function explainRemedy(denial: Denial, where: DenialPlace): string | unde
 }
 
 /** The smallest rule that would allow it, in its short form. */
-function describeRule({ code, isForbidden }: Denial, where: DenialPlace): string | undefined {
-  const { place, http } = where;
+function describeRule(denial: Denial, { place }: DenialPlace): string | undefined {
+  const { code, isForbidden, http } = denial;
   if (http !== undefined && (code === "method-not-allowed" || code === "path-not-allowed")) {
     const path = readRequestPath(http.path);
     const isPlain = isMethod(http.method) && path.ok && !/[*,]/.test(path.value);

@@ -1,5 +1,6 @@
 import type { EgressReason } from "../protocol/egress.ts";
 import type { Denied } from "./decide.ts";
+import type { HttpRequest } from "./http-scope.ts";
 import type { PolicyCeiling } from "./policy.ts";
 import type { Rule } from "./rule.ts";
 
@@ -9,6 +10,8 @@ export interface RefusalDetails {
   rule?: Rule | undefined;
   ceiling?: PolicyCeiling | undefined;
   isForbidden?: boolean | undefined;
+  /** The request that is refused, when the connection is not. */
+  http?: HttpRequest | undefined;
 }
 
 /** Why a connection goes no further. A value, because a refusal is an expected outcome. */
@@ -19,6 +22,7 @@ export class Refusal {
   readonly rule: Rule | undefined;
   readonly ceiling: PolicyCeiling | undefined;
   readonly isForbidden: boolean | undefined;
+  readonly http: HttpRequest | undefined;
 
   constructor(code: EgressReason, reason: string, details: RefusalDetails = {}) {
     this.code = code;
@@ -27,10 +31,11 @@ export class Refusal {
     this.rule = details.rule;
     this.ceiling = details.ceiling;
     this.isForbidden = details.isForbidden;
+    this.http = details.http;
   }
 
-  static of({ code, reason, rule, ceiling, isForbidden }: Denied): Refusal {
-    return new Refusal(code, reason, { rule, ceiling, isForbidden });
+  static of({ code, reason, ...details }: Denied, http?: HttpRequest): Refusal {
+    return new Refusal(code, reason, { ...details, action: "deny", http });
   }
 
   static unreachable(what: string, problem: string): Refusal {

@@ -31,7 +31,7 @@ export function createRequestGate(options: RequestGateOptions): RequestGate {
   return {
     judge(http) {
       const decision = decide(policy(), { ...standing, http } as EgressRequest);
-      if (decision.action === "deny") return refuse(Refusal.of(decision), http);
+      if (decision.action === "deny") return refuse(Refusal.of(decision, http), http);
       const { rule, reason, inspect } = decision;
       // Where no rule speaks of requests, the connection's own record says it all.
       if (!inspect) return undefined;

@@ -96,8 +96,8 @@ class StoredPolicies implements Policies {
     const { decision, dependsOnAddress } = forecastDecision(await this.#compile(row), wish.value);
     const { action, code: reasonCode, reason, rule } = decision;
     const http = wish.value.kind === "name" ? wish.value.http : undefined;
-    const where = { place: placeOf(wish.value), sandboxName: row.name, http };
-    const remedy = action === "deny" ? explainRemedy(decision, where) : undefined;
+    const where = { place: placeOf(wish.value), sandboxName: row.name };
+    const remedy = action === "deny" ? explainRemedy({ ...decision, http }, where) : undefined;
     return {
       action,
       reasonCode,
