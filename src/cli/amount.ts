@@ -46,6 +46,13 @@ export function parseCpus(text: string, flag: string): number {
   return cpus;
 }
 
+/** A positive number, such as 2 or 0.5. Throws USAGE. */
+export function parseFactor(text: string, flag: string): number {
+  const factor = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (!(factor > 0)) throw wrong(flag, text, "a number such as 2 or 0.5");
+  return factor;
+}
+
 /** A whole number of bytes. Throws USAGE. */
 export function parseOffset(text: string, flag: string): number {
   const offset = /^\d+$/.test(text) ? Number(text) : NaN;

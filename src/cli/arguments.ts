@@ -4,8 +4,11 @@ import { findNearest } from "./suggestion.ts";
 
 /** One flag of a verb, as data. */
 export interface Flag {
-  /** `text` takes a value and the last one counts, `list` collects every value, `switch` takes none. */
-  kind: "text" | "list" | "switch";
+  /**
+   * `text` takes a value and the last one counts, `list` collects every value, `switch` takes none, `optional` takes one only when it
+   * is joined by `=` and is empty otherwise.
+   */
+  kind: "text" | "list" | "switch" | "optional";
   /** One letter. */
   short?: string;
   /** What stands for the value in the help. */
@@ -21,7 +24,7 @@ export type Flags = Readonly<Record<string, Flag>>;
 export type FlagValues<F extends Flags> = {
   [Name in keyof F]: F[Name]["kind"] extends "list"
     ? readonly string[]
-    : F[Name]["kind"] extends "text"
+    : F[Name]["kind"] extends "text" | "optional"
       ? string | undefined
       : boolean | undefined;
 };
@@ -72,7 +75,7 @@ function tokenise(flags: Flags, argv: readonly string[]) {
   };
   for (const [name, { kind, short }] of Object.entries(flags)) {
     options[name] = {
-      type: kind === "switch" ? "boolean" : "string",
+      type: kind === "switch" || kind === "optional" ? "boolean" : "string",
       ...(short === undefined ? {} : { short }),
     };
   }
@@ -113,7 +116,8 @@ function readFlags<F extends Flags>(
   }
   for (const token of tokens) {
     const [name, flag, isNegated] = lookUp(grammar, token);
-    if (flag.kind === "switch") values[name] = readSwitch(grammar.verb, token, isNegated);
+    if (flag.kind === "optional") values[name] = token.value ?? "";
+    else if (flag.kind === "switch") values[name] = readSwitch(grammar.verb, token, isNegated);
     else {
       const value = readValue(grammar.verb, token, flag);
       values[name] = flag.kind === "text" ? value : [...(values[name] as string[]), value];

@@ -1,6 +1,7 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import { CattlegridError } from "../errors/error.ts";
 import type { Paths } from "../platform/paths.ts";
+import type { CastRecorder } from "../protocol/asciicast.ts";
 import type { TerminalSize } from "../protocol/process.ts";
 
 /** The shell that called this program: its environment and settings count, not those of the daemon's. */
@@ -12,6 +13,8 @@ export interface Caller {
   readonly input: ReadStream;
   readonly output: WriteStream;
   readonly errors: WriteStream;
+  /** Sees what a program inside shows, when this command records it into a file. */
+  readonly recorder?: CastRecorder | undefined;
 }
 
 /** A PTY is used only where both ends are terminals, unless the flag says otherwise. */

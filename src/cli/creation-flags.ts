@@ -69,6 +69,14 @@ export const INPUT_FLAG = {
   input: { kind: "switch", negatable: true, isOn: true, help: "never ask a question" },
 } as const satisfies Flags;
 
+export const RECORD_FLAG = {
+  record: {
+    kind: "optional",
+    value: "FILE",
+    help: "record what is shown, for `logs NAME --replay`; with =FILE, into that file",
+  },
+} as const satisfies Flags;
+
 export const JSON_FLAG = {
   json: { kind: "switch", help: "print JSON on standard output" },
 } as const satisfies Flags;

@@ -39,7 +39,9 @@ export function renderVerb({ grammar, page }: Verb): string {
 function describeFlag(name: string, flag: Flag): [string, string] {
   const prefix = flag.negatable === true ? (flag.isOn === true ? "no-" : "[no-]") : "";
   const short = flag.short === undefined ? "" : `-${flag.short}, `;
-  const value = flag.kind === "switch" ? "" : ` ${flag.value ?? "VALUE"}`;
+  const named = flag.value ?? "VALUE";
+  const value =
+    flag.kind === "switch" ? "" : flag.kind === "optional" ? `[=${named}]` : ` ${named}`;
   const repeats = flag.kind === "list" ? " (repeatable)" : "";
   return [`${short}--${prefix}${name}${value}`, `${flag.help}${repeats}`];
 }

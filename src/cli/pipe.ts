@@ -31,9 +31,11 @@ export async function pipeTerminal(
   };
   const sink = {
     async output(bytes: Uint8Array) {
+      caller.recorder?.output(bytes);
       if (!isReaderGone && !(await write(caller.output, bytes))) onReaderGone();
     },
     async errors(bytes: Uint8Array) {
+      caller.recorder?.output(bytes);
       await write(caller.errors, bytes);
     },
   };

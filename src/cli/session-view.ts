@@ -5,6 +5,7 @@ import { type Caller, tell, terminalSize, write } from "./caller.ts";
 import { exitCodeOfEnding } from "./ending.ts";
 import { makePrintable, renderError } from "./error-text.ts";
 import type { LinkTarget } from "./pipe.ts";
+import { withRecorder } from "./recording.ts";
 import type { Signals } from "./signals.ts";
 
 export type SessionOutcome =
@@ -145,7 +146,10 @@ export class SessionView implements Disposable {
     { terminalId, purpose }: TerminalStart,
     from: Pick<LinkTarget, "offset" | "screen">,
   ): Promise<void> {
-    const { api, caller, signals, hasTerminal, detachKeys, isReadOnly = false } = this.#options;
+    const { api, signals, hasTerminal, detachKeys, isReadOnly = false } = this.#options;
+    // SECURITY: a sign-in shows codes, which are in no recording.
+    const { caller: whole } = this.#options;
+    const caller = purpose === "agent" ? whole : withRecorder(whole, undefined);
     const target = {
       socketPath: await api.socket(),
       terminalId,

@@ -27,6 +27,7 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   void Promise.allSettled([hangUp.promise]);
   const show = async (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> => {
     raw.watch(bytes);
+    caller.recorder?.output(bytes);
     if (!(await write(stream, bytes))) hangUp.reject(closedTerminal());
   };
   using link = await TerminalLink.open({
@@ -61,9 +62,13 @@ function clearScreen(caller: Caller): string {
 
 function followSize(caller: Caller, link: TerminalLink): Disposable {
   const tell = (): void => link.control({ type: "resize", ...terminalSize(caller) });
+  const change = (): void => {
+    caller.recorder?.resize(terminalSize(caller));
+    tell();
+  };
   tell();
-  caller.output.on("resize", tell);
-  return { [Symbol.dispose]: () => void caller.output.off("resize", tell) };
+  caller.output.on("resize", change);
+  return { [Symbol.dispose]: () => void caller.output.off("resize", change) };
 }
 
 const CTRL_C = 0x03;

@@ -54,6 +54,7 @@ export class TurnView {
   }
 
   async #write(stream: NodeJS.WritableStream, bytes: string | Uint8Array): Promise<void> {
+    this.#caller.recorder?.output(Buffer.from(bytes));
     const isTaken = await write(stream, bytes);
     if (isTaken || stream === this.#caller.errors) return;
     throw new CattlegridError("INTERRUPTED", "Nobody reads standard output any more.");

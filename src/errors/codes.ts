@@ -124,6 +124,7 @@ export const ERROR_CODES = define({
     "The terminal has ended; list sessions with `cattlegrid inspect NAME`.",
   ),
   TERMINAL_OFFSET_GONE: user(410, "Attach from a later offset."),
+  RECORDING_NOT_FOUND: user(404, "List them with `cattlegrid logs NAME --recordings`."),
   TERMINAL_READ_ONLY: user(403, "Attach without --read-only to type."),
   TERMINAL_LOST: provider(
     410,

@@ -24,6 +24,7 @@ export interface Paths {
   /** Key and certificate of the authority that vouches for inspected hosts. */
   authorityFile: string;
   spoolDirectory: string;
+  recordingsDirectory: string;
   providerDirectory(providerId: string): string;
   /** Sockets; 0700, outside the state directory because socket paths must be short. */
   runtimeDirectory: string;
@@ -44,6 +45,7 @@ export function resolvePaths(sources: PathSources): Paths {
     egressDirectory: join(stateDirectory, "egress"),
     authorityFile: join(stateDirectory, "inspection", "authority.pem"),
     spoolDirectory: join(stateDirectory, "spool"),
+    recordingsDirectory: join(stateDirectory, "recordings"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
     get runtimeDirectory() {
       runtimeDirectory ??= join(runtimeRoot(sources), keyOf(stateDirectory));

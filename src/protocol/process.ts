@@ -19,6 +19,8 @@ export const execSchema = z
     /** Present: a terminal of this size. Absent: pipes. */
     terminal: terminalSizeSchema.optional(),
     timeoutMs: z.int().positive().optional(),
+    /** What the program writes is recorded; what it reads never is. */
+    record: z.boolean().optional(),
   })
   .meta({ id: "Exec" });
 export type Exec = z.infer<typeof execSchema>;

@@ -21,6 +21,8 @@ export const sessionCreateSchema = z
     turnTimeoutMs: z.int().positive().optional(),
     /** The session ends when its events connection closes (`chat`, `run` without `--detach` does not set it). */
     leased: z.boolean().optional(),
+    /** What the agent's terminal shows is recorded; what is typed never is, nor the sign-in. */
+    record: z.boolean().optional(),
   })
   .meta({ id: "SessionCreate" });
 export type SessionCreate = z.infer<typeof sessionCreateSchema>;

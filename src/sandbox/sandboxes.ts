@@ -127,6 +127,7 @@ class EngineSandboxes implements Sandboxes {
       destroy: async (row) => {
         await recovered;
         await findProvider(options.providers, row.provider).destroy(row.id);
+        await options.terminals.recordings.remove(row.id);
         await options.gates.remove(row.id);
       },
     });
@@ -193,6 +194,7 @@ class EngineSandboxes implements Sandboxes {
     const running = await this.running(id);
     const process = await running.exec(toProcessRequest(request), signal);
     return this.#options.terminals.open({
+      ...(request.record === true ? { record: request.argv.join(" ") } : {}),
       owner,
       sandboxId: id,
       process,

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
+import { type Recording, Recordings } from "../terminal/recordings.ts";
 import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
 import type { SandboxProcess } from "./provider.ts";
@@ -17,6 +18,8 @@ export interface TerminalOpening {
   /** Present: the process has a controlling terminal. Absent: pipes. */
   size?: { columns: number; rows: number };
   timeoutMs?: number;
+  /** Records the terminal, under this title. */
+  record?: string;
 }
 
 export interface OpenedTerminal {
@@ -42,6 +45,9 @@ export interface Terminals {
   /** Throws TERMINAL_NOT_FOUND for one that never was, or that was read to its end. */
   get(id: string): OpenedTerminal;
   count(): number;
+  /** Begins to record an open terminal, unless it is recorded already. */
+  record(id: string): Promise<Recording>;
+  readonly recordings: Recordings;
   /** Ends every program. Idempotent. */
   close(): Promise<void>;
 }
@@ -49,6 +55,7 @@ export interface Terminals {
 export interface TerminalsOptions {
   /** For the overflow of detached output; made when it is first needed. */
   spoolDirectory: string;
+  recordingsDirectory: string;
   logger: Logger;
   keptMs?: number;
 }
@@ -57,6 +64,7 @@ export function createTerminals(options: TerminalsOptions): Terminals {
   const { spoolDirectory, logger, keptMs = KEPT_MS } = options;
   const open = new Map<string, KeptTerminal>();
   const screens = new Screens(logger);
+  const recordings = new Recordings(options.recordingsDirectory);
   let hasSpool = false;
   const forget = async (id: string): Promise<void> => {
     const found = open.get(id);
@@ -67,13 +75,20 @@ export function createTerminals(options: TerminalsOptions): Terminals {
   const forgetLater = (id: string): void => {
     forget(id).catch((error: unknown) => logger.error("a terminal did not close", { id, error }));
   };
+  const find = (id: string): KeptTerminal => {
+    const found = open.get(id);
+    if (found !== undefined) return found;
+    throw new CattlegridError("TERMINAL_NOT_FOUND", `There is no terminal ${id}.`);
+  };
   return {
     async open(opening) {
       const { owner, sandboxId } = opening;
       if (!hasSpool) mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
       hasSpool = true;
       const id = randomUUID();
-      const terminal = createTerminal({ ...opening, id }, { ...options, screens });
+      const recording = startRecording(opening, recordings);
+      const parts = { screens, ...(recording === undefined ? {} : { recording }) };
+      const terminal = createTerminal({ ...opening, id }, { ...options, ...parts });
       const entry: KeptTerminal = {
         terminal,
         owner,
@@ -94,12 +109,10 @@ export function createTerminals(options: TerminalsOptions): Terminals {
       });
       return terminal;
     },
-    get(id) {
-      const found = open.get(id);
-      if (found !== undefined) return found;
-      throw new CattlegridError("TERMINAL_NOT_FOUND", `There is no terminal ${id}.`);
-    },
+    get: find,
     count: () => open.size,
+    recordings,
+    record: (id) => recordOpen(find(id), recordings),
     async close() {
       await Promise.all([...open.keys()].map(forget));
       await screens.close();
@@ -109,8 +122,9 @@ export function createTerminals(options: TerminalsOptions): Terminals {
 
 function createTerminal(
   { id, process, size, timeoutMs }: TerminalOpening & { id: string },
-  { spoolDirectory, logger, screens }: TerminalsOptions & { screens: Screens },
+  parts: TerminalsOptions & { screens: Screens; recording?: Recording },
 ): Terminal {
+  const { spoolDirectory, logger, screens, recording } = parts;
   const screen = size === undefined ? undefined : screens.open(size);
   return new Terminal({
     id,
@@ -118,7 +132,31 @@ function createTerminal(
     tty: size !== undefined,
     spoolDirectory,
     ...(screen === undefined ? {} : { screen }),
+    ...(recording === undefined ? {} : { recording }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     onSpoolFailure: (error) => logger.error("output could not be kept", { id, error }),
   });
+}
+
+/** Fails closed: what was to be recorded and cannot be does not run. */
+function startRecording(
+  { record: title, process, sandboxId, size }: TerminalOpening,
+  recordings: Recordings,
+): Recording | undefined {
+  if (title === undefined) return undefined;
+  try {
+    return recordings.start({ sandboxId, title, ...(size === undefined ? {} : { size }) });
+  } catch (error) {
+    process.kill().catch((failure: unknown) => void failure);
+    throw error;
+  }
+}
+
+function recordOpen(
+  { terminal, sandboxId }: KeptTerminal,
+  recordings: Recordings,
+): Promise<Recording> {
+  return terminal.record((size) =>
+    recordings.start({ sandboxId, title: terminal.id, ...(size === undefined ? {} : { size }) }),
+  );
 }

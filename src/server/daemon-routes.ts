@@ -53,6 +53,12 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     return { agents: facts.agents.map(summarise) };
   });
 
+  serve(api, DAEMON_ROUTES.recordTerminal, async ({ principal, request }) => {
+    const { owner } = engine.terminals.get(request.params.id);
+    authorise(principal, "use", { kind: "terminal", owner });
+    return { recordingId: (await engine.terminals.record(request.params.id)).id };
+  });
+
   serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {
     authorise(principal, "read", daemon);
     return { probes: await engine.probe(closedSignal(reply)) };

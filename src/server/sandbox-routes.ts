@@ -46,6 +46,18 @@ export function addSandboxRoutes(api: Api): void {
     return { terminalId: terminal.id };
   });
 
+  serve(api, SANDBOX_ROUTES.listRecordings, async ({ request }) => {
+    const { id } = await openSandbox(api, request, "read");
+    return { recordings: await api.engine.terminals.recordings.list(id) };
+  });
+
+  serve(api, SANDBOX_ROUTES.readRecording, async ({ request, reply }) => {
+    const { id } = await openSandbox(api, request, "read");
+    const { recordingId } = request.params;
+    const bytes = await api.engine.terminals.recordings.read(id, recordingId);
+    return reply.type("application/x-asciicast").send(bytes);
+  });
+
   addStartRoute(api);
   addLeaseRoute(api);
   addEgressRoute(api);

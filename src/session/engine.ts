@@ -17,7 +17,12 @@ import type { Sessions } from "./sessions.ts";
 export interface EngineOptions {
   paths: Pick<
     Paths,
-    "stateDirectory" | "runtimeDirectory" | "egressDirectory" | "authorityFile" | "spoolDirectory"
+    | "stateDirectory"
+    | "runtimeDirectory"
+    | "egressDirectory"
+    | "authorityFile"
+    | "spoolDirectory"
+    | "recordingsDirectory"
   >;
   /** The user's own, which is never a workspace. */
   homeDirectory: string;
@@ -51,7 +56,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { paths, logger } = options;
   const store = await openStore({ stateDirectory: paths.stateDirectory });
   opened.defer(() => store.close());
-  const terminals = createTerminals({ spoolDirectory: paths.spoolDirectory, logger });
+  const { spoolDirectory, recordingsDirectory } = paths;
+  const terminals = createTerminals({ spoolDirectory, recordingsDirectory, logger });
   opened.defer(() => terminals.close());
   const { sandboxes, sessions } = await compose(options, { store, terminals });
   opened.defer(() => sandboxes.close());

@@ -25,6 +25,10 @@ export async function runInTerminal(
     sandboxId: running.id,
     process: onOutput === undefined ? started : tap(started, onOutput),
     ...(size === undefined ? {} : { size }),
+    // SECURITY: a sign-in shows codes; it is nobody's business later.
+    ...(purpose === "agent" && context.request.record === true
+      ? { record: context.agent.title }
+      : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   const kill = (): void => void terminal.kill();

@@ -4,6 +4,7 @@ import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
 import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
 import { Attachment, type AttachmentSource } from "./attachment.ts";
 import { OutputLog, type OutputStream } from "./output-log.ts";
+import type { Recording } from "./recordings.ts";
 import type { Screen } from "./screen.ts";
 import type { ScreenSnapshot } from "./screen-protocol.ts";
 import { ViewerSizes } from "./viewer-sizes.ts";
@@ -41,6 +42,8 @@ export interface TerminalOptions {
   limits?: Partial<TerminalLimits>;
   /** Follows what a program with a controlling terminal shows; disposed of with the terminal. */
   screen?: Screen;
+  /** Gets everything that the program writes, from the first byte on. */
+  recording?: Recording;
   /** Told when output cannot be kept on disk; the program is held, not ended. */
   onSpoolFailure?(error: CattlegridError): void;
 }
@@ -60,6 +63,7 @@ export class Terminal {
   readonly #options: TerminalOptions;
   readonly #attachments = new Set<Attachment>();
   readonly #sizes = new ViewerSizes();
+  #recording: Recording | undefined;
   #endedWith: TerminalEnding | undefined;
   /** As last set; undefined before. */
   #size: TerminalSize | undefined;
@@ -76,6 +80,7 @@ export class Terminal {
     this.tty = options.tty;
     this.#options = options;
     this.#process = options.process;
+    this.#recording = options.recording;
     this.#limits = { ...TERMINAL_LIMITS, ...options.limits };
     this.#log = new OutputLog(options.spoolDirectory, options.id);
     const { output, errors } = options.process;
@@ -156,6 +161,16 @@ export class Terminal {
     if (!this.tty && !this.#process.input.writableEnded) this.#process.input.end();
   }
 
+  /** Records from here on, beginning with what is shown now. The one recording there is, if there is one. */
+  async record(start: (size?: TerminalSize) => Recording): Promise<Recording> {
+    if (this.#recording !== undefined) return this.#recording;
+    const { attachment, screen } = await this.attachToScreen();
+    attachment.detach();
+    const recording = (this.#recording ??= start(screen?.size));
+    if (screen !== undefined) recording.output(screen.bytes);
+    return recording;
+  }
+
   /** Says how large a viewer's window is; the size of the viewer who was active last counts. */
   resize(size: TerminalSize, viewer: object = this): void {
     this.#sizes.set(viewer, size);
@@ -211,6 +226,7 @@ export class Terminal {
     readable.on("data", (bytes: Buffer) => {
       this.#log.append(stream, bytes);
       this.#options.screen?.write(bytes);
+      this.#recording?.output(bytes);
       for (const attachment of this.#attachments) attachment.wake();
       this.#balance();
     });
@@ -232,6 +248,7 @@ export class Terminal {
     clearTimeout(deadline);
     // The process has pushed its last byte; it is in the log only once it was taken from the stream.
     await Promise.all(read);
+    await this.#recording?.close();
     this.#endedWith = describeEnding(ending, this.#cause);
     for (const attachment of this.#attachments) attachment.wake();
     return this.#endedWith;
@@ -270,6 +287,7 @@ export class Terminal {
     this.#size = size;
     this.#process.resize(size);
     this.#options.screen?.resize(size);
+    this.#recording?.resize(size);
   }
 
   #startSpill(): void {

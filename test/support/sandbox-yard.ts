@@ -47,7 +47,11 @@ export class SandboxYard {
     const provider = createProcessProvider(join(root, "provider"));
     const store = await openStore({ stateDirectory: join(root, "state") });
     const spoolDirectory = join(root, "spool");
-    const terminals = createTerminals({ spoolDirectory, logger: SILENT_LOGGER });
+    const terminals = createTerminals({
+      spoolDirectory,
+      recordingsDirectory: join(root, "recordings"),
+      logger: SILENT_LOGGER,
+    });
     const [ended, lost]: [string[], string[]] = [[], []];
     const sandboxes = await createSandboxes({
       store,

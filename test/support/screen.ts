@@ -8,10 +8,14 @@ const WAIT = { timeout: 20_000, interval: 50 };
 export class Screen implements Disposable {
   readonly #server = `cg-${randomBytes(4).toString("hex")}`;
 
-  constructor(options: { cwd: string; environment: Readonly<Record<string, string>> }) {
+  constructor(options: {
+    cwd: string;
+    environment: Readonly<Record<string, string>>;
+    columns?: number;
+  }) {
     const variables = Object.entries(options.environment).filter(([name]) => name !== "TERM");
     const environment = variables.flatMap(([name, value]) => ["-e", `${name}=${value}`]);
-    const size = ["-x", "100", "-y", "40"];
+    const size = ["-x", String(options.columns ?? 100), "-y", "40"];
     const shell = "PS1='HOST> ' exec bash --norc --noprofile";
     this.#tmux("new-session", "-d", ...size, "-c", options.cwd, ...environment, shell);
   }

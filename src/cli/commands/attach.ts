@@ -4,8 +4,9 @@ import type { Session } from "../../protocol/session.ts";
 import { parseOffset } from "../amount.ts";
 import { type Api, sandboxPath } from "../api.ts";
 import { tell, wantsTerminal } from "../caller.ts";
-import { DETACH_KEYS_FLAG } from "../creation-flags.ts";
+import { DETACH_KEYS_FLAG, RECORD_FLAG } from "../creation-flags.ts";
 import { readDetachKeys } from "../detach.ts";
+import { recordInto, wantsEngineRecording } from "../recording.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb } from "../verb.ts";
@@ -27,6 +28,7 @@ export const ATTACH = defineVerb({
       value: "BYTES",
       help: "begin at this byte of the terminal's output, exactly; default: the screen as it is",
     },
+    ...RECORD_FLAG,
     "read-only": { kind: "switch", help: "look only; nothing you type is sent" },
   },
   async run({ flags, operands: [name = ""] }, context) {
@@ -41,8 +43,14 @@ export const ATTACH = defineVerb({
       ...(flags["read-only"] === true ? { isReadOnly: true } : {}),
       ...(flags.offset === undefined ? {} : { offset: parseOffset(flags.offset, "--offset") }),
     };
-    const view = new SessionView({ ...context, session, hasTerminal, detachKeys, ...from });
-    const outcome = await view.follow();
+    if (wantsEngineRecording(flags.record) && terminalId !== undefined) {
+      await api.post(`/v1/terminals/${terminalId}/recording`);
+    }
+    const recording = { flag: flags.record, caller, title: name, hasTerminal };
+    const outcome = await recordInto(recording, (seen) => {
+      const seeing = { ...context, caller: seen, session, hasTerminal, detachKeys, ...from };
+      return new SessionView(seeing).follow();
+    });
     if (outcome.kind === "ended") return outcome.exitCode;
     if (outcome.kind === "detached") {
       tell(caller, `\ncattlegrid: left ${name} at byte ${outcome.offset} of its output.`);

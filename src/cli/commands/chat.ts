@@ -13,6 +13,7 @@ import {
   INPUT_FLAG,
   INSTALL_TIMEOUT_FLAG,
   LOGIN_TIMEOUT_FLAG,
+  RECORD_FLAG,
 } from "../creation-flags.ts";
 import type { GivenEnvironment } from "../environment.ts";
 import { exitCodeOf } from "../exit-code.ts";
@@ -24,6 +25,7 @@ import {
   type PromptSource,
   TypedPrompts,
 } from "../prompts.ts";
+import { recordInto, requireFile } from "../recording.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -37,6 +39,7 @@ const FLAGS = {
   keep: { kind: "switch", help: "keep the new sandbox instead of removing it at the end" },
   slash: { kind: "switch", help: "send prompts that the agent takes for its own commands" },
   "turn-timeout": { kind: "text", value: "TIME", help: "deadline of each turn; default: 60m" },
+  ...RECORD_FLAG,
   ...INPUT_FLAG,
 } as const satisfies Flags;
 
@@ -63,10 +66,15 @@ export const CHAT = defineVerb({
   async run({ flags, operands }, context) {
     const { caller } = context;
     const output = parseChoice(flags.output ?? "text", "--output", ["text", "json"]);
+    requireFile("chat", flags.record, "a chat has no terminal that goes on");
     const script = openScript(flags, context);
     await script?.prepare();
     const settings = await readSettings(caller);
-    return openChat({ flags, settings, output }, { operands, script }, context);
+    const title = `chat ${operands[0] ?? ""}`.trim();
+    const recording = { flag: flags.record, caller, title, hasTerminal: false };
+    return recordInto(recording, (seen) =>
+      openChat({ flags, settings, output }, { operands, script }, { ...context, caller: seen }),
+    );
   },
 });
 

@@ -3,7 +3,9 @@ import type { Exec, ProcessStarted } from "../../protocol/process.ts";
 import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
+import { RECORD_FLAG } from "../creation-flags.ts";
 import { exitCodeOfEnding } from "../ending.ts";
+import { recordInto, wantsEngineRecording } from "../recording.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const EXEC = defineVerb({
@@ -29,6 +31,7 @@ export const EXEC = defineVerb({
       value: "NAME[=VALUE]",
       help: "a variable for the command; without a value, this shell's own",
     },
+    ...RECORD_FLAG,
     tty: {
       kind: "switch",
       short: "t",
@@ -42,13 +45,17 @@ export const EXEC = defineVerb({
     const hasTerminal = wantsTerminal(caller, flags.tty);
     const request: Exec = {
       argv: [...argv],
+      ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
       ...(await describeSurroundings(flags.env, hasTerminal, context)),
     };
     const started = api.post<ProcessStarted>(sandboxPath(name, "/exec"), request);
     const [{ terminalId }, link] = await Promise.all([started, loadLink(hasTerminal)]);
     const target = { socketPath: await api.socket(), terminalId, offset: 0, signal: api.signal };
-    return exitCodeOfEnding(await link(target, { caller, signals }));
+    const recording = { flag: flags.record, caller, title: argv.join(" "), hasTerminal };
+    return recordInto(recording, async (seen) =>
+      exitCodeOfEnding(await link(target, { caller: seen, signals })),
+    );
   },
 });
 

@@ -11,11 +11,13 @@ import {
   INSTALL_TIMEOUT_FLAG,
   JSON_FLAG,
   LOGIN_TIMEOUT_FLAG,
+  RECORD_FLAG,
 } from "../creation-flags.ts";
 import { readDetachKeys } from "../detach.ts";
 import type { GivenEnvironment } from "../environment.ts";
 import { hasten } from "../lease.ts";
 import { ensureRunning, openSandbox } from "../opening.ts";
+import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -25,6 +27,7 @@ const FLAGS = {
   ...INSTALL_TIMEOUT_FLAG,
   ...LOGIN_TIMEOUT_FLAG,
   ...DETACH_KEYS_FLAG,
+  ...RECORD_FLAG,
   rm: { kind: "switch", help: "remove the sandbox when the session ends" },
   detach: { kind: "switch", short: "d", help: "print the session's id and leave it running" },
   tty: { kind: "switch", negatable: true, help: "whether the agent gets a terminal" },
@@ -57,6 +60,10 @@ export const RUN = defineVerb({
   async run({ flags, operands, trailing }, context) {
     if (flags.append && flags.replace) {
       throw usage("run", "--append and --replace exclude each other.");
+    }
+    if (flags.rm) requireFile("run", flags.record, "what the sandbox keeps goes with it");
+    if (flags.detach && flags.record) {
+      throw usage("run", "--detach records with --record alone: nobody looks on for a file.");
     }
     const settings = await readSettings(context.caller);
     const run = { flags, trailing, settings };
@@ -94,7 +101,11 @@ async function runAgent(
     printDetached(context.caller, { sandbox, session, asJson: flags.json === true });
     return 0;
   }
-  return follow({ sandbox, session, hasTerminal, detachKeys }, context);
+  const { caller } = context;
+  const recording = { flag: flags.record, caller, title: sandbox.name, hasTerminal };
+  return recordInto(recording, (seen) =>
+    follow({ sandbox, session, hasTerminal, detachKeys }, { ...context, caller: seen }),
+  );
 }
 
 function argumentRule({ append, replace }: RunFlags): NonNullable<SessionCreate["argumentRule"]> {
@@ -115,6 +126,7 @@ function describeSession(
     argumentRule: argumentRule(flags),
     environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
     secrets,
+    ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
     ...(hasTerminal || wantsOwnTerminal ? { terminal: terminalSize(caller) } : {}),
     ...(loginTimeout === undefined
       ? {}

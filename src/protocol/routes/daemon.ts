@@ -3,12 +3,20 @@ import { agentListSchema } from "../agent.ts";
 import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
 import { doctorReportSchema } from "../doctor.ts";
 import { terminalNoticeSchema } from "../process.ts";
+import { recordingStartedSchema } from "../recording.ts";
 import { declareRoutes } from "../route.ts";
 
 const attachmentQuerySchema = z
   .strictObject({
     /** Byte of the output from which on it is sent. */
     offset: z.string().regex(/^\d+$/).optional(),
+    /** `screen`: the screen as it is, then the exact bytes behind it. */
+    view: z.enum(["bytes", "screen"]).optional(),
+    /** `read`: the connection may change nothing. */
+    access: z.enum(["use", "read"]).optional(),
+    /** Of the viewer's window. */
+    columns: z.string().regex(/^\d+$/).optional(),
+    rows: z.string().regex(/^\d+$/).optional(),
   })
   .meta({ id: "AttachmentQuery" });
 
@@ -65,5 +73,12 @@ export const DAEMON_ROUTES = declareRoutes({
     query: attachmentQuerySchema,
     events: terminalNoticeSchema,
     upgrade: true,
+  },
+  recordTerminal: {
+    method: "POST",
+    path: "/v1/terminals/{id}/recording",
+    summary: "Records an open terminal from here on, unless it is recorded already.",
+    since: 1,
+    answer: recordingStartedSchema,
   },
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { egressRecordSchema } from "../egress.ts";
 import { execSchema, processStartedSchema } from "../process.ts";
+import { recordingListSchema } from "../recording.ts";
 import { declareRoutes } from "../route.ts";
 import {
   sandboxCreateSchema,
@@ -81,6 +82,20 @@ export const SANDBOX_ROUTES = declareRoutes({
       "Keeps an ephemeral sandbox alive for as long as this stream is open; it has no events.",
     since: 0,
     events: z.never().meta({ id: "LeaseEvent" }),
+  },
+  listRecordings: {
+    method: "GET",
+    path: "/v1/sandboxes/{id}/recordings",
+    summary: "Lists what was recorded of its terminals, oldest first.",
+    since: 1,
+    answer: recordingListSchema,
+  },
+  readRecording: {
+    method: "GET",
+    path: "/v1/sandboxes/{id}/recordings/{recordingId}",
+    summary: "Reads one recording, an asciicast of version 2.",
+    since: 1,
+    download: "application/x-asciicast",
   },
   readEgress: {
     method: "GET",
