@@ -16,6 +16,7 @@ import { AGENTS } from "./plugins.ts";
 
 const EXIT_FAILED = 125;
 const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
+const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
 
 async function main(): Promise<void> {
   const { env: environment } = process;
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
         providers: [local],
         agents: createAgentRegistry(AGENTS),
         ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
+        upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
         logger,
       }),
     logger,

@@ -1,21 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { EgressRecord } from "../protocol/egress.ts";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress } from "./address.ts";
+import type { Dialled } from "./dial.ts";
 import { decide, type EgressRequest } from "./decide.ts";
-import { dialFirst, type DialTarget } from "./dial.ts";
 import type { HostName } from "./host-name.ts";
 import { passHttp1 } from "./http1-passage.ts";
 import { inspect, type Inspection } from "./inspection/inspect.ts";
-import { findMirror, formatMirror, type Mirrors } from "./mirrors.ts";
-import type { ResolveName } from "./name-resolver.ts";
-import type { EgressPolicy } from "./policy.ts";
 import type { Passage, RelayEnding, RequestGate } from "./passage.ts";
 import { Refusal } from "./refusal.ts";
 import { refuseSocket } from "./refuse-socket.ts";
 import { passBytes, resetSocket } from "./relay.ts";
 import { createRequestGate } from "./request-gate.ts";
-import type { Protocol, Rule } from "./rule.ts";
+import { dialRoute, findRoute, type Route, type RouteContext } from "./route.ts";
+import type { Protocol } from "./rule.ts";
 import { hearClient, OPAQUE_SPEECH, type Speech } from "./speech.ts";
 import type { SyntheticAddresses } from "./synthetic-addresses.ts";
 import {
@@ -28,27 +26,15 @@ import {
 } from "./target.ts";
 
 /** What a connection needs of its gateway. */
-export interface ConnectionContext {
+export interface ConnectionContext extends RouteContext {
   readonly sandboxName: string;
-  policy(): EgressPolicy;
-  readonly mirrors: Mirrors;
   readonly names: SyntheticAddresses;
   /** PEM certificates that vouch for the mirrors. */
   readonly mirrorCertificates: readonly string[];
-  readonly resolveName: ResolveName;
   /** Absent: what must be inspected is refused. */
   readonly inspection: Inspection | undefined;
   originalDestination(socket: Socket): OriginalDestination | undefined;
   record(fields: Omit<EgressRecord, "time" | "sandboxId">): void;
-}
-
-/** Addresses that were granted, and the question whose answer granted them. */
-interface Route {
-  rule: Rule;
-  reason: string;
-  targets: readonly DialTarget[];
-  standing(target: DialTarget): EgressRequest;
-  mirror?: string;
 }
 
 /** A connection whose other side was reached. */
@@ -56,7 +42,8 @@ interface Opened {
   upstream: Socket;
   speech: Speech;
   target: Target;
-  isMirrored: boolean;
+  /** PEM certificates of the operator that count for it. */
+  certificates: readonly string[];
 }
 
 /** One captured connection, from its acceptance until both ends are closed. Owns both sockets. */
@@ -135,15 +122,16 @@ export class GatewayConnection {
     if (target === undefined || impossible !== undefined) return impossible ?? Refusal.gone();
     const speech = await this.#listen(target);
     if (speech instanceof Refusal) return speech;
-    const route = await this.#findRoute(target, speech.protocol);
+    const question = { target, protocol: speech.protocol, signal: this.#gone.signal };
+    const route = await findRoute(this.#context, question);
     if (route instanceof Refusal) return route;
     const upstream = await this.#dial(route, formatTarget(target));
     if (upstream instanceof Refusal) return upstream;
-    return { upstream, speech, target, isMirrored: route.mirror !== undefined };
+    return { upstream, speech, target, certificates: this.#certificatesFor(route) };
   }
 
   /** Lets bytes pass, or requests one by one where they can be told apart. */
-  async #pass({ upstream, speech, target, isMirrored }: Opened): Promise<Passage | Refusal> {
+  async #pass({ upstream, speech, target, certificates }: Opened): Promise<Passage | Refusal> {
     const client = this.#client;
     const gate = this.#gateRequests(target);
     const reset = (): void => this.reset();
@@ -154,7 +142,7 @@ export class GatewayConnection {
         hello: speech.bytes,
         offered: speech.offered,
         place: { ...target, scheme: "https" },
-        certificates: isMirrored ? this.#context.mirrorCertificates : [],
+        certificates,
         gate,
         reset,
       });
@@ -165,6 +153,11 @@ export class GatewayConnection {
     }
     if (speech.bytes.length > 0) upstream.write(speech.bytes);
     return passBytes({ client, upstream });
+  }
+
+  #certificatesFor({ mirror, through }: Route): readonly string[] {
+    if (mirror !== undefined) return this.#context.mirrorCertificates;
+    return through?.upstream.proxy.certificates ?? [];
   }
 
   #gateRequests(target: Target): RequestGate {
@@ -189,79 +182,29 @@ export class GatewayConnection {
     return hearing.ok ? hearing.speech : hearing.refusal;
   }
 
-  async #findRoute(target: Target, protocol: Protocol): Promise<Route | Refusal> {
-    const policy = this.#context.policy();
-    if (target.kind === "literal") {
-      const decision = decide(policy, target);
-      if (decision.action === "deny") return Refusal.of(decision);
-      const targets = [{ address: formatAddress(target.address), port: target.port }];
-      return { ...decision, targets, standing: () => target };
-    }
-    const mirror = findMirror(this.#context.mirrors, target);
-    if (mirror === undefined) return this.#resolve(target, protocol);
-    const request = { ...askAbout(target), protocol };
-    const decision = decide(policy, request);
-    if (decision.action === "deny") return Refusal.of(decision);
-    // SECURITY: the operator chose this address, so it alone is exempt from the check of addresses.
-    return {
-      ...decision,
-      targets: [mirror],
-      standing: () => request,
-      mirror: formatMirror(mirror),
-    };
-  }
-
-  /** Resolves the name outside and keeps those addresses that a rule grants it. */
-  async #resolve(target: Target & { kind: "name" }, protocol: Protocol): Promise<Route | Refusal> {
-    const { name, port } = target;
-    const resolution = await this.#context.resolveName(name, this.#gone.signal, this.#context);
-    if (this.#gone.signal.aborted) return Refusal.gone();
-    if (!resolution.ok) return Refusal.unreachable(name, resolution.problem);
-    const policy = this.#context.policy();
-    const decisions = resolution.addresses.map((address) => {
-      const decision = decide(policy, { kind: "dial", name, port, protocol, address });
-      return { address: formatAddress(address), decision };
-    });
-    const granted = decisions.find(({ decision }) => decision.action === "allow");
-    const { decision } = granted ?? decisions[0] ?? {};
-    if (decision === undefined) return Refusal.unreachable(name, "it has no address");
-    if (decision.action === "deny") return Refusal.of(decision);
-    const targets = decisions
-      .filter((each) => each.decision.action === "allow")
-      .map(({ address }) => ({ address, port }));
-    const standing = (dialled: DialTarget): EgressRequest => {
-      const address = parseAddress(dialled.address);
-      if (address === undefined) return { kind: "connect", name, port, protocol };
-      return { kind: "dial", name, port, protocol, address };
-    };
-    return { ...decision, targets, standing };
-  }
-
   async #dial(route: Route, what: string): Promise<Socket | Refusal> {
-    const dialled = await dialFirst(route.targets, this.#gone.signal);
-    if (!dialled.ok) {
-      return this.#gone.signal.aborted
-        ? Refusal.gone()
-        : Refusal.unreachable(what, dialled.problem);
-    }
+    const dialled = await dialRoute(route, this.#gone.signal);
+    if (!dialled.ok) return this.#gone.signal.aborted ? Refusal.gone() : refuseDial(what, dialled);
     this.#upstream = dialled.socket;
     const standing = route.standing(dialled.target);
     // The policy may have changed while the other side was being reached.
     const decision = decide(this.#context.policy(), standing);
     if (decision.action === "deny") return Refusal.of(decision);
-    if (decision.inspect && this.#protocol === "tls") {
-      if (this.#context.inspection === undefined) return Refusal.uninspected(decision.rule);
+    if (decision.inspect && this.#protocol !== "http") {
+      const canInspect = this.#protocol === "tls" && this.#context.inspection !== undefined;
+      if (!canInspect) return Refusal.uninspected(decision.rule);
       this.#isInspected = true;
     }
     this.#standing = standing;
     this.#record({
       kind: "connect",
       action: "allow",
-      address: dialled.target.address,
+      ...(dialled.target.address === "" ? {} : { address: dialled.target.address }),
       rule: { id: decision.rule.id, text: decision.rule.text },
       reasonCode: "allowed",
       reason: decision.reason,
       ...(route.mirror === undefined ? {} : { mirror: route.mirror }),
+      ...(route.through === undefined ? {} : { upstream: route.through.upstream.name }),
     });
     return dialled.socket;
   }
@@ -315,4 +258,11 @@ export class GatewayConnection {
       ...fields,
     });
   }
+}
+
+function refuseDial(what: string, { problem, through }: Dialled & { ok: false }): Refusal {
+  if (through === undefined) return Refusal.unreachable(what, problem);
+  // SECURITY: never past the proxy, whatever is wrong with it.
+  const reason = `the upstream proxy ${through} did not let ${what} through: ${problem}`;
+  return new Refusal("upstream-failed", reason, { action: "error" });
 }

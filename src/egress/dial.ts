@@ -7,7 +7,12 @@ export interface DialTarget {
 
 export type Dialled =
   | { ok: true; socket: Socket; target: DialTarget }
-  | { ok: false; problem: string };
+  | {
+      ok: false;
+      problem: string;
+      /** The operator's proxy whose problem it is, as host:port. */
+      through?: string;
+    };
 
 /** How long the best address may take before the next is tried beside it. */
 const STAGGER_MS = 250;

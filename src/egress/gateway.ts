@@ -12,6 +12,7 @@ import type { EgressPolicy } from "./policy.ts";
 import { resetSocket } from "./relay.ts";
 import { SyntheticAddresses } from "./synthetic-addresses.ts";
 import type { OriginalDestination } from "./target.ts";
+import type { Upstream } from "./upstream/tunnel.ts";
 
 export interface GatewayOptions {
   sandboxId: string;
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   mirrors?: Mirrors | undefined;
   /** PEM certificates that vouch for the mirrors. Default: none. */
   mirrorCertificates?: readonly string[] | undefined;
+  /** The operator's proxy. Default: everything is dialled directly. */
+  upstream?: Upstream | undefined;
   /** Default: connections that must be inspected are refused. */
   inspection?: Inspection | undefined;
   /** Called for every decision; must not throw and must not wait. */
@@ -73,6 +76,7 @@ class OpenGateway implements Gateway {
       mirrors: options.mirrors ?? NO_MIRRORS,
       mirrorCertificates: options.mirrorCertificates ?? [],
       inspection: options.inspection,
+      upstream: options.upstream,
       names: new SyntheticAddresses((name) => {
         return [...this.#connections.keys()].some((connection) => connection.name === name);
       }),

@@ -179,6 +179,10 @@ export const ERROR_CODES = define({
   POLICY_RULE_FIXED: user(403, "Only whoever writes that policy can change it; ask them."),
   POLICY_BEYOND_CEILING: user(403, "Only whoever writes the policy above can allow it; ask them."),
   MIRROR_INVALID: user(400, "Write CATTLEGRID_MIRRORS as `name:port=address:port,…`."),
+  UPSTREAM_INVALID: user(
+    409,
+    "Correct the file; nothing leaves a sandbox until it can be read. docs/egress.md shows its form.",
+  ),
   AUTHORITY_INVALID: user(
     409,
     "Remove the file and start the sandbox again: a new authority is made, and every later start trusts it.",

@@ -23,9 +23,12 @@ export const DETACHED_FLAG = "--detached";
 const START_TIMEOUT_MS = 20_000;
 const RETRY_MS = 25;
 
-/** SECURITY: nothing else of the calling shell reaches the daemon, so that no secret of it lives on there. */
+/**
+ * SECURITY: nothing else of the calling shell reaches the daemon, so that no secret of it lives on there, but one
+ * that the operator put into a variable for the upstream proxy alone.
+ */
 const DAEMON_ENVIRONMENT =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR|NODE_COMPILE_CACHE|CATTLEGRID_IDLE_MS|CATTLEGRID_ORGANISATION_POLICY)$/;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR|NODE_COMPILE_CACHE|CATTLEGRID_IDLE_MS|CATTLEGRID_ORGANISATION_POLICY|CATTLEGRID_UPSTREAM_[A-Z0-9_]+)$/;
 
 export type StartReport =
   | { socket: string }

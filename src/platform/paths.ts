@@ -21,6 +21,8 @@ export interface Paths {
   /** What the running daemon says of itself: process id and socket. */
   daemonFile: string;
   egressDirectory: string;
+  /** Where its owner may name an upstream proxy. */
+  upstreamFile: string;
   /** Key and certificate of the authority that vouches for inspected hosts. */
   authorityFile: string;
   spoolDirectory: string;
@@ -43,6 +45,7 @@ export function resolvePaths(sources: PathSources): Paths {
     logFile: join(stateDirectory, "daemon.log"),
     daemonFile: join(stateDirectory, "daemon.json"),
     egressDirectory: join(stateDirectory, "egress"),
+    upstreamFile: join(stateDirectory, "upstream.yaml"),
     authorityFile: join(stateDirectory, "inspection", "authority.pem"),
     spoolDirectory: join(stateDirectory, "spool"),
     recordingsDirectory: join(stateDirectory, "recordings"),

@@ -30,7 +30,7 @@ export const egressReasonSchema = z.enum([
   "protocol-unreadable",
   "certificate-untrusted",
   "client-distrusts",
-  "upstream-proxy",
+  "upstream-failed",
   "first-bytes-late",
   "too-many-connections",
   "too-many-names",
@@ -71,6 +71,8 @@ export const egressRecordSchema = z
     reason: z.string(),
     /** The mirror an allowed name was sent to, as address:port. */
     mirror: z.string().optional(),
+    /** The operator's proxy that it went through, as host:port. */
+    upstream: z.string().optional(),
     /** From the world into the sandbox. */
     bytesIn: z.int().optional(),
     /** From the sandbox to the world. */

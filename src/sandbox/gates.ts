@@ -39,7 +39,7 @@ export interface Gate {
 export interface PreparedGate {
   /** The preset in force. */
   preset: string;
-  /** PEM certificates of the inspection authority and the mirrors, for the trust stores inside. */
+  /** PEM certificates of the inspection authority, the upstream proxy and the mirrors, for the trust stores inside. */
   certificates: readonly string[];
   /** Opens the record. */
   open(): Promise<Gate>;
@@ -53,7 +53,7 @@ export interface ReadingOptions {
 
 /** The gateways of all sandboxes and their records. */
 export interface Gates {
-  /** Throws POLICY_INVALID, POLICY_UNKNOWN, MIRROR_INVALID or AUTHORITY_INVALID. */
+  /** Throws POLICY_INVALID, POLICY_UNKNOWN, MIRROR_INVALID, UPSTREAM_INVALID or AUTHORITY_INVALID. */
   prepare(request: GateRequest): PreparedGate;
   /** The policy alone. Throws as `prepare` does. */
   compile(request: GateRequest): EgressPolicy;

@@ -13,6 +13,9 @@ import { createNameResolver } from "../egress/name-resolver.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
 import { readRecords } from "../egress/record-reader.ts";
 import { openRecorder, type Recorder } from "../egress/recorder.ts";
+import { ProxyCredentials } from "../egress/upstream/credentials.ts";
+import { createUpstream, type Upstream } from "../egress/upstream/tunnel.ts";
+import { readUpstream } from "../egress/upstream/upstream-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
@@ -24,9 +27,18 @@ export interface GatewayGatesOptions {
   directory: string;
   /** Key and certificate of the authority that vouches for inspected hosts. Made when it is first needed. */
   authorityFile: string;
+  /** Default: everything that is allowed is dialled directly. */
+  upstream?: UpstreamOptions | undefined;
   logger: Logger;
   /** Default: no organisation has a say. */
   ceilings?: readonly CeilingPlace[];
+}
+
+export interface UpstreamOptions {
+  /** Files that may name the operator's proxy; the first that exists counts. Read at every start. */
+  files: readonly string[];
+  /** Of the daemon: where a secret may be, and what a command for it runs with. */
+  environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Gates that are egress gateways of this process. */
@@ -51,10 +63,15 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
       const { authority, inspection } = inspecting();
+      const upstream = openUpstream(options.upstream, inspection.trust);
       return {
         preset: policy.preset,
         // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
-        certificates: [authority.certificate, ...mirrorCertificates],
+        certificates: [
+          authority.certificate,
+          ...(upstream?.proxy.certificates ?? []),
+          ...mirrorCertificates,
+        ],
         async open() {
           const recorder = await openRecord(sandboxId);
           return new GatewayGate(
@@ -65,6 +82,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
               mirrors,
               mirrorCertificates,
               inspection,
+              upstream,
               resolveName,
             },
             recorder,
@@ -95,6 +113,17 @@ function createInspecting(file: string): () => { authority: Authority; inspectio
   };
 }
 
+function openUpstream(
+  options: UpstreamOptions | undefined,
+  trust: HostTrust,
+): Upstream | undefined {
+  const proxy = readUpstream(options?.files ?? []);
+  if (proxy === undefined) return undefined;
+  const { credentials: source } = proxy;
+  const credentials = source && new ProxyCredentials(source, options?.environment ?? {});
+  return createUpstream(proxy, { credentials, trust });
+}
+
 interface GatewayParts {
   sandboxId: string;
   sandboxName: string;
@@ -102,6 +131,7 @@ interface GatewayParts {
   mirrors: Mirrors;
   mirrorCertificates: readonly string[];
   inspection: Inspection;
+  upstream: Upstream | undefined;
   resolveName: ReturnType<typeof createNameResolver>;
 }
 

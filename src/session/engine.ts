@@ -3,7 +3,7 @@ import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
-import { createGatewayGates } from "../sandbox/gateway-gates.ts";
+import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
 import type { Gates } from "../sandbox/gates.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
 import { createSandboxes, type Sandboxes } from "../sandbox/sandboxes.ts";
@@ -32,6 +32,8 @@ export interface EngineOptions {
   logger: Logger;
   /** Policies of an administrator that limit every sandbox; default none. */
   ceilings?: readonly CeilingPlace[];
+  /** Default: everything that is allowed is dialled directly. */
+  upstream?: UpstreamOptions;
   /** Default: egress gateways of this process. */
   gates?: Gates;
   /** How long a leased session lives on without a reader. */
@@ -94,7 +96,13 @@ async function compose(
     logger,
     gates:
       options.gates ??
-      createGatewayGates({ directory: egressDirectory, authorityFile, logger, ceilings }),
+      createGatewayGates({
+        directory: egressDirectory,
+        authorityFile,
+        upstream: options.upstream,
+        ceilings,
+        logger,
+      }),
     layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),

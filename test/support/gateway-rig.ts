@@ -11,6 +11,7 @@ import { parseMirrors } from "../../src/egress/mirrors.ts";
 import type { ResolveName } from "../../src/egress/name-resolver.ts";
 import type { EgressPolicy } from "../../src/egress/policy.ts";
 import type { OriginalDestination } from "../../src/egress/target.ts";
+import type { Upstream } from "../../src/egress/upstream/tunnel.ts";
 import { egressRecordSchema, type EgressRecord } from "../../src/protocol/egress.ts";
 
 export interface RigOptions {
@@ -20,6 +21,7 @@ export interface RigOptions {
   mirrors?: string;
   mirrorCertificates?: readonly string[];
   inspection?: Inspection;
+  upstream?: Upstream;
   /** What each name resolves to outside; a function is asked each time. */
   addresses?: Record<string, string[] | (() => string[])>;
 }
@@ -63,6 +65,7 @@ async function openGatewayRig(options: RigOptions = {}): Promise<GatewayRig> {
     mirrors: parseMirrors(options.mirrors ?? ""),
     mirrorCertificates: options.mirrorCertificates,
     inspection: options.inspection,
+    upstream: options.upstream,
     record: (record) => {
       records.push(egressRecordSchema.strict().parse(record));
       for (const look of waiting) look();
