@@ -43,6 +43,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "publish ports of a sandbox on this machine",
     load: async () => (await import("./commands/ports.ts")).PORTS,
   },
+  fetch: {
+    summary: "bring the work of a sandbox in mode clone into a branch of yours",
+    load: async () => (await import("./commands/fetch.ts")).FETCH,
+  },
   attach: {
     summary: "join a session from this terminal",
     load: async () => (await import("./commands/attach.ts")).ATTACH,

@@ -109,7 +109,21 @@ export const ERROR_CODES = define({
     400,
     "Name a project directory, not a system directory, the home directory or Cattlegrid's own state.",
   ),
-  WORKSPACE_MODE_UNAVAILABLE: user(400, "Use --mode direct or --mode readonly."),
+  WORKSPACE_MODE_UNAVAILABLE: user(400, "Choose another --mode."),
+
+  WORKSPACE_NOT_CLONABLE: user(
+    400,
+    "Name the top of a git working tree that has a commit, or use another --mode.",
+  ),
+  CLONE_BRANCH_CHANGED: user(
+    409,
+    "Rename or delete that branch (`git branch -m` or `-d`), leave it where it is checked out, or choose another --name.",
+  ),
+  CLONE_WORK_INVALID: user(
+    409,
+    "Look at the clone inside: `cattlegrid exec NAME -- git fsck`. Nothing was taken over.",
+  ),
+  GIT_FAILED: provider(500, "Check the repository with `git fsck`."),
 
   // Processes and terminals
   COMMAND_NOT_FOUND: user(404, "Check the program's name and the PATH inside the sandbox.", 127),

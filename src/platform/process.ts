@@ -14,6 +14,8 @@ export interface SpawnOptions {
   detached?: boolean;
   /** Kills the child (SIGKILL) when aborted. */
   signal?: AbortSignal;
+  /** Whom the child runs as, when this process is root. Default: as this process. */
+  identity?: { uid: number; gid: number };
 }
 
 export interface RunOptions extends Omit<SpawnOptions, "stdio"> {
@@ -21,10 +23,10 @@ export interface RunOptions extends Omit<SpawnOptions, "stdio"> {
   input?: string | Uint8Array;
 }
 
-export interface CompletedProcess {
+export interface CompletedProcess<Output = string> {
   /** The exit status; 128 + signal number when a signal ended it. */
   code: number;
-  stdout: string;
+  stdout: Output;
   stderr: string;
 }
 
@@ -39,6 +41,7 @@ export function spawnProcess(argv: readonly string[], options: SpawnOptions = {}
     ...(options.environment === undefined ? {} : { env: options.environment }),
     ...(options.detached === undefined ? {} : { detached: options.detached }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...options.identity,
   });
 }
 
@@ -47,6 +50,15 @@ export async function runProcess(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<CompletedProcess> {
+  const { stdout, ...rest } = await runForBytes(argv, options);
+  return { ...rest, stdout: stdout.toString("utf8") };
+}
+
+/** As `runProcess`, for output that need not be text. */
+export async function runForBytes(
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<CompletedProcess<Buffer>> {
   const { input, ...spawnOptions } = options;
   const child = spawnProcess(argv, { ...spawnOptions, stdio: "pipe" });
   const stdout: Buffer[] = [];
@@ -60,8 +72,7 @@ export async function runProcess(
     child.once("error", (error) => reject(startFailure(argv, error)));
     child.once("close", (exit, signal) => resolve(exitCode(exit, signal)));
   });
-  const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString("utf8");
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString("utf8") };
 }
 
 /** One number for both ways a process ends: the status, or 128 + signal number. */

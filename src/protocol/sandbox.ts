@@ -103,6 +103,15 @@ export const sandboxSchema = z
     /** Why it is not running, when it ended by itself. */
     statusReason: z.string().exactOptional(),
     workspace: z.object({ path: z.string(), mode: workspaceModeSchema }).nullable(),
+    /** Mode `clone`: the branch that its work is fetched to, and the commits fetched and held back. */
+    clone: z
+      .object({
+        branch: z.string(),
+        base: z.string(),
+        fetched: z.string().nullable(),
+        held: z.string().nullable(),
+      })
+      .exactOptional(),
     ephemeral: z.boolean(),
     environmentNames: stringsSchema,
     policy: z.object({

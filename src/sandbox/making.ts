@@ -5,6 +5,7 @@ import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import type { Clones } from "./clones.ts";
 import { checkSame, specify, type Wanted } from "./creation.ts";
 import type { Gates } from "./gates.ts";
 import { defaultName, distinctName } from "./name.ts";
@@ -20,6 +21,7 @@ export interface SandboxMakerOptions {
   agents: AgentRegistry;
   gates: Gates;
   surroundings: WorkspaceSurroundings;
+  clones: Pick<Clones, "plan">;
   now(): Date;
 }
 
@@ -46,7 +48,7 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
     const ending = isEphemeral ? `-${randomBytes(3).toString("hex")}` : "";
     const base = defaultName(row.agent, wanted.workspace ?? null) + ending;
     const name = request.name ?? distinctName(base, (each) => taken.has(each));
-    const named = { ...row, name };
+    const named = await planClone(options.clones, { ...row, name });
     if (await store.sandboxes.insert(named)) return named;
     throw nameInUse(name);
   };
@@ -72,6 +74,14 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
       return made;
     },
   };
+}
+
+/** The branch bears the sandbox's name, so this comes when that is settled. */
+async function planClone(clones: Pick<Clones, "plan">, row: SandboxRow): Promise<SandboxRow> {
+  const { workspace } = row.specification;
+  if (workspace?.mode !== "clone") return row;
+  const clone = await clones.plan(workspace.path, row.name);
+  return { ...row, specification: { ...row.specification, clone } };
 }
 
 function nameInUse(name: string): CattlegridError {

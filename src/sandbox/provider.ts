@@ -13,8 +13,11 @@ export interface SandboxSpecification {
   id: string;
   /** Becomes the host name inside. */
   name: string;
-  /** Real path of the user's directory, mounted at the same path; absent for a sandbox without one. */
-  workspace?: { path: string; mode: WorkspaceMode };
+  /**
+   * Real path of the user's directory, at which something is mounted inside: that directory, or another one of the
+   * host, `source` (mode `clone`). Absent for a sandbox without one.
+   */
+  workspace?: { path: string; mode: WorkspaceMode; source?: string };
   /** Absolute paths inside the workspace that must stay read-only, by DESIGN §7; existing ones only. */
   protectedPaths: readonly string[];
   /** Layers laid under the home directory, lowest first; ids that `layers.seal` produced. */

@@ -1,6 +1,7 @@
 import type { Logger } from "../platform/logger.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
+import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findProvider } from "./registry.ts";
@@ -10,6 +11,7 @@ export interface RecoveryOptions {
   store: Store;
   providers: readonly SandboxProvider[];
   gates: Gates;
+  clones: Pick<Clones, "reap" | "remove">;
   logger: Logger;
   now(): Date;
 }
@@ -26,7 +28,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   const doomed: SandboxRow[] = [];
   const kept: SandboxRow[] = [];
   for (const row of await store.sandboxes.list()) {
-    const isDoomed = row.ephemeral || row.status === "removing";
+    // A clone may hold work that was not fetched yet; whoever removes it fetches first.
+    const isLeftover = row.ephemeral && row.specification.clone === undefined;
+    const isDoomed = isLeftover || row.status === "removing";
     (isDoomed ? doomed : kept).push(row);
     const status = isDoomed ? "removing" : nextStatus(row.status, "daemon-restarted");
     if (status === undefined) continue;
@@ -46,15 +50,17 @@ async function clean(
   doomed: readonly SandboxRow[],
   kept: readonly SandboxRow[],
 ): Promise<void> {
-  const { store, providers, gates, logger } = options;
+  const { store, providers, gates, clones, logger } = options;
   for (const provider of providers) {
     const keep = kept.filter((row) => row.provider === provider.id).map((row) => row.id);
     const reaped = await provider.reap(new Set(keep));
     if (reaped.length > 0) logger.warn("reaped", { provider: provider.id, sandboxes: reaped });
   }
+  await clones.reap(new Set(kept.map(({ id }) => id)));
   for (const row of doomed) {
     await findProvider(providers, row.provider).destroy(row.id);
     await gates.remove(row.id);
+    await clones.remove(row.id);
     await store.sandboxes.remove(row.id);
   }
 }

@@ -3,6 +3,7 @@ import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { PortPublish, PublishedPort } from "../protocol/port.ts";
+import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
@@ -15,6 +16,8 @@ import {
 } from "../workspace/protected-paths.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { Clones } from "./clones.ts";
+import { createFetching, type Fetching } from "./fetching.ts";
 import type { Gates, ReadingOptions } from "./gates.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
@@ -59,8 +62,12 @@ export interface Sandboxes {
   list(owner: string): Promise<readonly Sandbox[]>;
   /** Single-flight: everybody who starts it meanwhile sees the same events and outcome. */
   start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<Sandbox>;
+  /** In mode `clone` the work is fetched then. */
   stop(id: string): Promise<Sandbox>;
-  /** Ends its sessions, stops it and removes every byte of it. Idempotent. */
+  /**
+   * Ends its sessions, stops it and removes every byte of it. Idempotent. In mode `clone` the work is fetched first, and
+   * when that cannot be, nothing is removed and the reason is thrown.
+   */
   remove(id: string): Promise<void>;
   /** Throws SANDBOX_NOT_RUNNING. */
   running(id: string): Promise<RunningSandbox>;
@@ -72,6 +79,8 @@ export interface Sandboxes {
   publish(id: string, wanted: PortPublish): Promise<PublishedPort>;
   /** False when that port of this machine is not published by the sandbox. */
   closePort(id: string, hostPort: number): Promise<boolean>;
+  /** Brings the work of a sandbox in mode `clone` into the user's repository; `approve` lets held paths through. */
+  fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
@@ -96,8 +105,10 @@ export interface Sandboxes {
 
 export async function createSandboxes(options: SandboxesOptions): Promise<Sandboxes> {
   const now = options.now ?? (() => new Date());
-  const { cleaned } = await recover({ ...options, now });
-  return new EngineSandboxes({ ...options, now }, cleaned);
+  const { stateDirectory } = options.surroundings;
+  const clones = new Clones({ stateDirectory, gates: options.gates });
+  const { cleaned } = await recover({ ...options, clones, now });
+  return new EngineSandboxes({ ...options, clones, now }, cleaned);
 }
 
 class EngineSandboxes implements Sandboxes {
@@ -108,13 +119,18 @@ class EngineSandboxes implements Sandboxes {
   readonly #leases: Leases;
   readonly #ports: Ports;
   readonly #maker: SandboxMaker;
+  readonly #fetching: Fetching;
   #closing: Promise<void> | undefined;
 
-  constructor(options: SandboxesOptions & { now(): Date }, recovered: Promise<void>) {
+  constructor(
+    options: SandboxesOptions & { clones: Clones; now(): Date },
+    recovered: Promise<void>,
+  ) {
     this.#options = options;
     this.recovered = recovered;
     this.#maker = createSandboxMaker(options);
     this.#ports = createPorts(options);
+    this.#fetching = createFetching(options);
     this.#lifecycle = createLifecycle({
       ...options,
       launch: async (row, context) => {
@@ -129,6 +145,7 @@ class EngineSandboxes implements Sandboxes {
         await findProvider(options.providers, row.provider).destroy(row.id);
         await options.terminals.recordings.remove(row.id);
         await options.gates.remove(row.id);
+        await options.clones.remove(row.id);
       },
     });
     this.policies = createPolicies({
@@ -174,11 +191,15 @@ class EngineSandboxes implements Sandboxes {
   async stop(id: string): Promise<Sandbox> {
     await this.#getRow(id);
     await this.#lifecycle.stop(id);
+    await this.recovered;
+    await this.#fetching.fetchWhatThereIs(await this.#getRow(id));
     return this.get(id);
   }
 
   async remove(id: string): Promise<void> {
     this.#leases.forget(id);
+    const row = await this.#options.store.sandboxes.get(id);
+    if (row?.specification.clone !== undefined) await this.stop(id);
     await this.#lifecycle.remove(id);
   }
 
@@ -216,6 +237,11 @@ class EngineSandboxes implements Sandboxes {
     return this.#ports.close(id, hostPort);
   }
 
+  async fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched> {
+    await this.recovered;
+    return this.#fetching.fetch(id, approve, signal);
+  }
+
   lease(id: string): Lease {
     return this.#leases.open(id);
   }
@@ -232,7 +258,7 @@ class EngineSandboxes implements Sandboxes {
 
   async createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]> {
     const { workspace, protectedPaths } = (await this.#getRow(id)).specification;
-    if (workspace === null || workspace.mode === "readonly") return [];
+    if (workspace?.mode !== "direct") return [];
     const after = await findProtectedPaths(workspace.path, createDirectoryReader());
     return findCreated(protectedPaths, after);
   }
@@ -262,7 +288,9 @@ class EngineSandboxes implements Sandboxes {
   async removeEverything(): Promise<void> {
     const { store, providers } = this.#options;
     const rows = await store.sandboxes.list();
-    const removals = await Promise.allSettled(rows.map((row) => this.remove(row.id)));
+    // What cannot be fetched goes all the same: that is what removing everything means.
+    await Promise.allSettled(rows.map((row) => this.stop(row.id)));
+    const removals = await Promise.allSettled(rows.map((row) => this.#lifecycle.remove(row.id)));
     for (const { layers } of providers) {
       for (const layer of await layers.list()) await layers.remove(layer);
     }

@@ -6,6 +6,8 @@ export interface StartingParts {
   protectedPaths: readonly string[];
   layers: readonly string[];
   certificates: readonly string[];
+  /** The host directory that is the workspace inside, when that is not the user's own. */
+  source?: string;
 }
 
 /** What the provider gets to start a stored sandbox. */
@@ -23,7 +25,9 @@ export function toSpecification(
   return {
     id: row.id,
     name: row.name,
-    ...(stored.workspace === null ? {} : { workspace: stored.workspace }),
+    ...(stored.workspace === null
+      ? {}
+      : { workspace: { ...stored.workspace, ...(parts.source && { source: parts.source }) } }),
     protectedPaths: parts.protectedPaths,
     homeLayers: parts.layers,
     toolchains: stored.toolchains,

@@ -8,6 +8,7 @@ import { createDirectoryReader } from "../workspace/directory-reader.ts";
 import { findProtectedPaths } from "../workspace/protected-paths.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
 import { describeGate } from "./gate-request.ts";
+import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
 import { launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
@@ -39,6 +40,7 @@ export interface StartingOptions {
   gates: Gates;
   layersFor: LayersFor;
   surroundings: WorkspaceSurroundings;
+  clones: Pick<Clones, "prepare">;
 }
 
 /** Everything between the wish to start a stored sandbox and its running behind a gateway. */
@@ -70,7 +72,10 @@ export async function startStored(
   });
   const specification = { ...row.specification, mirrors, protectedPaths, layers };
   await store.sandboxes.update(row.id, { specification });
-  const parts = { protectedPaths, layers, certificates: gate.certificates };
+  const source =
+    workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
+  const certificates = gate.certificates;
+  const parts = { protectedPaths, layers, certificates, ...(source && { source }) };
   return launch({ provider, specification: toSpecification(row, agent, parts), gate, signal });
 }
 

@@ -3,17 +3,21 @@ import type { AgentAdapter } from "../agent/agent.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
 import type { Gates } from "./gates.ts";
 import { launch } from "./launch.ts";
-import type { RunningSandbox, SandboxProvider } from "./provider.ts";
+import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./provider.ts";
 
 export interface ThrowAwayOptions {
-  agent: AgentAdapter;
+  agent: Pick<AgentAdapter, "id" | "hosts" | "environment">;
   provider: SandboxProvider;
   mirrors: StoredSpecification["mirrors"];
   signal: AbortSignal;
+  /** Default: `agent`, with which it reaches the agent's hosts. */
+  preset?: "locked";
+  /** Default: none. */
+  workspace?: NonNullable<SandboxSpecification["workspace"]>;
 }
 
 /**
- * A sandbox that no list shows and no row holds: an empty home, no workspace, the agent's hosts only. One that a
+ * A sandbox that no list shows and no row holds: an empty home, and the agent's hosts only. One that a
  * crash leaves behind is unknown at the next start, and so the reaper takes it.
  */
 export interface ThrowAwaySandbox {
@@ -35,12 +39,13 @@ export async function createThrowAway(
 ): Promise<ThrowAwaySandbox> {
   const { agent, provider, mirrors, signal } = options;
   const id = randomUUID();
-  const rules = { preset: "agent", allow: [], deny: [], hosts: agent.hosts };
+  const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts: agent.hosts };
   const name = `install-${agent.id}`;
   const prepared = gates.prepare({ sandboxId: id, sandboxName: name, ...rules, mirrors });
   const specification = {
     id,
     name,
+    ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     protectedPaths: [],
     homeLayers: [],
     toolchains: [],

@@ -1,5 +1,5 @@
 import type { Sandbox } from "../protocol/sandbox.ts";
-import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { SandboxRow, StoredClone } from "../store/sandbox-rows.ts";
 import type { SessionRow } from "../store/session-rows.ts";
 
 export interface SandboxParts {
@@ -8,6 +8,10 @@ export interface SandboxParts {
   /** What the provider states while it runs. */
   facts: Readonly<Record<string, unknown>>;
   ports: Sandbox["ports"];
+}
+
+function showClone({ branch, base, fetched, held }: StoredClone): NonNullable<Sandbox["clone"]> {
+  return { branch, base, fetched, held };
 }
 
 /** SECURITY: names of environment variables only; their values and all certificates stay out. */
@@ -24,6 +28,7 @@ export function showSandbox({ row, sessions, facts, ports }: SandboxParts): Sand
     status: row.status,
     ...(row.statusReason === undefined ? {} : { statusReason: row.statusReason }),
     workspace: stored.workspace,
+    ...(stored.clone === undefined ? {} : { clone: showClone(stored.clone) }),
     ephemeral: row.ephemeral,
     environmentNames: Object.keys(stored.environment).sort(),
     policy: {

@@ -40,6 +40,11 @@ export function addSandboxRoutes(api: Api): void {
     return sandboxes.stop(id);
   });
 
+  serve(api, SANDBOX_ROUTES.fetchFromSandbox, async ({ request, reply, body }) => {
+    const { id } = await openSandbox(api, request, "use");
+    return sandboxes.fetch(id, body().approve ?? [], closedSignal(reply));
+  });
+
   serve(api, SANDBOX_ROUTES.executeInSandbox, async ({ request, reply, body }) => {
     const { id } = await openSandbox(api, request, "use");
     const terminal = await sandboxes.exec(id, body(), closedSignal(reply));

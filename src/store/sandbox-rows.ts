@@ -6,6 +6,8 @@ import { typed } from "./database.ts";
 /** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
 export interface StoredSpecification {
   workspace: { path: string; mode: WorkspaceMode } | null;
+  /** Mode `clone`: where its work goes. */
+  clone?: StoredClone;
   isolation: Isolation;
   environment: Readonly<Record<string, string>>;
   policy: { preset: string; file?: { path: string; text: string } };
@@ -19,6 +21,18 @@ export interface StoredSpecification {
   /** Of the last start. */
   protectedPaths: readonly string[];
   layers: readonly string[];
+}
+
+export interface StoredClone {
+  /** The user's branch that the work is fetched to. */
+  branch: string;
+  /** The commit that the clone began at. */
+  base: string;
+  /** The commit that the branch was last moved to, and that beside it which waits for approval. */
+  fetched: string | null;
+  held: string | null;
+  /** Object of each path as somebody approved it. */
+  approved: Readonly<Record<string, string>>;
 }
 
 export interface SandboxRow {

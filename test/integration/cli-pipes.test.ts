@@ -171,9 +171,9 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("the command line in scripts")
       ["the root directory", ["run", "shell", "/"], "WORKSPACE_FORBIDDEN"],
       ["a name of another agent's sandbox", ["create", "kiro", "--name", "box"], "NAME_IN_USE"],
       [
-        "a mode that is not there yet",
+        "a clone of what is no repository",
         ["create", "shell", "--mode", "clone", "--name", "x1"],
-        "WORKSPACE_MODE_UNAVAILABLE",
+        "WORKSPACE_NOT_CLONABLE",
       ],
       [
         "a policy that is none",

@@ -7,7 +7,7 @@ describeSandboxProvider("local sandbox provider", {
   requirement: allOf(program("crun"), program("unshare"), program("nsenter")),
   capabilities: {
     isolation: ["namespaces"],
-    workspaceModes: ["direct", "readonly"],
+    workspaceModes: ["direct", "readonly", "clone"],
     egress: "connection",
   },
 });

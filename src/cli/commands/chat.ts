@@ -1,3 +1,4 @@
+import { fetchWork } from "../fetched-work.ts";
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import { asCattlegridError } from "../../errors/error.ts";
@@ -153,6 +154,7 @@ async function talk(
     throw error;
   } finally {
     await endSession(api, session.id);
+    if (sandbox.clone !== undefined) await fetchWork(context, sandbox);
   }
 }
 

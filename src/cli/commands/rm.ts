@@ -2,6 +2,7 @@ import type { Sandbox } from "../../protocol/sandbox.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
+import { fetchWork } from "../fetched-work.ts";
 import { forEachName } from "../names.ts";
 import { defineVerb } from "../verb.ts";
 
@@ -9,7 +10,8 @@ export const RM = defineVerb({
   verb: "rm",
   usage: "[FLAGS] NAME...",
   description:
-    "Removes sandboxes with their home and sign-in. Your workspace is not touched.\n" +
+    "Removes sandboxes with their home and sign-in. Your workspace is not touched;\n" +
+    "work in a clone is fetched first.\n" +
     "One with an open session is left alone unless --force says otherwise.",
   example: "cattlegrid rm --force my-sandbox",
   operands: { min: 1, max: Infinity, names: "the name of a sandbox" },
@@ -26,6 +28,10 @@ export const RM = defineVerb({
       try {
         const sandbox = await api.get<Sandbox>(sandboxPath(name));
         if (flags.force !== true) refuseBusy(sandbox);
+        if (sandbox.clone !== undefined && sandbox.startedAt !== undefined) {
+          await api.post(sandboxPath(sandbox.id, "/stop"), {});
+          await fetchWork({ api, caller }, sandbox);
+        }
         await api.delete(sandboxPath(sandbox.id));
         tell(caller, `cattlegrid: ${sandbox.name} is removed.`);
       } catch (error) {

@@ -1,3 +1,4 @@
+import { fetchWork } from "../fetched-work.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
@@ -164,7 +165,10 @@ async function follow(
   const view = new SessionView({ ...context, session, hasTerminal, detachKeys });
   try {
     const outcome = await view.follow();
-    if (outcome.kind === "ended") return outcome.exitCode;
+    if (outcome.kind === "ended") {
+      if (sandbox.clone !== undefined) await fetchWork(context, sandbox);
+      return outcome.exitCode;
+    }
     tell(
       caller,
       `\ncattlegrid: left ${sandbox.name}; join it with: cattlegrid attach ${sandbox.name}`,

@@ -1,5 +1,7 @@
+import type { Sandbox } from "../../protocol/sandbox.ts";
 import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
+import { fetchWork } from "../fetched-work.ts";
 import { forEachName } from "../names.ts";
 import { defineVerb } from "../verb.ts";
 
@@ -14,8 +16,9 @@ export const STOP = defineVerb({
   flags: {},
   async run({ operands }, { api, caller }) {
     return forEachName(operands, caller, async (name) => {
-      await api.post(sandboxPath(name, "/stop"), {});
+      const sandbox = await api.post<Sandbox>(sandboxPath(name, "/stop"), {});
       tell(caller, `cattlegrid: ${name} is stopped.`);
+      if (sandbox.clone !== undefined) await fetchWork({ api, caller }, sandbox);
     });
   },
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { egressRecordSchema } from "../egress.ts";
+import { fetchedSchema, fetchSchema } from "../fetch.ts";
 import { execSchema, processStartedSchema } from "../process.ts";
 import { recordingListSchema } from "../recording.ts";
 import { declareRoutes } from "../route.ts";
@@ -65,6 +66,14 @@ export const SANDBOX_ROUTES = declareRoutes({
     summary: "Ends its processes and keeps the rest.",
     since: 0,
     answer: sandboxSchema,
+  },
+  fetchFromSandbox: {
+    method: "POST",
+    path: "/v1/sandboxes/{id}/fetch",
+    summary: "Mode `clone`: brings its work into a branch of the user's repository.",
+    since: 1,
+    body: fetchSchema,
+    answer: fetchedSchema,
   },
   executeInSandbox: {
     method: "POST",

@@ -79,7 +79,7 @@ class LocalProvider implements SandboxProvider {
   async capabilities(): Promise<SandboxCapabilities> {
     return {
       isolation: ["namespaces"],
-      workspaceModes: ["direct", "readonly"],
+      workspaceModes: ["direct", "readonly", "clone"],
       egress: "connection",
       limits: findCgroupPlace(this.#options.stateDirectory) !== undefined,
     };

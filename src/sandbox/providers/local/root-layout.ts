@@ -73,7 +73,7 @@ function workspaceTrees({ specification, workspaceIdMap }: LayoutSources): reado
   const prefix = workspace.path.endsWith("/") ? workspace.path : `${workspace.path}/`;
   const below = protectedPaths.filter((path) => path.startsWith(prefix));
   const plan = {
-    source: workspace.path,
+    source: workspace.source ?? workspace.path,
     name: "w",
     readonly,
     protectedPaths: readonly ? [] : below.map((path) => path.slice(prefix.length)),

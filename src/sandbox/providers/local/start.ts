@@ -103,7 +103,7 @@ async function planLayout(
   const { workspace, toolchains } = specification;
   const idMap =
     machine.isRoot && workspace !== undefined
-      ? await lendIdMap(launched, machine, ownerOf(workspace.path))
+      ? await lendIdMap(launched, machine, ownerOf(workspace.source ?? workspace.path))
       : undefined;
   return rootLayout({
     specification,

@@ -1,0 +1,44 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { askGit } from "../../platform/git.ts";
+import type { Repository } from "./repository.ts";
+
+/**
+ * Makes a repository of its own in the empty directory `target`, with the history that `repository` has and `branch` at
+ * its commit; no file is checked out. The user's branches are its `refs/remotes/origin`, tags are tags; configuration,
+ * hooks, stashes, notes and reflogs stay behind.
+ * SECURITY: nothing is shared with the user's repository, no object by link either, so nothing written here shows there.
+ */
+export async function makePrivateClone(
+  repository: Repository,
+  wanted: { target: string; branch: string; signal: AbortSignal },
+): Promise<void> {
+  const { target, branch, signal } = wanted;
+  const ask = (args: readonly string[], input?: string): Promise<string> =>
+    askGit({ repository: target, args, signal, ...(input === undefined ? {} : { input }) });
+  const format = `--object-format=${repository.objectFormat}`;
+  await ask(["init", "--quiet", "--template=", format, `--initial-branch=${branch}`, target]);
+  const objects = [repository.head, ...repository.refs.map(({ object }) => object)];
+  await askGit({
+    repository: repository.workspace,
+    args: ["pack-objects", "--revs", "--quiet", join(target, ".git/objects/pack/pack")],
+    input: lines(objects),
+    signal,
+  });
+  if (repository.shallow.length > 0) {
+    await writeFile(join(target, ".git/shallow"), lines(repository.shallow), { flag: "wx" });
+  }
+  const refs = repository.refs.map(({ name, object }) => `create ${nameInside(name)} ${object}`);
+  await ask(
+    ["update-ref", "--stdin"],
+    lines([...refs, `create refs/heads/${branch} ${repository.head}`]),
+  );
+}
+
+function nameInside(name: string): string {
+  return name.replace(/^refs\/heads\//, "refs/remotes/origin/");
+}
+
+function lines(texts: readonly string[]): string {
+  return [...new Set(texts)].map((text) => `${text}\n`).join("");
+}
