@@ -71,6 +71,8 @@ find_missing() {
   need tmux has tmux
   need zip has zip
   need openssl has openssl
+  need zsh has zsh
+  need fish has fish
 }
 
 apt_install() {

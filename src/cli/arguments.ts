@@ -2,6 +2,16 @@ import { parseArgs } from "node:util";
 import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "./suggestion.ts";
 
+/** What a shell can offer for a word: fixed words, or a kind of name. `place` is a file, or a path in a sandbox (`NAME:`). */
+export type Suggestion =
+  | "sandbox"
+  | "agent"
+  | "place"
+  | "file"
+  | "directory"
+  | "verb"
+  | readonly string[];
+
 /** One flag of a verb, as data. */
 export interface Flag {
   /**
@@ -16,6 +26,8 @@ export interface Flag {
   /** Also understood as `--no-NAME`; the help shows that form alone when `isOn` is the default. */
   negatable?: boolean;
   isOn?: boolean;
+  /** What its value can be. */
+  suggest?: readonly Suggestion[];
   help: string;
 }
 
@@ -35,7 +47,13 @@ export type Trailing = "none" | "after-dashes" | "after-name";
 export interface Grammar<F extends Flags> {
   verb: string;
   flags: F;
-  operands: { min: number; max: number; names: string };
+  operands: {
+    min: number;
+    max: number;
+    names: string;
+    /** What each operand can be; the last one holds for all that follow. */
+    suggest?: readonly Suggestion[];
+  };
   /** `after-name`: a command begins with `--` or with the second operand, as with `ssh`. */
   trailing: Trailing;
 }

@@ -5,6 +5,7 @@ export const CREATION_FLAGS = {
   name: {
     kind: "text",
     value: "NAME",
+    suggest: ["sandbox"],
     help: "the sandbox's name; default: made of agent and folder",
   },
   provider: { kind: "text", value: "ID", help: "the sandbox provider; default: local" },
@@ -12,11 +13,13 @@ export const CREATION_FLAGS = {
     kind: "text",
     value: "GRADE",
     help: "namespaces, container, gvisor, microvm or remote",
+    suggest: [["namespaces", "container", "gvisor", "microvm", "remote"]],
   },
   mode: {
     kind: "text",
     value: "MODE",
     help: "how the workspace is shared: direct (default), readonly, overlay or clone",
+    suggest: [["direct", "readonly", "overlay", "clone"]],
   },
   env: {
     kind: "list",
@@ -33,6 +36,7 @@ export const CREATION_FLAGS = {
   policy: {
     kind: "text",
     value: "PRESET|FILE",
+    suggest: [["locked", "agent", "dev", "open"], "file"],
     help: "locked, agent (default), open, or the path of a policy file",
   },
   cpus: { kind: "text", value: "N", help: "how many CPUs at most" },

@@ -9,6 +9,9 @@ import { findNearest } from "./suggestion.ts";
 import type { BoundVerb, VerbContext } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
+/** Errors about a name that is not there. */
+const NAMES_SOMETHING = new Set(["SANDBOX_NOT_FOUND", "AGENT_UNKNOWN"]);
+
 /** Runs one command line. Resolves with the exit status, once everything is written. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   const caller = openCaller();
@@ -19,29 +22,40 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     interruption.abort(new CattlegridError("INTERRUPTED", "Interrupted."));
   });
   let status: number;
+  const api = openApi(caller, interruption.signal);
   try {
     if (argv.some((word) => word.includes("\uFFFD"))) {
       const { checkText } = await import("./argument-text.ts");
       checkText(argv);
     }
     const verb = await findVerb(argv, caller);
-    const context = { caller, signals, api: openApi(caller, interruption.signal) };
+    const context = { caller, signals, api };
     status = typeof verb === "number" ? verb : await verb.run(context);
   } catch (thrown) {
-    status = await reportFailure(thrown, caller, endedBy);
+    status = await reportFailure(thrown, { caller, endedBy, argv, api });
   }
   await Promise.all([write(caller.output, ""), write(caller.errors, "")]);
   return status;
 }
 
+interface FailedCommand {
+  caller: Caller;
+  endedBy: ShellSignal | undefined;
+  argv: readonly string[];
+  api: Api;
+}
+
 async function reportFailure(
   thrown: unknown,
-  caller: Caller,
-  endedBy: ShellSignal | undefined,
+  { caller, endedBy, argv, api }: FailedCommand,
 ): Promise<number> {
   const { renderError } = await import("./error-text.ts");
   const { exitCodeOf } = await import("./exit-code.ts");
-  const error = asCattlegridError(thrown);
+  let error = asCattlegridError(thrown);
+  if (NAMES_SOMETHING.has(error.code)) {
+    const { suggestName } = await import("./name-suggestion.ts");
+    error = await suggestName(error, argv, api);
+  }
   await write(caller.errors, renderError(error));
   return exitCodeOf(error, endedBy);
 }

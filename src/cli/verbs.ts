@@ -79,6 +79,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "remove every sandbox and all of Cattlegrid's state",
     load: async () => (await import("./commands/reset.ts")).RESET,
   },
+  completion: {
+    summary: "print what bash, zsh or fish needs to complete command lines",
+    load: async () => (await import("./commands/completion.ts")).COMPLETION,
+  },
   version: {
     summary: "show the versions of this program and of the daemon",
     load: async () => (await import("./commands/version.ts")).VERSION,

@@ -18,7 +18,7 @@ export const ATTACH = defineVerb({
     "Joins a sandbox's open session from this terminal. It begins with the screen as it is.\n" +
     "Several terminals may be joined to one session; its size is that of the one where somebody typed last.",
   example: "cattlegrid attach my-sandbox",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {
     ...DETACH_KEYS_FLAG,

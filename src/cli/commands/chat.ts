@@ -36,7 +36,12 @@ const FLAGS = {
   ...INSTALL_TIMEOUT_FLAG,
   ...LOGIN_TIMEOUT_FLAG,
   prompt: { kind: "list", short: "p", value: "TEXT", help: "send this and end" },
-  output: { kind: "text", value: "text|json", help: "json: one event per line; default: text" },
+  output: {
+    kind: "text",
+    value: "text|json",
+    suggest: [["text", "json"]],
+    help: "json: one event per line; default: text",
+  },
   keep: { kind: "switch", help: "keep the new sandbox instead of removing it at the end" },
   slash: { kind: "switch", help: "send prompts that the agent takes for its own commands" },
   "turn-timeout": { kind: "text", value: "TIME", help: "deadline of each turn; default: 60m" },
@@ -61,7 +66,7 @@ export const CHAT = defineVerb({
     "standard input; it stops at the first turn that does not succeed. Without --name or --keep the sandbox is new\n" +
     "and is removed at the end. Ctrl+C cancels a turn; a second one, or Ctrl+D, ends the chat.",
   example: "cattlegrid chat AGENT --prompt 'What does this project do?'",
-  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE" },
+  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE", suggest: ["agent", "directory"] },
   trailing: "none",
   flags: FLAGS,
   async run({ flags, operands }, context) {

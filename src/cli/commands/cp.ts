@@ -40,7 +40,7 @@ export const CP = defineVerb({
     "workspace. An existing directory takes the copy in; `DIRECTORY/.` copies what is in it. `-` is a tar stream. No link is\n" +
     "followed. Links that lead out of what is copied, devices and pipes are left out, and the exit status is then 1.",
   example: "cattlegrid cp my-sandbox:~/report.html .",
-  operands: { min: 2, max: 2, names: "a source and a target" },
+  operands: { min: 2, max: 2, names: "a source and a target", suggest: ["place"] },
   trailing: "none",
   flags: FLAGS,
   async run({ flags, operands: [source = "", target = ""] }, context) {

@@ -11,7 +11,7 @@ export const CREATE = defineVerb({
     "Makes a sandbox for an agent and a folder, without starting it, and prints its name.\n" +
     "One that exists already is left as it is.",
   example: "cattlegrid create shell ~/my-project --name build",
-  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE" },
+  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE", suggest: ["agent", "directory"] },
   trailing: "none",
   flags: { ...CREATION_FLAGS, ...JSON_FLAG, ...INPUT_FLAG },
   async run({ flags, operands }, context) {

@@ -16,7 +16,12 @@ export const DAEMON = defineVerb({
     "The daemon holds sandboxes and sessions. It starts with the first command that needs it and goes when it has\n" +
     "nothing left to do. `stop` stops every sandbox. `status` ends with 3 when none runs.",
   example: "cattlegrid daemon status --json",
-  operands: { min: 1, max: 1, names: "start, stop or status" },
+  operands: {
+    min: 1,
+    max: 1,
+    names: "start, stop or status",
+    suggest: [["start", "stop", "status"]],
+  },
   trailing: "none",
   flags: {
     foreground: { kind: "switch", help: "with start: stay, and show why it does not start" },

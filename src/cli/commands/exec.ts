@@ -16,7 +16,7 @@ export const EXEC = defineVerb({
     "With a terminal on both ends it runs in a terminal of its own, else its streams are pipes and every byte is exact.\n" +
     "Ends with the command's exit status.",
   example: "cattlegrid exec my-sandbox -- npm test",
-  operands: { min: 1, max: 1, names: "the name of a sandbox, and a command" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox, and a command", suggest: ["sandbox"] },
   trailing: "after-name",
   flags: {
     workdir: {

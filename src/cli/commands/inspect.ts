@@ -9,7 +9,7 @@ export const INSPECT = defineVerb({
   usage: "[--json] NAME",
   description: "Shows everything about one sandbox. Values of variables are never shown.",
   example: "cattlegrid inspect my-sandbox --json",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: JSON_FLAG,
   async run({ flags, operands: [name = ""] }, { api, caller }) {

@@ -15,7 +15,7 @@ export const LOGS = defineVerb({
     "Shows what a sandbox connected to, what it was refused, and why: one line for each decision (--egress).\n" +
     "Plays what --record has recorded of a terminal (--replay), or lists it (--recordings).",
   example: "cattlegrid logs my-sandbox --egress --follow",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {
     egress: { kind: "switch", help: "the decisions about connections and names" },

@@ -51,7 +51,7 @@ export const POLICY = defineVerb({
     "`check NAME URL` tells what would happen, and by which rule, without sending anything; it ends with 1 when denied.\n" +
     "`allow` and `deny` take rules as --allow and --deny of `run` do; `rm` takes a rule or its id from `show`.",
   example: "cattlegrid policy allow my-sandbox registry.npmjs.org",
-  operands: { min: 1, max: Infinity, names: WORDS.join(", ") },
+  operands: { min: 1, max: Infinity, names: WORDS.join(", "), suggest: [WORDS, "sandbox", []] },
   trailing: "none",
   flags: POLICY_FLAGS,
   async run({ flags, operands: [word = "", name = "", ...words] }, context) {

@@ -15,7 +15,12 @@ export const PORTS = defineVerb({
     "every program and user of this machine can connect. What listens inside must do so on 127.0.0.1 or ::1. `:PORT` takes\n" +
     "any free port of this machine. A published port is gone with its sandbox.",
   example: "cattlegrid ports publish my-sandbox 8080:3000",
-  operands: { min: 1, max: 64, names: "the name of a sandbox, and ports" },
+  operands: {
+    min: 1,
+    max: 64,
+    names: "the name of a sandbox, and ports",
+    suggest: ["sandbox", "sandbox", []],
+  },
   trailing: "none",
   flags: JSON_FLAG,
   async run({ flags, operands }, context) {

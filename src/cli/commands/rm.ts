@@ -14,7 +14,7 @@ export const RM = defineVerb({
     "work in a clone is fetched first.\n" +
     "One with an open session is left alone unless --force says otherwise.",
   example: "cattlegrid rm --force my-sandbox",
-  operands: { min: 1, max: Infinity, names: "the name of a sandbox" },
+  operands: { min: 1, max: Infinity, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {
     force: {

@@ -55,7 +55,7 @@ export const RUN = defineVerb({
     "The same agent and folder always find the same sandbox. WORKSPACE is the current directory by default.\n" +
     "ARGUMENTS that begin with `-` join the agent's own; a bare word takes their place.",
   example: "cattlegrid run shell ~/my-project -- -c 'npm test'",
-  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE" },
+  operands: { min: 0, max: 2, names: "AGENT and WORKSPACE", suggest: ["agent", "directory"] },
   trailing: "after-dashes",
   flags: FLAGS,
   async run({ flags, operands, trailing }, context) {

@@ -12,7 +12,7 @@ export const START = defineVerb({
   usage: "[FLAGS] NAME...",
   description: "Starts stopped sandboxes. One that runs is left as it is.",
   example: "cattlegrid start my-sandbox",
-  operands: { min: 1, max: Infinity, names: "the name of a sandbox" },
+  operands: { min: 1, max: Infinity, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: INSTALL_TIMEOUT_FLAG,
   async run({ flags, operands }, context) {

@@ -11,7 +11,7 @@ export const STOP = defineVerb({
   description:
     "Stops sandboxes. Their home, sign-in and workspace are kept; what runs in them ends.",
   example: "cattlegrid stop my-sandbox",
-  operands: { min: 1, max: Infinity, names: "the name of a sandbox" },
+  operands: { min: 1, max: Infinity, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {},
   async run({ operands }, { api, caller }) {

@@ -1,0 +1,116 @@
+import type { AgentSummary } from "../protocol/agent.ts";
+import type { Sandbox } from "../protocol/sandbox.ts";
+import type { Flag, Flags, Grammar, Suggestion } from "./arguments.ts";
+
+/** What a shell offers for the word under the cursor. */
+export interface Candidate {
+  word: string;
+  /** Shown beside it by shells that can. */
+  about?: string;
+}
+
+export interface Completion {
+  candidates: readonly Candidate[];
+  /** The shell adds names of its own. */
+  paths?: "files" | "directories";
+}
+
+/** Where live names come from. */
+export interface NameSource {
+  sandboxes(): Promise<readonly Pick<Sandbox, "name" | "agent" | "status">[]>;
+  agents(): Promise<readonly Pick<AgentSummary, "id" | "title">[]>;
+}
+
+/** What can stand where the last of `words` is, which may be empty. `words` follow the verb. */
+export async function completeArguments(
+  grammar: Grammar<Flags>,
+  words: readonly string[],
+  source: NameSource,
+): Promise<Completion> {
+  const current = words.at(-1) ?? "";
+  const place = findPlace(grammar, words.slice(0, -1));
+  if (place.kind === "trailing") return { candidates: [], paths: "files" };
+  if (place.kind === "value") return suggest(place.flag.suggest, current, source);
+  const joined = /^--([\w-]+)=(.*)$/.exec(current);
+  if (joined !== null) return suggestJoined(grammar.flags, joined, source);
+  if (current.startsWith("-")) return { candidates: listFlags(grammar.flags, current) };
+  const { suggest: kinds = [], max } = grammar.operands;
+  if (place.operands >= max) return { candidates: [] };
+  const kind = kinds[place.operands] ?? kinds.at(-1);
+  return suggest(kind === undefined ? [] : [kind], current, source);
+}
+
+/** `--flag=value` is one word to whoever completes it. */
+async function suggestJoined(
+  flags: Flags,
+  [, name = "", value = ""]: readonly string[],
+  source: NameSource,
+): Promise<Completion> {
+  const { candidates } = await suggest(flags[name]?.suggest, value, source);
+  return { candidates: candidates.map((each) => ({ ...each, word: `--${name}=${each.word}` })) };
+}
+
+type Place =
+  | { kind: "operand"; operands: number }
+  | { kind: "value"; flag: Flag }
+  | { kind: "trailing" };
+
+function findPlace({ flags, trailing }: Grammar<Flags>, before: readonly string[]): Place {
+  let operands = 0;
+  let waiting: Flag | undefined;
+  for (const word of before) {
+    if (waiting !== undefined) waiting = undefined;
+    else if (word === "--") return { kind: "trailing" };
+    else if (word.startsWith("-") && word !== "-") waiting = findFlagWithValue(flags, word);
+    else operands++;
+  }
+  if (waiting !== undefined) return { kind: "value", flag: waiting };
+  if (trailing === "after-name" && operands > 0) return { kind: "trailing" };
+  return { kind: "operand", operands };
+}
+
+function findFlagWithValue(flags: Flags, word: string): Flag | undefined {
+  const found = Object.entries(flags).find(
+    ([name, { short }]) => word === `--${name}` || (short !== undefined && word === `-${short}`),
+  )?.[1];
+  return found?.kind === "text" || found?.kind === "list" ? found : undefined;
+}
+
+function listFlags(flags: Flags, current: string): Candidate[] {
+  const own = Object.entries(flags).flatMap(([name, { negatable, isOn, help }]): Candidate[] => {
+    const positive =
+      negatable === true && isOn === true ? [] : [{ word: `--${name}`, about: help }];
+    return negatable === true ? [...positive, { word: `--no-${name}`, about: help }] : positive;
+  });
+  return filter([...own, { word: "--help", about: "show the verb's page" }], current);
+}
+
+async function suggest(
+  kinds: readonly Suggestion[] = [],
+  current: string,
+  source: NameSource,
+): Promise<Completion> {
+  const found = await Promise.all(kinds.map((kind) => listCandidates(kind, source)));
+  const candidates = filter(found.flat(), current);
+  const words = kinds.filter((kind) => typeof kind === "string");
+  if (words.includes("directory")) return { candidates, paths: "directories" };
+  const hasFiles = words.includes("file") || words.includes("place");
+  return hasFiles ? { candidates, paths: "files" } : { candidates };
+}
+
+async function listCandidates(kind: Suggestion, source: NameSource): Promise<Candidate[]> {
+  if (typeof kind !== "string") return kind.map((word) => ({ word }));
+  if (kind === "agent") {
+    return (await source.agents()).map(({ id, title }) => ({ word: id, about: title }));
+  }
+  if (kind !== "sandbox" && kind !== "place") return [];
+  const end = kind === "place" ? ":" : "";
+  return (await source.sandboxes()).map(({ name, agent, status }) => ({
+    word: name + end,
+    about: `${agent}, ${status}`,
+  }));
+}
+
+function filter(candidates: readonly Candidate[], current: string): Candidate[] {
+  return candidates.filter(({ word }) => word.startsWith(current));
+}
