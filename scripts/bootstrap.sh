@@ -73,6 +73,8 @@ find_missing() {
   need openssl has openssl
   need zsh has zsh
   need fish has fish
+  need openssh-client has ssh
+  need postgresql-client has psql
 }
 
 apt_install() {
