@@ -6,7 +6,7 @@ export const PORT_ROUTES = declareRoutes({
     method: "GET",
     path: "/v1/sandboxes/{id}/ports",
     summary: "Lists the ports of a sandbox that this machine's loopback leads to.",
-    since: 0,
+    since: 1,
     answer: portListSchema,
   },
   publishPort: {
@@ -14,7 +14,7 @@ export const PORT_ROUTES = declareRoutes({
     path: "/v1/sandboxes/{id}/ports",
     summary:
       "Publishes a port of a running sandbox on 127.0.0.1, until it is closed or the sandbox ends.",
-    since: 0,
+    since: 1,
     status: 201,
     body: portPublishSchema,
     answer: publishedPortSchema,
@@ -23,7 +23,7 @@ export const PORT_ROUTES = declareRoutes({
     method: "DELETE",
     path: "/v1/sandboxes/{id}/ports/{hostPort}",
     summary: "Closes a published port and its connections.",
-    since: 0,
+    since: 1,
     status: 204,
   },
 });
