@@ -48,6 +48,8 @@ export interface AgentSignIn {
   login: readonly string[];
   environment: Readonly<Record<string, string>>;
   watchLogin(): LoginWatcher;
+  /** Files below the home directory that a sign-in consists of, for keeping it when a home is made anew. */
+  files: readonly string[];
 }
 
 export interface TurnInput {

@@ -16,6 +16,7 @@ const TIME_UNITS: Readonly<Record<string, number>> = {
   m: 60_000,
   min: 60_000,
   h: 3_600_000,
+  d: 86_400_000,
 };
 
 /** `512m`, `8g`, `1.5GiB`: bytes. Throws USAGE. */
@@ -28,15 +29,23 @@ export function parseMemory(text: string, flag: string): number {
   return Math.round(bytes);
 }
 
-/** `90s`, `15m`, `1h`, `500ms`; a bare number is seconds. In milliseconds. Throws USAGE. */
-export function parseDuration(text: string, flag: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|)$/.exec(text);
+/** A timer holds no more: 24 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+const YEARS_MS = 10 * 365 * 86_400_000;
+
+/** `90s`, `15m`, `1h`, `2d`, `500ms`; a bare number is seconds. In milliseconds. Throws USAGE. */
+export function parseDuration(text: string, flag: string, maxMs = TIMER_MS_MAX): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|)$/.exec(text);
   const durationMs = Math.round(Number(match?.[1]) * (TIME_UNITS[match?.[2] ?? ""] ?? NaN));
-  // A timer holds no more than 2^31 - 1 milliseconds: 24 days.
-  if (match === null || durationMs < 1 || durationMs > 2 ** 31 - 1) {
+  if (match === null || !(durationMs >= 1 && durationMs <= maxMs)) {
     throw wrong(flag, text, "a time such as 90s, 15m or 1h");
   }
   return durationMs;
+}
+
+/** The same for what no timer waits for: up to ten years. */
+export function parseLongDuration(text: string, flag: string): number {
+  return parseDuration(text, flag, YEARS_MS);
 }
 
 /** A positive number, such as 2 or 0.5. Throws USAGE. */

@@ -41,6 +41,16 @@ export const CREATION_FLAGS = {
   },
   cpus: { kind: "text", value: "N", help: "how many CPUs at most" },
   memory: { kind: "text", value: "SIZE", help: "how much memory at most, such as 512m or 8g" },
+  "idle-stop": {
+    kind: "text",
+    value: "TIME",
+    help: "stop the sandbox after this long with nothing going on in it, such as 30m",
+  },
+  "max-age": {
+    kind: "text",
+    value: "TIME",
+    help: "stop the sandbox this long after it was made, for good, such as 8h",
+  },
   "git-identity": {
     kind: "switch",
     negatable: true,

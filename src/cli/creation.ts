@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 import { readGitIdentity } from "../platform/git-identity.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
-import { parseChoice, parseCpus, parseMemory } from "./amount.ts";
+import { parseChoice, parseCpus, parseLongDuration, parseMemory } from "./amount.ts";
 import type { FlagValues } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import type { CREATION_FLAGS } from "./creation-flags.ts";
@@ -47,6 +47,8 @@ export async function describeCreation(
       cpus: map(choose("cpus"), (text) => parseCpus(text, "--cpus")),
       memoryBytes: map(choose("memory"), (text) => parseMemory(text, "--memory")),
     }),
+    idleStopMs: map(choose("idle-stop"), (text) => parseLongDuration(text, "--idle-stop")),
+    maxAgeMs: map(choose("max-age"), (text) => parseLongDuration(text, "--max-age")),
     toolchains: [...settings.toolchains],
     gitIdentity:
       (flags["git-identity"] ?? settings.gitIdentity)
@@ -63,6 +65,8 @@ export function keepAsked(request: SandboxCreate, flags: CreationFlags): Sandbox
   for (const name of ["provider", "isolation", "mode", "policy"] as const) {
     if (flags[name] === undefined) delete kept[name];
   }
+  if (flags["idle-stop"] === undefined) delete kept.idleStopMs;
+  if (flags["max-age"] === undefined) delete kept.maxAgeMs;
   for (const name of ["allow", "deny"] as const) {
     if (flags[name].length === 0) delete kept[name];
   }

@@ -33,6 +33,7 @@ const sandbox: Sandbox = {
     { id: "s-1", kind: "interactive", status: "running" },
     { id: "s-0", kind: "interactive", status: "ended" },
   ],
+  lifetime: { idleStopMs: 1_800_000, idleStopsAt: "2026-01-01T00:12:00.000Z" },
   createdAt: "2026-01-01T00:00:00.000Z",
 };
 
@@ -46,7 +47,7 @@ test("ls shows a line for each sandbox, with its open sessions", () => {
 });
 
 test("inspect shows every field in words", () => {
-  expect(renderSandbox(sandbox)).toBe(
+  expect(renderSandbox(sandbox, Date.parse("2026-01-01T00:00:00.000Z"))).toBe(
     [
       "id: id-1",
       "owner: local:1",
@@ -81,6 +82,8 @@ test("inspect shows every field in words", () => {
       "sessions:",
       "  - id s-1, kind interactive, status running",
       "  - id s-0, kind interactive, status ended",
+      "lifetime:",
+      "  idle stop: 30m, 12m left",
       "created at: 2026-01-01T00:00:00.000Z",
     ].join("\n"),
   );

@@ -29,6 +29,8 @@ const TEXTS = [
   "isolation",
   "mode",
   "policy",
+  "idle-stop",
+  "max-age",
   "cpus",
   "memory",
   "detach-keys",

@@ -31,6 +31,14 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "remove sandboxes with all that is only in them",
     load: async () => (await import("./commands/rm.ts")).RM,
   },
+  recreate: {
+    summary: "make a sandbox anew, with a fresh home",
+    load: async () => (await import("./commands/recreate.ts")).RECREATE,
+  },
+  prune: {
+    summary: "remove what does not run and is not used",
+    load: async () => (await import("./commands/prune.ts")).PRUNE,
+  },
   exec: {
     summary: "run a command in a running sandbox",
     load: async () => (await import("./commands/exec.ts")).EXEC,

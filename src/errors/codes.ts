@@ -100,6 +100,7 @@ export const ERROR_CODES = define({
     410,
     "Start it again with `cattlegrid start NAME`; home, sign-in and workspace are kept.",
   ),
+  SANDBOX_EXPIRED: user(409, "Make it anew with `cattlegrid recreate NAME --keep-login`."),
   PROVIDER_UNKNOWN: user(400, "Use --provider local."),
   PROVIDER_UNSUPPORTED: user(400, "Choose a provider that has this capability."),
 

@@ -30,6 +30,12 @@ export const mirrorsSchema = z.strictObject({
   certificates: z.string().optional(),
 });
 
+/** Up to ten years. */
+const lifetimeMsSchema = z
+  .int()
+  .min(100)
+  .max(10 * 366 * 86_400_000);
+
 /**
  * `POST /v1/sandboxes`. Idempotent by name; without a name, by owner, agent and workspace. Values that are
  * fixed at creation and differ from the existing sandbox's are refused.
@@ -65,6 +71,10 @@ export const sandboxCreateSchema = z
     ephemeral: z.boolean().optional(),
     /** Removed when its first session ends (`run --rm`). */
     removeAfterSession: z.boolean().optional(),
+    /** Stopped after this long with nothing going on in it. */
+    idleStopMs: lifetimeMsSchema.optional(),
+    /** Stopped this long after it was made, and not started any more. */
+    maxAgeMs: lifetimeMsSchema.optional(),
   })
   .meta({ id: "SandboxCreate" });
 export type SandboxCreate = z.infer<typeof sandboxCreateSchema>;
@@ -132,11 +142,38 @@ export const sandboxSchema = z
     sessions: z
       .array(z.object({ id: z.string(), kind: z.string(), status: z.string() }))
       .readonly(),
+    lifetime: z.object({
+      idleStopMs: z.int().exactOptional(),
+      /** While it runs: when it is stopped unless something goes on in it. */
+      idleStopsAt: z.string().exactOptional(),
+      maxAgeMs: z.int().exactOptional(),
+      expiresAt: z.string().exactOptional(),
+    }),
     createdAt: z.string(),
     startedAt: z.string().exactOptional(),
   })
   .meta({ id: "Sandbox" });
 export type Sandbox = z.infer<typeof sandboxSchema>;
+
+/** `POST /v1/sandboxes/{id}/recreate`. */
+export const sandboxRecreateSchema = z
+  .strictObject({
+    /** Takes along the files that the agent's sign-in consists of. */
+    keepLogin: z.boolean().optional(),
+    mirrors: mirrorsSchema.optional(),
+    installTimeoutMs: z.int().positive().optional(),
+  })
+  .meta({ id: "SandboxRecreate" });
+export type SandboxRecreate = z.infer<typeof sandboxRecreateSchema>;
+
+export const sandboxRecreatedSchema = z
+  .object({
+    sandbox: sandboxSchema,
+    /** False when nothing was asked for, or nobody was signed in. */
+    keptLogin: z.boolean(),
+  })
+  .meta({ id: "SandboxRecreated" });
+export type SandboxRecreated = z.infer<typeof sandboxRecreatedSchema>;
 
 export const sandboxListSchema = z
   .object({ sandboxes: z.array(sandboxSchema).readonly() })

@@ -2,6 +2,7 @@ import type { AgentAdapter } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
+import { readLifetime } from "./lifetime.ts";
 import type { SandboxCapabilities } from "./provider.ts";
 
 export interface Wanted {
@@ -36,6 +37,7 @@ export function specify(
     ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
     mirrors: request.mirrors ?? null,
     removeAfterSession: request.removeAfterSession ?? false,
+    lifetime: readLifetime(request),
     protectedPaths: [],
     layers: [],
   };
@@ -114,6 +116,8 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
     ["its deny rules", stored.deny, request.deny],
     ["its limits", stored.limits, request.limits],
     ["its toolchains", stored.toolchains, request.toolchains],
+    ["its idle stop", stored.lifetime?.idleStopMs, request.idleStopMs],
+    ["its maximum age", stored.lifetime?.maxAgeMs, request.maxAgeMs],
     ["its environment", stored.environment, request.environment],
     ["its removal after the session", stored.removeAfterSession, request.removeAfterSession],
   ];

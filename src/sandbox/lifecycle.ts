@@ -19,6 +19,10 @@ export interface StartContext {
 export interface SandboxSessions {
   /** Ends every open session of the sandbox in good order, while it still runs. */
   endAll(sandboxId: string): Promise<void>;
+  /** Tells whoever looks at its open sessions. */
+  tell(sandboxId: string, text: string): void;
+  /** Whether a turn is under way in it. */
+  isWorking(sandboxId: string): boolean;
   /** What ran in the sandbox is gone; marks its open sessions lost. */
   loseAll(sandboxId: string, reason: string): Promise<void>;
 }
@@ -39,8 +43,8 @@ export interface LifecycleOptions {
 /** Moves sandboxes through their statuses: per sandbox one step at a time, each recorded before the next. */
 export interface Lifecycle {
   start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<void>;
-  /** Idempotent; aborts a start in progress. */
-  stop(id: string): Promise<void>;
+  /** Idempotent; aborts a start in progress. `reason` is kept with the sandbox. */
+  stop(id: string, reason?: string): Promise<void>;
   /** Idempotent; aborts a start in progress. */
   remove(id: string): Promise<void>;
   running(id: string): RunningSandbox | undefined;
@@ -53,6 +57,8 @@ export interface Lifecycle {
 
 interface LiveSandbox extends LaunchedSandbox {
   isStopping: boolean;
+  /** Why it is stopped, when nobody asked for it. */
+  stopReason?: string;
 }
 
 /** One sandbox's way through its statuses. Steps wait for each other in `#queue`. */
@@ -92,9 +98,9 @@ class SandboxLife {
     return this.#start.watch(watcher);
   }
 
-  stop(): Promise<void> {
+  stop(reason?: string): Promise<void> {
     this.#abortStart("stopped");
-    return this.#enqueue(() => this.#stopNow());
+    return this.#enqueue(() => this.#stopNow(reason));
   }
 
   remove(): Promise<void> {
@@ -169,8 +175,9 @@ class SandboxLife {
     return new CattlegridError("SANDBOX_BUSY", `The sandbox ${row.name} is ${row.status}.`);
   }
 
-  async #stopNow(): Promise<void> {
+  async #stopNow(reason: string | undefined): Promise<void> {
     if (this.#live === undefined) return;
+    if (reason !== undefined) this.#live.stopReason = reason;
     await this.#advance("stop");
     try {
       await this.#end();
@@ -211,7 +218,8 @@ class SandboxLife {
       if (died !== undefined || !live.isStopping) {
         await sessions.loseAll(this.#id, died ?? "the sandbox was stopped");
       }
-      await this.#advance("ended", { statusReason: died ?? null });
+      const stoppedAt = this.#options.now().toISOString();
+      await this.#advance("ended", { statusReason: died ?? live.stopReason ?? null, stoppedAt });
     } catch (error) {
       logger.error("a sandbox ended and could not be settled", { id: this.#id, error });
     }
@@ -227,7 +235,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   };
   return {
     start: (id, request, watcher) => lifeOf(id).start(request, watcher),
-    stop: (id) => lifeOf(id).stop(),
+    stop: (id, reason) => lifeOf(id).stop(reason),
     async remove(id) {
       await lifeOf(id).remove();
       lives.delete(id);

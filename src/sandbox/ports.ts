@@ -21,6 +21,8 @@ export interface Ports {
   list(sandboxId: string): readonly PublishedPort[];
   /** Listens until the sandbox ends or `close`. Throws SANDBOX_NOT_RUNNING, PORT_TAKEN, PROVIDER_UNSUPPORTED. */
   publish(sandboxId: string, wanted: PortPublish): Promise<PublishedPort>;
+  /** Bytes that connections have moved so far. */
+  movedBytes(sandboxId: string): number;
   /** With all its connections. False when that port is not published. */
   close(sandboxId: string, hostPort: number): Promise<boolean>;
 }
@@ -44,6 +46,10 @@ export function createPorts({ logger }: { logger: Logger }): Ports {
     list(sandboxId) {
       const open = publishers.get(sandboxId)?.open.values() ?? [];
       return [...open].map((port) => port.view()).filter(({ hostPort }) => hostPort !== 0);
+    },
+    movedBytes(sandboxId) {
+      const open = publishers.get(sandboxId)?.open.values() ?? [];
+      return [...open].reduce((sum, port) => sum + port.movedBytes, 0);
     },
     async publish(sandboxId, wanted) {
       const publisher = publishers.get(sandboxId);
@@ -81,6 +87,7 @@ class OpenPort {
   readonly #connect: Connect;
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
+  #movedBefore = 0;
 
   private constructor(parts: OpenPortParts, connect: Connect) {
     this.#parts = parts;
@@ -108,6 +115,10 @@ class OpenPort {
   get hostPort(): number {
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  get movedBytes(): number {
+    return [...this.#clients].reduce((sum, client) => sum + measure(client), this.#movedBefore);
   }
 
   view(): PublishedPort {
@@ -145,7 +156,10 @@ class OpenPort {
     client.on("error", () => resetSocket(client));
     if (this.#clients.size >= CONNECTIONS_MAX) return resetSocket(client);
     this.#clients.add(client);
-    client.once("close", () => this.#clients.delete(client));
+    client.once("close", () => {
+      this.#clients.delete(client);
+      this.#movedBefore += measure(client);
+    });
     const ending = await this.#relay(client);
     const durationMs = Math.round(performance.now() - begun);
     const { bytesRead: bytesIn, bytesWritten: bytesOut } = client;
@@ -179,4 +193,8 @@ class OpenPort {
     const address = `${HOST_ADDRESS}:${this.hostPort}`;
     launched.gate.record({ time, sandboxId, kind: "port", address, port: wanted.port, ...ending });
   }
+}
+
+function measure({ bytesRead, bytesWritten }: Socket): number {
+  return bytesRead + bytesWritten;
 }

@@ -34,7 +34,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
     (isDoomed ? doomed : kept).push(row);
     const status = isDoomed ? "removing" : nextStatus(row.status, "daemon-restarted");
     if (status === undefined) continue;
-    await store.sandboxes.update(row.id, { status, statusReason: "the daemon restarted" });
+    const statusReason = "the daemon restarted";
+    await store.sandboxes.update(row.id, { status, statusReason, stoppedAt: now().toISOString() });
   }
   if (lost.length + doomed.length > 0) {
     logger.warn("an earlier daemon left", { sessions: lost.length, sandboxes: doomed.length });

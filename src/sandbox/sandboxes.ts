@@ -1,8 +1,8 @@
 import type { AgentRegistry } from "../agent/registry.ts";
 import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import { SYSTEM_CLOCK, type Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
-import type { PortPublish, PublishedPort } from "../protocol/port.ts";
 import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
@@ -19,6 +19,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { Clones } from "./clones.ts";
 import { createFetching, type Fetching } from "./fetching.ts";
 import type { Gates, ReadingOptions } from "./gates.ts";
+import { createLifetimes, type Lifetimes } from "./lifetimes.ts";
 import { createLeases, type Lease, type Leases } from "./lease.ts";
 import { createLifecycle, type Lifecycle, type SandboxSessions } from "./lifecycle.ts";
 import { createPolicies, type Policies } from "./policies.ts";
@@ -26,6 +27,7 @@ import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import { createPorts, type Ports } from "./ports.ts";
 import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
 import { recover } from "./recovery.ts";
+import { createUpkeep, type Upkeep } from "./upkeep.ts";
 import { findProvider } from "./registry.ts";
 import type { StartWatcher } from "./shared-start.ts";
 import { startStored, type LayersFor } from "./starting.ts";
@@ -49,6 +51,8 @@ export interface SandboxesOptions {
   surroundings: WorkspaceSurroundings;
   logger: Logger;
   now?(): Date;
+  /** For how long sandboxes run. Default: the machine's. */
+  clock?: Clock;
   leaseGraceMs?: number;
 }
 
@@ -73,14 +77,12 @@ export interface Sandboxes {
   running(id: string): Promise<RunningSandbox>;
   /** Starts a process; its terminal is one of the engine's. Throws SANDBOX_NOT_RUNNING, COMMAND_NOT_FOUND… */
   exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal>;
-  /** Published at this moment. */
-  ports(id: string): readonly PublishedPort[];
-  /** Leads a port of this machine's loopback into a running sandbox. Throws SANDBOX_NOT_RUNNING, PORT_TAKEN. */
-  publish(id: string, wanted: PortPublish): Promise<PublishedPort>;
-  /** False when that port of this machine is not published by the sandbox. */
-  closePort(id: string, hostPort: number): Promise<boolean>;
   /** Brings the work of a sandbox in mode `clone` into the user's repository; `approve` lets held paths through. */
   fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched>;
+  /** Makes sandboxes anew, and clears away what nobody would miss. */
+  readonly upkeep: Upkeep;
+  /** Of running sandboxes, on this machine's loopback. */
+  readonly ports: Pick<Ports, "list" | "publish" | "close">;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
@@ -104,7 +106,7 @@ export interface Sandboxes {
 }
 
 export async function createSandboxes(options: SandboxesOptions): Promise<Sandboxes> {
-  const now = options.now ?? (() => new Date());
+  const now = options.now ?? (() => new Date((options.clock ?? SYSTEM_CLOCK).now()));
   const { stateDirectory } = options.surroundings;
   const clones = new Clones({ stateDirectory, gates: options.gates });
   const { cleaned } = await recover({ ...options, clones, now });
@@ -117,7 +119,9 @@ class EngineSandboxes implements Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
-  readonly #ports: Ports;
+  readonly ports: Ports;
+  readonly upkeep: Upkeep;
+  readonly #lifetimes: Lifetimes;
   readonly #maker: SandboxMaker;
   readonly #fetching: Fetching;
   #closing: Promise<void> | undefined;
@@ -129,14 +133,21 @@ class EngineSandboxes implements Sandboxes {
     this.#options = options;
     this.recovered = recovered;
     this.#maker = createSandboxMaker(options);
-    this.#ports = createPorts(options);
     this.#fetching = createFetching(options);
+    this.ports = createPorts(options);
+    this.#lifetimes = createLifetimes({
+      ...options,
+      clock: this.#clock,
+      ports: this.ports,
+      stop: (id, reason) => this.#lifecycle.stop(id, reason),
+    });
     this.#lifecycle = createLifecycle({
       ...options,
       launch: async (row, context) => {
         await recovered;
         const launched = await startStored(options, row, context);
-        this.#ports.follow(row.id, launched);
+        this.ports.follow(row.id, launched);
+        this.#lifetimes.follow(row, launched);
         return launched;
       },
       launched: (id) => this.policies.refresh(id),
@@ -151,6 +162,13 @@ class EngineSandboxes implements Sandboxes {
     this.policies = createPolicies({
       ...options,
       openGate: (id) => this.#lifecycle.gate(id),
+    });
+    this.upkeep = createUpkeep({
+      ...options,
+      lifecycle: this.#lifecycle,
+      recovered,
+      remove: (id) => this.remove(id),
+      show: (row) => this.#show(row),
     });
     this.#leases = createLeases({
       graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
@@ -183,7 +201,7 @@ class EngineSandboxes implements Sandboxes {
   }
 
   async start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<Sandbox> {
-    await this.#getRow(id);
+    this.#lifetimes.refuseExpired(await this.#getRow(id));
     await this.#lifecycle.start(id, request, watcher);
     return this.get(id);
   }
@@ -222,19 +240,6 @@ class EngineSandboxes implements Sandboxes {
       ...(request.terminal === undefined ? {} : { size: request.terminal }),
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
     });
-  }
-
-  ports(id: string): readonly PublishedPort[] {
-    return this.#ports.list(id);
-  }
-
-  async publish(id: string, wanted: PortPublish): Promise<PublishedPort> {
-    await this.running(id);
-    return this.#ports.publish(id, wanted);
-  }
-
-  closePort(id: string, hostPort: number): Promise<boolean> {
-    return this.#ports.close(id, hostPort);
   }
 
   async fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched> {
@@ -313,6 +318,10 @@ class EngineSandboxes implements Sandboxes {
     );
   }
 
+  get #clock(): Clock {
+    return this.#options.clock ?? SYSTEM_CLOCK;
+  }
+
   async #getRow(id: string): Promise<SandboxRow> {
     return (await this.#options.store.sandboxes.get(id)) ?? refuseUnknown(id);
   }
@@ -320,7 +329,9 @@ class EngineSandboxes implements Sandboxes {
   async #show(row: SandboxRow): Promise<Sandbox> {
     const sessions = await this.#options.store.sessions.listBySandbox(row.id);
     const facts = this.#lifecycle.running(row.id)?.facts ?? {};
-    return showSandbox({ row, sessions, facts, ports: this.#ports.list(row.id) });
+    const ports = this.ports.list(row.id);
+    const idleStopsAtMs = this.#lifetimes.idleStopsAt(row.id);
+    return showSandbox({ row, sessions, facts, ports, idleStopsAtMs });
   }
 }
 

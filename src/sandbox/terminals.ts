@@ -5,6 +5,7 @@ import type { Logger } from "../platform/logger.ts";
 import { type Recording, Recordings } from "../terminal/recordings.ts";
 import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
+import type { Activity } from "./lifetime-watch.ts";
 import type { SandboxProcess } from "./provider.ts";
 
 /** How long an ended terminal waits for somebody to read what it left. */
@@ -48,6 +49,8 @@ export interface Terminals {
   /** Begins to record an open terminal, unless it is recorded already. */
   record(id: string): Promise<Recording>;
   readonly recordings: Recordings;
+  /** What programs of a sandbox do: what has a terminal counts by the bytes it moves, what has none while it runs. */
+  measure(sandboxId: string): Activity;
   /** Ends every program. Idempotent. */
   close(): Promise<void>;
 }
@@ -89,19 +92,7 @@ export function createTerminals(options: TerminalsOptions): Terminals {
       const recording = startRecording(opening, recordings);
       const parts = { screens, ...(recording === undefined ? {} : { recording }) };
       const terminal = createTerminal({ ...opening, id }, { ...options, ...parts });
-      const entry: KeptTerminal = {
-        terminal,
-        owner,
-        sandboxId,
-        viewers: 0,
-        enter() {
-          entry.viewers++;
-          return (hasSeenEnding) => {
-            entry.viewers--;
-            if (hasSeenEnding && entry.viewers === 0) forgetLater(id);
-          };
-        },
-      };
+      const entry = keepTerminal({ terminal, owner, sandboxId }, () => forgetLater(id));
       open.set(id, entry);
       void terminal.ended.then(() => {
         entry.timer = setTimeout(() => forgetLater(id), keptMs);
@@ -113,11 +104,39 @@ export function createTerminals(options: TerminalsOptions): Terminals {
     count: () => open.size,
     recordings,
     record: (id) => recordOpen(find(id), recordings),
+    measure: (sandboxId) =>
+      measureTerminals([...open.values()].filter((each) => each.sandboxId === sandboxId)),
     async close() {
       await Promise.all([...open.keys()].map(forget));
       await screens.close();
     },
   };
+}
+
+/** `onSeen` is called when the last viewer has seen the ending. */
+function keepTerminal(
+  parts: Pick<KeptTerminal, "terminal" | "owner" | "sandboxId">,
+  onSeen: () => void,
+): KeptTerminal {
+  const entry: KeptTerminal = {
+    ...parts,
+    viewers: 0,
+    enter() {
+      entry.viewers++;
+      return (hasSeenEnding) => {
+        entry.viewers--;
+        if (hasSeenEnding && entry.viewers === 0) onSeen();
+      };
+    },
+  };
+  return entry;
+}
+
+function measureTerminals(opened: readonly OpenedTerminal[]): Activity {
+  const bytes = opened.reduce((sum, { terminal }) => sum + terminal.movedBytes, 0);
+  const isCommand = ({ terminal }: OpenedTerminal): boolean =>
+    !terminal.tty && terminal.endedWith === undefined;
+  return { bytes, isBusy: opened.some(isCommand) };
 }
 
 function createTerminal(

@@ -8,6 +8,8 @@ export interface SandboxParts {
   /** What the provider states while it runs. */
   facts: Readonly<Record<string, unknown>>;
   ports: Sandbox["ports"];
+  /** While it runs and has an idle stop, in milliseconds since 1970. */
+  idleStopsAtMs: number | undefined;
 }
 
 function showClone({ branch, base, fetched, held }: StoredClone): NonNullable<Sandbox["clone"]> {
@@ -15,7 +17,8 @@ function showClone({ branch, base, fetched, held }: StoredClone): NonNullable<Sa
 }
 
 /** SECURITY: names of environment variables only; their values and all certificates stay out. */
-export function showSandbox({ row, sessions, facts, ports }: SandboxParts): Sandbox {
+export function showSandbox(parts: SandboxParts): Sandbox {
+  const { row, sessions, facts, ports } = parts;
   const stored = row.specification;
   const { preset, file } = stored.policy;
   return {
@@ -45,7 +48,20 @@ export function showSandbox({ row, sessions, facts, ports }: SandboxParts): Sand
     facts,
     ports,
     sessions: sessions.map(({ id, kind, status }) => ({ id, kind, status })),
+    lifetime: showLifetime(parts),
     createdAt: row.createdAt,
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+  };
+}
+
+function showLifetime({ row, idleStopsAtMs }: SandboxParts): Sandbox["lifetime"] {
+  const { idleStopMs, maxAgeMs } = row.specification.lifetime ?? {};
+  const toTime = (timeMs: number): string => new Date(timeMs).toISOString();
+  return {
+    ...(idleStopMs === undefined ? {} : { idleStopMs }),
+    ...(idleStopsAtMs === undefined ? {} : { idleStopsAt: toTime(idleStopsAtMs) }),
+    ...(maxAgeMs === undefined
+      ? {}
+      : { maxAgeMs, expiresAt: toTime(Date.parse(row.createdAt) + maxAgeMs) }),
   };
 }

@@ -8,18 +8,18 @@ export function addPortRoutes(api: Api): void {
 
   serve(api, PORT_ROUTES.listPorts, async ({ request }) => {
     const { id } = await openSandbox(api, request, "read");
-    return { ports: sandboxes.ports(id) };
+    return { ports: sandboxes.ports.list(id) };
   });
 
   serve(api, PORT_ROUTES.publishPort, async ({ request, body }) => {
     const { id } = await openSandbox(api, request, "use");
-    return sandboxes.publish(id, body());
+    return sandboxes.ports.publish(id, body());
   });
 
   serve(api, PORT_ROUTES.closePort, async ({ request }) => {
     const { id } = await openSandbox(api, request, "use");
     const { hostPort } = request.params;
-    if (await sandboxes.closePort(id, Number(hostPort))) return;
+    if (await sandboxes.ports.close(id, Number(hostPort))) return;
     const message = `Port ${JSON.stringify(hostPort)} is not published by this sandbox.`;
     throw new CattlegridError("PORT_NOT_PUBLISHED", message);
   });

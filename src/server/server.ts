@@ -11,6 +11,7 @@ import { API_VERSION, API_VERSION_HEADER, PROGRAM_VERSION_HEADER } from "../prot
 import type { Api, Engine } from "./api.ts";
 import type { Principal } from "./authorise.ts";
 import { addDaemonRoutes, type DaemonControl, type DaemonFacts } from "./daemon-routes.ts";
+import { addPruneRoutes } from "./prune-routes.ts";
 import { addPortRoutes } from "./port-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { toProblem } from "./problem.ts";
@@ -69,6 +70,7 @@ export function createServer(options: ServerOptions): Server {
   addSandboxRoutes(api);
   addPortRoutes(api);
   addPolicyRoutes(api, options.facts);
+  addPruneRoutes(api, options.facts.owner);
   addSessionRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);
   const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });

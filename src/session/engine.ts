@@ -107,6 +107,8 @@ async function compose(
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),
       loseAll: async (id, reason) => bound.sessions?.loseAll(id, reason),
+      tell: (id, text) => bound.sessions?.tell(id, text),
+      isWorking: (id) => bound.sessions?.isWorking(id) ?? false,
     },
     surroundings: { stateDirectory, runtimeDirectory, homeDirectory },
   });

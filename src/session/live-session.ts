@@ -75,6 +75,16 @@ export class LiveSession {
     return this.#events.read(signal);
   }
 
+  /** Whether a turn is under way. */
+  get isWorking(): boolean {
+    return this.#turn !== undefined;
+  }
+
+  /** Tells whoever looks. */
+  tell(text: string): void {
+    if (!this.isOver) this.#report({ type: "notice", text });
+  }
+
   async end(): Promise<void> {
     this.#ending.abort(new CattlegridError("SESSION_ENDED", "The session was ended."));
     await this.over;

@@ -99,6 +99,14 @@ class LiveSessions implements Sessions {
     await Promise.all(this.#open(sandboxId).map((session) => session.end()));
   }
 
+  tell(sandboxId: string, text: string): void {
+    for (const session of this.#open(sandboxId)) session.tell(text);
+  }
+
+  isWorking(sandboxId: string): boolean {
+    return this.#open(sandboxId).some((session) => session.isWorking);
+  }
+
   async loseAll(sandboxId: string, reason: string): Promise<void> {
     await Promise.all(this.#open(sandboxId).map((session) => session.lose(reason)));
   }

@@ -46,4 +46,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (sandbox_id, action, rule)
   ) STRICT;
   `,
+  `ALTER TABLE sandboxes ADD COLUMN stopped_at TEXT;`,
 ];

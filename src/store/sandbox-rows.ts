@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
+import type { Lifetime } from "../sandbox/lifetime.ts";
 import type { Isolation, WorkspaceMode } from "../sandbox/provider.ts";
 import { typed } from "./database.ts";
 
@@ -18,6 +19,8 @@ export interface StoredSpecification {
   gitIdentity?: NonNullable<SandboxCreate["gitIdentity"]>;
   mirrors: NonNullable<SandboxCreate["mirrors"]> | null;
   removeAfterSession: boolean;
+  /** Absent in rows of an earlier version. */
+  lifetime?: Lifetime;
   /** Of the last start. */
   protectedPaths: readonly string[];
   layers: readonly string[];
@@ -47,9 +50,13 @@ export interface SandboxRow {
   statusReason?: string;
   createdAt: string;
   startedAt?: string;
+  /** When it ran last. */
+  stoppedAt?: string;
 }
 
-export type SandboxChange = Partial<Pick<SandboxRow, "status" | "startedAt" | "specification">> & {
+export type SandboxChange = Partial<
+  Pick<SandboxRow, "status" | "startedAt" | "stoppedAt" | "specification">
+> & {
   statusReason?: string | null;
 };
 
@@ -66,10 +73,15 @@ export interface SandboxRepository {
   list(owner?: string): Promise<readonly SandboxRow[]>;
   update(id: string, change: SandboxChange): Promise<void>;
   remove(id: string): Promise<void>;
+  /**
+   * Gives the name of `oldId` to `newId`, for good. The old one is ephemeral from then on, so that whatever happens next
+   * somebody removes it, and the new one is not.
+   */
+  replace(oldId: string, newId: string): Promise<void>;
 }
 
 const COLUMNS = `id, owner, name, agent, provider, workspace, ephemeral, specification,
-  status, status_reason, created_at, started_at`;
+  status, status_reason, created_at, started_at, stopped_at`;
 
 export function createSandboxRepository(database: DatabaseSync, path: string): SandboxRepository {
   const all = (where: string, ...values: SQLInputValue[]): SandboxRow[] =>
@@ -78,12 +90,12 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
       return statement.all(...values).map(readRow);
     });
   const insert = database.prepare(
-    `INSERT INTO sandboxes (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+    `INSERT INTO sandboxes (${COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
      ON CONFLICT (owner, name) DO NOTHING`,
   );
   const update = database.prepare(
-    `UPDATE sandboxes SET status = ?, status_reason = ?, started_at = ?, specification = ?
-     WHERE id = ?`,
+    `UPDATE sandboxes SET status = ?, status_reason = ?, started_at = ?, stopped_at = ?,
+     specification = ? WHERE id = ?`,
   );
   const remove = database.prepare("DELETE FROM sandboxes WHERE id = ?");
   return {
@@ -109,13 +121,32 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
       const next: SandboxRow = { ...row, ...rest };
       const reason = statusReason === undefined ? row.statusReason : statusReason;
       const specification = JSON.stringify(next.specification);
-      const values = [next.status, reason ?? null, next.startedAt ?? null, specification, id];
+      const times = [next.startedAt ?? null, next.stoppedAt ?? null];
+      const values = [next.status, reason ?? null, ...times, specification, id];
       typed(path, () => update.run(...values));
     },
     async remove(id) {
       typed(path, () => remove.run(id));
     },
+    async replace(oldId, newId) {
+      const old = all("WHERE id = ?", oldId)[0];
+      if (old !== undefined) typed(path, () => replace(database, old, newId));
+    },
   };
+}
+
+/** In one transaction: at no moment do two have the name, or none. */
+function replace(database: DatabaseSync, old: SandboxRow, newId: string): void {
+  const rename = database.prepare("UPDATE sandboxes SET name = ?, ephemeral = ? WHERE id = ?");
+  database.exec("BEGIN");
+  try {
+    rename.run(`${old.name.slice(0, 40)}-old-${old.id.slice(0, 8)}`, 1, old.id);
+    rename.run(old.name, 0, newId);
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
 }
 
 function writeRow(row: SandboxRow): SQLInputValue[] {
@@ -132,12 +163,14 @@ function writeRow(row: SandboxRow): SQLInputValue[] {
     row.statusReason ?? null,
     row.createdAt,
     row.startedAt ?? null,
+    row.stoppedAt ?? null,
   ];
 }
 
 function readRow(row: Record<string, SQLOutputValue>): SandboxRow {
   const reason = row["status_reason"];
   const startedAt = row["started_at"];
+  const stoppedAt = row["stopped_at"];
   return {
     id: String(row["id"]),
     owner: String(row["owner"]),
@@ -150,5 +183,6 @@ function readRow(row: Record<string, SQLOutputValue>): SandboxRow {
     ...(typeof reason === "string" ? { statusReason: reason } : {}),
     createdAt: String(row["created_at"]),
     ...(typeof startedAt === "string" ? { startedAt } : {}),
+    ...(typeof stoppedAt === "string" ? { stoppedAt } : {}),
   };
 }

@@ -69,6 +69,7 @@ export class Terminal {
   #size: TerminalSize | undefined;
   #cause: "timed-out" | "stopped" | undefined;
   #acknowledged = 0;
+  #inputBytes = 0;
   #hasExited = false;
   #isKilled = false;
   #isHeld = false;
@@ -93,6 +94,11 @@ export class Terminal {
 
   get endedWith(): TerminalEnding | undefined {
     return this.#endedWith;
+  }
+
+  /** Bytes of output and input so far. */
+  get movedBytes(): number {
+    return this.#log.end + this.#inputBytes;
   }
 
   /** Offset after the last byte so far. */
@@ -142,6 +148,7 @@ export class Terminal {
       this.#sizes.touch(viewer);
       this.#fit();
     }
+    this.#inputBytes += bytes.length;
     const { input } = this.#process;
     if (this.#endedWith !== undefined || input.destroyed || input.writableEnded) return;
     if (input.write(bytes)) return;

@@ -27,6 +27,8 @@ export class SandboxYard {
   /** Ids of the sandboxes whose sessions were ended or lost. */
   readonly ended: string[] = [];
   readonly lost: string[] = [];
+  /** What viewers were told. */
+  readonly told: string[] = [];
 
   private constructor(
     parts: Pick<SandboxYard, "root" | "provider" | "store" | "sandboxes" | "terminals">,
@@ -52,7 +54,7 @@ export class SandboxYard {
       recordingsDirectory: join(root, "recordings"),
       logger: SILENT_LOGGER,
     });
-    const [ended, lost]: [string[], string[]] = [[], []];
+    const [ended, lost, told]: [string[], string[], string[]] = [[], [], []];
     const sandboxes = await createSandboxes({
       store,
       providers: [provider],
@@ -66,6 +68,8 @@ export class SandboxYard {
       layersFor: async () => [],
       sessions: {
         endAll: async (id) => void ended.push(id),
+        tell: (id, text) => void told.push(`${id}: ${text}`),
+        isWorking: () => false,
         loseAll: async (id, reason) => void lost.push(`${id}: ${reason}`),
       },
       surroundings: {
@@ -77,7 +81,7 @@ export class SandboxYard {
       ...change,
     });
     const yard = new SandboxYard({ root, provider, store, sandboxes, terminals });
-    return Object.assign(yard, { ended, lost });
+    return Object.assign(yard, { ended, lost, told });
   }
 
   async make(request: SandboxCreate = {}): Promise<string> {

@@ -59,6 +59,7 @@ export function createScriptedAgent(options: ScriptedAgentOptions): AgentAdapter
       readAccount: ({ exitCode, stdout }) => (exitCode === 0 ? stdout.trim() : undefined),
       login: [program, "login"],
       environment: {},
+      files: ["account"],
       watchLogin() {
         let text = "";
         return {

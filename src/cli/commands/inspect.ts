@@ -1,4 +1,5 @@
 import type { Sandbox } from "../../protocol/sandbox.ts";
+import { formatDuration } from "../../protocol/duration.ts";
 import { sandboxPath } from "../api.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
 import { makeOneLine } from "../error-text.ts";
@@ -20,8 +21,22 @@ export const INSPECT = defineVerb({
   },
 });
 
-export function renderSandbox(sandbox: Sandbox): string {
-  return renderFields(sandbox, "").join("\n");
+export function renderSandbox(sandbox: Sandbox, nowMs = Date.now()): string {
+  const shown = { ...sandbox, lifetime: describeLifetime(sandbox.lifetime, nowMs) };
+  return renderFields(shown, "").join("\n");
+}
+
+/** With what remains, which is what a person wants to know. An older daemon tells of none. */
+function describeLifetime(lifetime: Partial<Sandbox["lifetime"]> = {}, nowMs: number): object {
+  const { idleStopMs, idleStopsAt, maxAgeMs, expiresAt } = lifetime;
+  const left = (time: string | undefined): string =>
+    time === undefined ? "" : `, ${formatDuration(Date.parse(time) - nowMs)} left`;
+  return {
+    ...(idleStopMs === undefined
+      ? {}
+      : { idleStop: formatDuration(idleStopMs) + left(idleStopsAt) }),
+    ...(maxAgeMs === undefined ? {} : { maximumAge: formatDuration(maxAgeMs) + left(expiresAt) }),
+  };
 }
 
 /** `name: value` lines; what is in something else is indented under it. */

@@ -1,6 +1,7 @@
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
+import { PRUNE_ROUTES } from "./prune.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
 import { SESSION_ROUTES } from "./session.ts";
 
@@ -10,5 +11,6 @@ export const ROUTES = {
   ...SANDBOX_ROUTES,
   ...PORT_ROUTES,
   ...POLICY_ROUTES,
+  ...PRUNE_ROUTES,
   ...SESSION_ROUTES,
 } as const;

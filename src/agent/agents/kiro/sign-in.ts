@@ -11,6 +11,11 @@ export const signIn: AgentSignIn = {
   // Only a session that looks remote gets the address printed beside the code.
   environment: { SSH_TTY: "/dev/pts/0" },
   watchLogin,
+  files: [
+    ".local/share/kiro-cli/data.sqlite3",
+    // What the database has not taken in yet.
+    ".local/share/kiro-cli/data.sqlite3-wal",
+  ],
 };
 
 /** The exit status decides; of the text only the first line, or the first JSON value, is believed. */

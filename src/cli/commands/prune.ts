@@ -1,0 +1,81 @@
+import { CattlegridError } from "../../errors/error.ts";
+import type { Prunable } from "../../protocol/prune.ts";
+import { parseLongDuration } from "../amount.ts";
+import { canAsk, type Caller, tell } from "../caller.ts";
+import { INPUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
+import { renderTable } from "../table.ts";
+import { defineVerb } from "../verb.ts";
+
+export const PRUNE = defineVerb({
+  verb: "prune",
+  usage: "[FLAGS]",
+  description:
+    "Removes sandboxes that do not run, with their home and sign-in, and installed agents that no sandbox uses any more.\n" +
+    "What would go is listed first, and removed once you agree. Nothing that runs is touched, nor any workspace.",
+  example: "cattlegrid prune --older-than 14d",
+  operands: { min: 0, max: 0, names: "" },
+  trailing: "none",
+  flags: {
+    "older-than": {
+      kind: "text",
+      value: "TIME",
+      help: "only sandboxes that did not run for this long, such as 14d",
+    },
+    "dry-run": { kind: "switch", help: "list what would go, and remove nothing" },
+    yes: { kind: "switch", short: "y", help: "do not ask first" },
+    ...JSON_FLAG,
+    ...INPUT_FLAG,
+  },
+  async run({ flags }, { api, caller }) {
+    const text = flags["older-than"];
+    const olderThanMs = text === undefined ? 0 : parseLongDuration(text, "--older-than");
+    const found = await api.get<Prunable>(`/v1/prunable?olderThanMs=${olderThanMs}`);
+    const isEmpty = found.sandboxes.length + found.layers.length === 0;
+    if (flags["dry-run"] === true || isEmpty) {
+      show(caller, found, flags.json === true);
+      if (isEmpty) tell(caller, "cattlegrid: there is nothing to remove.");
+      return 0;
+    }
+    if (flags.yes !== true) await confirm(caller, found, flags.input !== false);
+    const sandboxes = found.sandboxes.map(({ id }) => id);
+    const removed = await api.post<Prunable>("/v1/prune", { sandboxes, layers: found.layers });
+    show(caller, removed, flags.json === true);
+    const counts = `${count(removed.sandboxes, "sandbox", "es")} and ${count(removed.layers, "installed agent", "s")}`;
+    tell(caller, `cattlegrid: removed ${counts}.`);
+    return 0;
+  },
+});
+
+function count({ length }: { length: number }, noun: string, plural: string): string {
+  return `${length} ${noun}${length === 1 ? "" : plural}`;
+}
+
+function show(caller: Caller, found: Prunable, asJson: boolean): void {
+  if (asJson) caller.output.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  else if (found.sandboxes.length + found.layers.length > 0) {
+    caller.output.write(renderPrunable(found));
+  }
+}
+
+export function renderPrunable({ sandboxes, layers }: Prunable): string {
+  const rows = [
+    ...sandboxes.map(({ name, status, since }) => ["sandbox", name, `${status} since ${since}`]),
+    ...layers.map(({ provider, layer }) => ["agent", layer, `used by no ${provider} sandbox`]),
+  ];
+  return renderTable(["WHAT", "NAME", "WHY"], rows);
+}
+
+async function confirm(caller: Caller, found: Prunable, asks: boolean): Promise<void> {
+  if (!asks || !canAsk(caller)) {
+    throw new CattlegridError("USAGE", "`prune` removes for good and wants --yes.", {
+      hint: "See what would go with `cattlegrid prune --dry-run`, then add --yes.",
+    });
+  }
+  tell(caller, renderPrunable(found).trimEnd());
+  const prompts = await import("@clack/prompts");
+  const { input, errors: output } = caller;
+  const message = "Remove all of this for good?";
+  const answer = await prompts.confirm({ message, initialValue: false, input, output });
+  if (answer === true) return;
+  throw new CattlegridError("INTERRUPTED", "Nothing was removed.");
+}

@@ -1,0 +1,81 @@
+import type { Prune, Prunable } from "../protocol/prune.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Store } from "../store/store.ts";
+import type { SandboxProvider } from "./provider.ts";
+
+export interface PruningOptions {
+  store: Store;
+  providers: readonly SandboxProvider[];
+  remove(sandboxId: string): Promise<void>;
+}
+
+export interface PruningWish {
+  owner: string;
+  /** Sandboxes that did not run since. */
+  beforeMs: number;
+}
+
+/** What nobody would miss: sandboxes that do not run, and layers that no sandbox stands on. */
+export async function findPrunable(
+  { store, providers }: Pick<PruningOptions, "store" | "providers">,
+  { owner, beforeMs }: PruningWish,
+): Promise<Prunable> {
+  const rows = await store.sandboxes.list();
+  const prunable = rows.filter((row) => row.owner === owner && isPrunable(row, beforeMs));
+  const sandboxes = prunable.map((row) => {
+    const { id, name, agent, status } = row;
+    return { id, name, agent, status, since: lastUsed(row) };
+  });
+  return { sandboxes, layers: await findUnusedLayers(providers, rows, prunable) };
+}
+
+/** Removes what is asked for as far as it still may be; whatever came into use since it was listed is left. */
+export async function prune(
+  options: PruningOptions,
+  owner: string,
+  asked: Prune,
+): Promise<Prunable> {
+  const wish = { owner, beforeMs: Infinity };
+  const wanted = new Set(asked.sandboxes);
+  const { sandboxes } = await findPrunable(options, wish);
+  const removed = sandboxes.filter(({ id }) => wanted.has(id));
+  for (const { id } of removed) await options.remove(id);
+  const unused = (await findPrunable(options, wish)).layers;
+  const layers = unused.filter(({ provider, layer }) =>
+    asked.layers.some((each) => each.provider === provider && each.layer === layer),
+  );
+  for (const { provider, layer } of layers) {
+    await options.providers.find(({ id }) => id === provider)?.layers.remove(layer);
+  }
+  return { sandboxes: removed, layers };
+}
+
+function isPrunable(row: SandboxRow, beforeMs: number): boolean {
+  const isAtRest = row.status === "stopped" || row.status === "created";
+  return isAtRest && !row.ephemeral && Date.parse(lastUsed(row)) < beforeMs;
+}
+
+function lastUsed({ stoppedAt, startedAt, createdAt }: SandboxRow): string {
+  return stoppedAt ?? startedAt ?? createdAt;
+}
+
+/** As if the sandboxes of `doomed` were gone already. While something starts, any layer may be about to be used. */
+async function findUnusedLayers(
+  providers: readonly SandboxProvider[],
+  rows: readonly SandboxRow[],
+  doomed: readonly SandboxRow[],
+): Promise<Prunable["layers"]> {
+  if (rows.some(({ status }) => status === "starting")) return [];
+  const kept = rows.filter((row) => !doomed.includes(row));
+  const used = new Set(
+    kept.flatMap(({ provider, specification }) =>
+      specification.layers.map((layer) => JSON.stringify([provider, layer])),
+    ),
+  );
+  const found = await Promise.all(
+    providers.map(async ({ id: provider, layers }) =>
+      (await layers.list()).map((layer) => ({ provider, layer })),
+    ),
+  );
+  return found.flat().filter(({ provider, layer }) => !used.has(JSON.stringify([provider, layer])));
+}
