@@ -56,8 +56,15 @@ async function reportFailure(
     const { suggestName } = await import("./name-suggestion.ts");
     error = await suggestName(error, argv, api);
   }
-  await write(caller.errors, renderError(error));
+  const text = renderError(error);
+  await write(caller.errors, text.includes("apt-get") ? await translate(text, caller) : text);
   return exitCodeOf(error, endedBy);
+}
+
+/** Hints name Debian's packages; whoever reads them may have another system. */
+async function translate(text: string, { uid }: Caller): Promise<string> {
+  const { readDistribution, translateInstall } = await import("../platform/system-packages.ts");
+  return translateInstall(text, { tool: readDistribution().tool, isRoot: uid === 0 });
 }
 
 function openCaller(): Caller {

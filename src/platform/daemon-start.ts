@@ -44,12 +44,21 @@ export interface EnsureDaemonOptions {
   timeoutMs?: number;
 }
 
+function unsupported(): CattlegridError {
+  return new CattlegridError(
+    "ISOLATION_UNAVAILABLE",
+    `Sandboxes need Linux; this is ${process.platform}.`,
+    { hint: "`cattlegrid doctor` says what there is instead." },
+  );
+}
+
 /**
  * The socket of the daemon that serves this state, which is started when there is none. However many ask at once,
  * one daemon results. A request that then fails with ECONNREFUSED, ENOENT or ECONNRESET met a daemon
  * that was just going: ask again. Throws what the daemon said about why it cannot start.
  */
 export async function ensureDaemon(options: EnsureDaemonOptions): Promise<string> {
+  if (process.platform !== "linux") throw unsupported();
   const deadline = performance.now() + (options.timeoutMs ?? START_TIMEOUT_MS);
   for (;;) {
     options.signal.throwIfAborted();

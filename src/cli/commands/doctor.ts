@@ -1,5 +1,8 @@
+import { release } from "node:os";
 import { CattlegridError } from "../../errors/error.ts";
+import { readDistribution, translateInstall } from "../../platform/system-packages.ts";
 import type { DoctorProbe } from "../../protocol/doctor.ts";
+import type { Api } from "../api.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
 import { makePrintable } from "../error-text.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -25,23 +28,46 @@ export const DOCTOR = defineVerb({
 });
 
 /** What keeps the daemon from starting is the first thing to know, so it is a row and no failure. */
-async function probe({ api }: VerbContext): Promise<readonly DoctorProbe[]> {
+async function probe({ api, caller }: VerbContext): Promise<readonly DoctorProbe[]> {
   const platform = probePlatform();
+  if (platform.status === "missing") return [platform];
+  const rows = [platform, ...(await probeDaemon(api))];
+  const { tool } = readDistribution();
+  const inspect = `tail -n 40 ${quoteWord(caller.paths.logFile)}`;
+  return rows.map(({ remedy, ...row }) => {
+    if (row.status === "ok") return row;
+    const isRoot = caller.uid === 0;
+    return { ...row, remedy: translateInstall(remedy ?? inspect, { tool, isRoot }) };
+  });
+}
+
+async function probeDaemon(api: Api): Promise<readonly DoctorProbe[]> {
   try {
     const { probes } = await api.get<{ probes: readonly DoctorProbe[] }>("/v1/doctor");
-    return [platform, { name: "daemon", status: "ok", detail: "it runs" }, ...probes];
+    return [{ name: "daemon", status: "ok", detail: "it runs and answers" }, ...probes];
   } catch (error) {
     if (!CattlegridError.is(error) || error.code === "INTERRUPTED") throw error;
     const detail = `${error.message} (${error.code})`;
-    return [platform, { name: "daemon", status: "missing", detail, remedy: error.hint }];
+    const command = /`([^`]+)`/.exec(error.hint)?.[1];
+    const remedy = command ?? "cattlegrid daemon start --foreground";
+    return [{ name: "daemon", status: "missing", detail, remedy }];
   }
 }
 
 function probePlatform(): DoctorProbe {
-  const detail = `${process.platform} ${process.arch}, Node.js ${process.versions.node}`;
-  if (process.platform === "linux") return { name: "platform", status: "ok", detail };
-  const remedy = "Run Cattlegrid on Linux, for example in a virtual machine.";
+  const own = `${process.platform} ${process.arch}, kernel ${release()}, Node.js ${process.versions.node}`;
+  if (process.platform === "linux") {
+    return { name: "platform", status: "ok", detail: `${readDistribution().name}, ${own}` };
+  }
+  const remedy =
+    "ssh YOU@A-LINUX-MACHINE, and run Cattlegrid there; on this machine a Linux virtual machine does " +
+    "(WSL2 on Windows, Lima or another on macOS). Providers for Docker and for Daytona are planned.";
+  const detail = `${own}: the local provider isolates with Linux namespaces, which are not here`;
   return { name: "platform", status: "missing", detail, remedy };
+}
+
+function quoteWord(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 const MARKS = { ok: "ok", degraded: "less", missing: "MISSING" } as const;
