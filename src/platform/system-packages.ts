@@ -35,7 +35,7 @@ const NAMES: Readonly<Record<string, Partial<Record<PackageTool, string>>>> = {
   python3: { pacman: "python" },
 };
 
-const INSTALL = /(sudo )?apt-get install((?: -[\w-]+)*)((?: [a-z0-9][a-z0-9.+-]*)+)/g;
+const INSTALL = /(?:sudo )?apt-get install(?: -[\w-]+)*((?: [a-z0-9][a-z0-9.+-]*)+)/g;
 
 /** Reads `/etc/os-release`; where there is none, nothing is known. */
 export function readDistribution(path = "/etc/os-release"): Distribution {
@@ -66,7 +66,7 @@ export function translateInstall(
   text: string,
   { tool = "apt", isRoot }: { tool?: PackageTool | undefined; isRoot: boolean },
 ): string {
-  const translated = text.replaceAll(INSTALL, (_whole, _sudo, _flags, packages: string) => {
+  const translated = text.replaceAll(INSTALL, (_whole, packages: string) => {
     const names = packages.trim().split(" ");
     return `sudo ${COMMANDS[tool]} ${names.map((name) => NAMES[name]?.[tool] ?? name).join(" ")}`;
   });

@@ -61,7 +61,7 @@ function probePlatform(): DoctorProbe {
   }
   const remedy =
     "ssh YOU@A-LINUX-MACHINE, and run Cattlegrid there; on this machine a Linux virtual machine does " +
-    "(WSL2 on Windows, Lima or another on macOS). Providers for Docker and for Daytona are planned.";
+    "(WSL2 on Windows, Lima or another on macOS). Providers that need no Linux here are planned (docs/install.md).";
   const detail = `${own}: the local provider isolates with Linux namespaces, which are not here`;
   return { name: "platform", status: "missing", detail, remedy };
 }
