@@ -39,6 +39,11 @@ export const CREATION_FLAGS = {
     suggest: [["locked", "agent", "dev", "open"], "file"],
     help: "locked, agent (default), open, or the path of a policy file",
   },
+  unprotect: {
+    kind: "list",
+    value: "PATH",
+    help: "let the agent change a protected path of the workspace",
+  },
   cpus: { kind: "text", value: "N", help: "how many CPUs at most" },
   memory: { kind: "text", value: "SIZE", help: "how much memory at most, such as 512m or 8g" },
   "idle-stop": {

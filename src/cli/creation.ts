@@ -43,6 +43,7 @@ export async function describeCreation(
     policy: await readPolicy(choose("policy"), caller.directory),
     allow: [...settings.allow, ...flags.allow],
     deny: [...settings.deny, ...flags.deny],
+    unprotect: flags.unprotect.length === 0 ? undefined : [...flags.unprotect],
     limits: dropAbsent({
       cpus: map(choose("cpus"), (text) => parseCpus(text, "--cpus")),
       memoryBytes: map(choose("memory"), (text) => parseMemory(text, "--memory")),

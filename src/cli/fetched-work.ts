@@ -1,3 +1,4 @@
+import { CattlegridError } from "../errors/error.ts";
 import type { Fetched } from "../protocol/fetch.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
 import { type Api, sandboxPath } from "./api.ts";
@@ -16,6 +17,23 @@ export async function fetchWork(
   const fetched = await api.post<Fetched>(sandboxPath(sandbox.id, "/fetch"), body);
   for (const line of describeFetched(fetched, sandbox.name)) tell(caller, line);
   return fetched;
+}
+
+/** After a session: the sandbox may have gone with it, and its work was fetched then. */
+export async function fetchAfterSession(
+  context: { api: Api; caller: Caller },
+  sandbox: Pick<Sandbox, "id" | "name" | "clone">,
+): Promise<void> {
+  const { clone } = sandbox;
+  if (clone === undefined) return;
+  try {
+    await fetchWork(context, sandbox);
+  } catch (error) {
+    if (!CattlegridError.is(error, "SANDBOX_NOT_FOUND")) throw error;
+    const heldRef = `refs/${clone.branch.replace("/", "/held/")}`;
+    const text = `cattlegrid: its work is in the branch ${clone.branch}; what is held back, under ${heldRef}.`;
+    tell(context.caller, text);
+  }
 }
 
 export function describeFetched(fetched: Fetched, name: string): readonly string[] {

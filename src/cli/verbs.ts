@@ -55,6 +55,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "bring the work of a sandbox in mode clone into a branch of yours",
     load: async () => (await import("./commands/fetch.ts")).FETCH,
   },
+  quarantine: {
+    summary: "list or put back what was moved out of workspaces",
+    load: async () => (await import("./commands/quarantine.ts")).QUARANTINE,
+  },
   attach: {
     summary: "join a session from this terminal",
     load: async () => (await import("./commands/attach.ts")).ATTACH,

@@ -124,6 +124,8 @@ export const ERROR_CODES = define({
     409,
     "Look at the clone inside: `cattlegrid exec NAME -- git fsck`. Nothing was taken over.",
   ),
+  QUARANTINE_NOT_FOUND: user(404, "List what is there with `cattlegrid quarantine`."),
+  QUARANTINE_PLACE_TAKEN: user(409, "Move what is there aside, then restore again."),
   GIT_FAILED: provider(500, "Check the repository with `git fsck`."),
 
   // Processes and terminals

@@ -63,6 +63,8 @@ export const sandboxCreateSchema = z
     limits: limitsSchema.optional(),
     /** Absolute host directories, read-only inside, their `bin` on PATH. */
     toolchains: z.array(z.string()).optional(),
+    /** Paths relative to the workspace that the agent may change, and make, although the host runs them. */
+    unprotect: z.array(z.string()).optional(),
     gitIdentity: z
       .strictObject({ name: z.string().optional(), email: z.string().optional() })
       .optional(),
@@ -134,6 +136,10 @@ export const sandboxSchema = z
     limits: limitsSchema,
     toolchains: stringsSchema,
     protectedPaths: stringsSchema,
+    /** What the user lifted out of protection: relative to the workspace. */
+    unprotected: stringsSchema.exactOptional(),
+    /** Made since the start for the host to run; moved into quarantine when the session ends. */
+    createdPaths: stringsSchema.exactOptional(),
     layers: stringsSchema,
     /** What the provider states while it runs: runtime, limits in force, what is not protected. */
     facts: z.record(z.string(), z.unknown()).readonly(),

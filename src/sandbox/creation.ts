@@ -1,3 +1,4 @@
+import { isAbsolute, normalize } from "node:path";
 import type { AgentAdapter } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
@@ -38,9 +39,19 @@ export function specify(
     mirrors: request.mirrors ?? null,
     removeAfterSession: request.removeAfterSession ?? false,
     lifetime: readLifetime(request),
+    ...(request.unprotect === undefined ? {} : { unprotected: request.unprotect.map(checkLifted) }),
     protectedPaths: [],
     layers: [],
   };
+}
+
+/** Throws REQUEST_INVALID unless the path lies in the workspace. */
+function checkLifted(path: string): string {
+  const normal = normalize(path).replace(/\/$/, "");
+  if (!isAbsolute(normal) && normal !== "." && normal.split("/")[0] !== "..") return normal;
+  throw new CattlegridError("REQUEST_INVALID", `${path} is no path below the workspace.`, {
+    hint: "Name it relative to the workspace, such as --unprotect .vscode/tasks.json.",
+  });
 }
 
 function chooseMode(
@@ -115,6 +126,7 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
     ["its allow rules", stored.allow, request.allow],
     ["its deny rules", stored.deny, request.deny],
     ["its limits", stored.limits, request.limits],
+    ["its unprotected paths", stored.unprotected, request.unprotect?.map(checkLifted)],
     ["its toolchains", stored.toolchains, request.toolchains],
     ["its idle stop", stored.lifetime?.idleStopMs, request.idleStopMs],
     ["its maximum age", stored.lifetime?.maxAgeMs, request.maxAgeMs],

@@ -36,6 +36,8 @@ export interface LifecycleOptions {
   launch(row: SandboxRow, context: StartContext): Promise<LaunchedSandbox>;
   /** It runs now, and what was changed while it started must reach it. */
   launched(id: string): Promise<void>;
+  /** Nothing inside runs any more, for whatever reason. */
+  ended(id: string): Promise<void>;
   /** Removes everything of a stopped sandbox but its row. Idempotent. */
   destroy(row: SandboxRow): Promise<void>;
 }
@@ -215,6 +217,7 @@ class SandboxLife {
     const died = ending.kind === "died" ? ending.reason : undefined;
     try {
       await live.gate.close();
+      await this.#options.ended(this.#id);
       if (died !== undefined || !live.isStopping) {
         await sessions.loseAll(this.#id, died ?? "the sandbox was stopped");
       }

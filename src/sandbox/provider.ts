@@ -20,6 +20,8 @@ export interface SandboxSpecification {
   workspace?: { path: string; mode: WorkspaceMode; source?: string };
   /** Absolute paths inside the workspace that must stay read-only, by DESIGN §7; existing ones only. */
   protectedPaths: readonly string[];
+  /** Relative to the workspace: sockets, pipes and devices, in place of which there is an empty file inside. */
+  maskedPaths?: readonly string[];
   /** Layers laid under the home directory, lowest first; ids that `layers.seal` produced. */
   homeLayers: readonly string[];
   /** Absolute host directories laid read-only at the same path; their `bin` joins PATH. */

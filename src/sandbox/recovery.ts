@@ -3,6 +3,7 @@ import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
+import type { Quarantines } from "./quarantines.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findProvider } from "./registry.ts";
 import { nextStatus } from "./status.ts";
@@ -12,6 +13,7 @@ export interface RecoveryOptions {
   providers: readonly SandboxProvider[];
   gates: Gates;
   clones: Pick<Clones, "reap" | "remove">;
+  quarantines: Pick<Quarantines, "sweep">;
   logger: Logger;
   now(): Date;
 }
@@ -27,11 +29,13 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   const lost = await store.sessions.lose(now().toISOString());
   const doomed: SandboxRow[] = [];
   const kept: SandboxRow[] = [];
+  const interrupted: string[] = [];
   for (const row of await store.sandboxes.list()) {
     // A clone may hold work that was not fetched yet; whoever removes it fetches first.
     const isLeftover = row.ephemeral && row.specification.clone === undefined;
     const isDoomed = isLeftover || row.status === "removing";
     (isDoomed ? doomed : kept).push(row);
+    if (nextStatus(row.status, "daemon-restarted") !== undefined) interrupted.push(row.id);
     const status = isDoomed ? "removing" : nextStatus(row.status, "daemon-restarted");
     if (status === undefined) continue;
     const statusReason = "the daemon restarted";
@@ -40,7 +44,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
   if (lost.length + doomed.length > 0) {
     logger.warn("an earlier daemon left", { sessions: lost.length, sandboxes: doomed.length });
   }
-  const cleaned = clean(options, doomed, kept);
+  const cleaned = clean(options, { doomed, kept, interrupted });
   // Whoever starts a sandbox gets the failure; until then it is only logged.
   cleaned.catch((error: unknown) => logger.error("what was left could not be removed", { error }));
   return { cleaned };
@@ -48,15 +52,16 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
 
 async function clean(
   options: RecoveryOptions,
-  doomed: readonly SandboxRow[],
-  kept: readonly SandboxRow[],
+  found: Record<"doomed" | "kept", readonly SandboxRow[]> & { interrupted: readonly string[] },
 ): Promise<void> {
-  const { store, providers, gates, clones, logger } = options;
+  const { store, providers, gates, clones, quarantines, logger } = options;
+  const { doomed, kept, interrupted } = found;
   for (const provider of providers) {
     const keep = kept.filter((row) => row.provider === provider.id).map((row) => row.id);
     const reaped = await provider.reap(new Set(keep));
     if (reaped.length > 0) logger.warn("reaped", { provider: provider.id, sandboxes: reaped });
   }
+  for (const id of interrupted) await quarantines.sweep(id);
   await clones.reap(new Set(kept.map(({ id }) => id)));
   for (const row of doomed) {
     await findProvider(providers, row.provider).destroy(row.id);

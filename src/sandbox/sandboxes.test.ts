@@ -35,8 +35,7 @@ describe("starting", () => {
       facts: expect.anything(),
     });
     writeFileSync(join(yard.workspace, ".envrc"), "");
-    const created = await yard.sandboxes.createdProtectedPaths(id);
-    expect(created.map(({ path }) => path)).toEqual([join(yard.workspace, ".envrc")]);
+    expect((await yard.sandboxes.get(id)).createdPaths).toEqual([join(yard.workspace, ".envrc")]);
   });
 
   test("is refused when a link on the way leads elsewhere than what was judged", async () => {

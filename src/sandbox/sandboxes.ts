@@ -8,12 +8,6 @@ import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
-import { createDirectoryReader } from "../workspace/directory-reader.ts";
-import {
-  findCreated,
-  findProtectedPaths,
-  type ProtectedPath,
-} from "../workspace/protected-paths.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { Clones } from "./clones.ts";
@@ -26,6 +20,7 @@ import { createPolicies, type Policies } from "./policies.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import { createPorts, type Ports } from "./ports.ts";
 import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
+import { createQuarantines, type Quarantines } from "./quarantines.ts";
 import { recover } from "./recovery.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
 import { findProvider } from "./registry.ts";
@@ -87,9 +82,9 @@ export interface Sandboxes {
   lease(id: string): Lease;
   /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
   afterSession(id: string, sessionId: string): void;
-  /** Protected paths that were not there when it started. */
-  createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]>;
   createInternal(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
+  /** What they made in mode `direct` for the host to run. */
+  readonly quarantines: Quarantines;
   /** What may leave each of them. */
   readonly policies: Policies;
   /** Recorded egress decisions, oldest first. */
@@ -109,13 +104,16 @@ export async function createSandboxes(options: SandboxesOptions): Promise<Sandbo
   const now = options.now ?? (() => new Date((options.clock ?? SYSTEM_CLOCK).now()));
   const { stateDirectory } = options.surroundings;
   const clones = new Clones({ stateDirectory, gates: options.gates });
-  const { cleaned } = await recover({ ...options, clones, now });
-  return new EngineSandboxes({ ...options, clones, now }, cleaned);
+  const quarantines = createQuarantines({ ...options, stateDirectory, now });
+  const own = { ...options, clones, quarantines, now };
+  const { cleaned } = await recover(own);
+  return new EngineSandboxes(own, cleaned);
 }
 
 class EngineSandboxes implements Sandboxes {
   readonly recovered: Promise<void>;
   readonly policies: Policies;
+  readonly quarantines: Quarantines;
   readonly #options: SandboxesOptions;
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
@@ -127,11 +125,12 @@ class EngineSandboxes implements Sandboxes {
   #closing: Promise<void> | undefined;
 
   constructor(
-    options: SandboxesOptions & { clones: Clones; now(): Date },
+    options: SandboxesOptions & { clones: Clones; quarantines: Quarantines; now(): Date },
     recovered: Promise<void>,
   ) {
     this.#options = options;
     this.recovered = recovered;
+    this.quarantines = options.quarantines;
     this.#maker = createSandboxMaker(options);
     this.#fetching = createFetching(options);
     this.ports = createPorts(options);
@@ -150,6 +149,7 @@ class EngineSandboxes implements Sandboxes {
         this.#lifetimes.follow(row, launched);
         return launched;
       },
+      ended: async (id) => void (await options.quarantines.sweep(id)),
       launched: (id) => this.policies.refresh(id),
       destroy: async (row) => {
         await recovered;
@@ -192,7 +192,12 @@ class EngineSandboxes implements Sandboxes {
   }
 
   async get(id: string): Promise<Sandbox> {
-    return this.#show(await this.#getRow(id));
+    const row = await this.#getRow(id);
+    const created = await this.quarantines.look(row);
+    const shown = await this.#show(row);
+    return created.length === 0
+      ? shown
+      : { ...shown, createdPaths: created.map(({ path }) => path) };
   }
 
   async list(owner: string): Promise<readonly Sandbox[]> {
@@ -255,17 +260,11 @@ class EngineSandboxes implements Sandboxes {
     const { store, logger } = this.#options;
     const removeIfAsked = async (): Promise<void> => {
       await this.policies.endSession(id, sessionId);
+      await this.quarantines.sweep(id);
       const row = await store.sandboxes.get(id);
       if (row?.specification.removeAfterSession === true) this.#removeLater(id);
     };
     removeIfAsked().catch((error: unknown) => logger.error("after a session", { id, error }));
-  }
-
-  async createdProtectedPaths(id: string): Promise<readonly ProtectedPath[]> {
-    const { workspace, protectedPaths } = (await this.#getRow(id)).specification;
-    if (workspace?.mode !== "direct") return [];
-    const after = await findProtectedPaths(workspace.path, createDirectoryReader());
-    return findCreated(protectedPaths, after);
   }
 
   async createInternal(wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> {

@@ -4,6 +4,7 @@ import type { SandboxSpecification } from "./provider.ts";
 
 export interface StartingParts {
   protectedPaths: readonly string[];
+  maskedPaths: readonly string[];
   layers: readonly string[];
   certificates: readonly string[];
   /** The host directory that is the workspace inside, when that is not the user's own. */
@@ -29,6 +30,7 @@ export function toSpecification(
       ? {}
       : { workspace: { ...stored.workspace, ...(parts.source && { source: parts.source }) } }),
     protectedPaths: parts.protectedPaths,
+    maskedPaths: parts.maskedPaths,
     homeLayers: parts.layers,
     toolchains: stored.toolchains,
     environment: { ...agent.environment, ...stored.environment },

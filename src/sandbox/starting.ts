@@ -5,6 +5,8 @@ import { checkDiskSpace } from "../platform/disk.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { createDirectoryReader } from "../workspace/directory-reader.ts";
+import { withoutLifted } from "../workspace/created-paths.ts";
+import { findSpecialFiles } from "../workspace/special-files.ts";
 import { findProtectedPaths } from "../workspace/protected-paths.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
 import { describeGate } from "./gate-request.ts";
@@ -55,7 +57,7 @@ export async function startStored(
   const provider = findProvider(options.providers, row.provider);
   const mirrors = request.mirrors ?? row.specification.mirrors;
   await checkDiskSpace(surroundings.stateDirectory, DISK_BYTES);
-  const protectedPaths = await look(row, surroundings);
+  const { protectedPaths, maskedPaths } = await look(row, surroundings, context);
   const { toolchains, workspace } = row.specification;
   for (const path of toolchains) await checkToolchain(path, surroundings, workspace?.path);
   const changes = await store.policyChanges.list(row.id);
@@ -75,7 +77,7 @@ export async function startStored(
   const source =
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
-  const parts = { protectedPaths, layers, certificates, ...(source && { source }) };
+  const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
   return launch({ provider, specification: toSpecification(row, agent, parts), gate, signal });
 }
 
@@ -83,15 +85,25 @@ export async function startStored(
 async function look(
   row: SandboxRow,
   surroundings: WorkspaceSurroundings,
-): Promise<readonly string[]> {
-  const { workspace } = row.specification;
-  if (workspace === null) return [];
+  { signal, report }: StartContext,
+): Promise<{ protectedPaths: readonly string[]; maskedPaths: readonly string[] }> {
+  const { workspace, unprotected = [] } = row.specification;
+  const nothing = { protectedPaths: [], maskedPaths: [] };
+  if (workspace === null) return nothing;
   const real = await resolveWorkspace(workspace.path, surroundings);
   if (real !== workspace.path) {
     const message = `The workspace ${workspace.path} now leads to ${real} by a link.`;
     throw new CattlegridError("WORKSPACE_MISSING", message);
   }
-  if (workspace.mode !== "direct") return [];
-  const found = await findProtectedPaths(workspace.path, createDirectoryReader());
-  return found.map(({ path }) => path);
+  if (workspace.mode !== "direct" && workspace.mode !== "readonly") return nothing;
+  const { path } = workspace;
+  const [found, special] = await Promise.all([
+    workspace.mode === "direct" ? findProtectedPaths(path, createDirectoryReader()) : [],
+    findSpecialFiles(path, signal),
+  ]);
+  if (!special.isComplete) {
+    report({ type: "notice", text: `${path} holds more sockets and pipes than can be masked.` });
+  }
+  const kept = withoutLifted(found, path, unprotected);
+  return { protectedPaths: kept.map((each) => each.path), maskedPaths: special.paths };
 }

@@ -44,6 +44,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     limits: stored.limits,
     toolchains: stored.toolchains,
     protectedPaths: stored.protectedPaths,
+    ...(stored.unprotected === undefined ? {} : { unprotected: stored.unprotected }),
     layers: stored.layers,
     facts,
     ports,

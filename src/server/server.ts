@@ -16,6 +16,7 @@ import { addPortRoutes } from "./port-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { toProblem } from "./problem.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
+import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { serveTerminals } from "./terminal-socket.ts";
 
@@ -67,12 +68,7 @@ export function createServer(options: ServerOptions): Server {
   watchConnections(app, connections, logger);
   answerErrors(app, logger);
   const api: Api = { app, engine, logger, principalOf: (request) => principalOf(request.raw) };
-  addSandboxRoutes(api);
-  addPortRoutes(api);
-  addPolicyRoutes(api, options.facts);
-  addPruneRoutes(api, options.facts.owner);
-  addSessionRoutes(api);
-  addDaemonRoutes(api, options.facts, options.control);
+  addRoutes(api, options);
   const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });
 
   let socket = "";
@@ -147,4 +143,14 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
     else logger.info("a request was refused", { route, code: problem.code });
     return reply.code(problem.status).type("application/problem+json").send(problem);
   });
+}
+
+function addRoutes(api: Api, options: ServerOptions): void {
+  addSandboxRoutes(api);
+  addPortRoutes(api);
+  addPolicyRoutes(api, options.facts);
+  addPruneRoutes(api, options.facts.owner);
+  addQuarantineRoutes(api);
+  addSessionRoutes(api);
+  addDaemonRoutes(api, options.facts, options.control);
 }

@@ -21,7 +21,9 @@ export interface StoredSpecification {
   removeAfterSession: boolean;
   /** Absent in rows of an earlier version. */
   lifetime?: Lifetime;
-  /** Of the last start. */
+  /** Relative to the workspace: paths that the user lifted out of protection and quarantine. */
+  unprotected?: readonly string[];
+  /** Of the last start, and what was restored from quarantine since. */
   protectedPaths: readonly string[];
   layers: readonly string[];
 }

@@ -1,4 +1,5 @@
-import { fetchWork } from "../fetched-work.ts";
+import { fetchAfterSession } from "../fetched-work.ts";
+import { tellQuarantined } from "../quarantined.ts";
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import { asCattlegridError } from "../../errors/error.ts";
@@ -159,7 +160,8 @@ async function talk(
     throw error;
   } finally {
     await endSession(api, session.id);
-    if (sandbox.clone !== undefined) await fetchWork(context, sandbox);
+    await fetchAfterSession(context, sandbox);
+    await tellQuarantined(context, sandbox, session.createdAt);
   }
 }
 

@@ -1,4 +1,5 @@
-import { fetchWork } from "../fetched-work.ts";
+import { fetchAfterSession } from "../fetched-work.ts";
+import { tellQuarantined } from "../quarantined.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
@@ -166,7 +167,8 @@ async function follow(
   try {
     const outcome = await view.follow();
     if (outcome.kind === "ended") {
-      if (sandbox.clone !== undefined) await fetchWork(context, sandbox);
+      await fetchAfterSession(context, sandbox);
+      await tellQuarantined(context, sandbox, session.createdAt);
       return outcome.exitCode;
     }
     tell(

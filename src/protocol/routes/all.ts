@@ -2,6 +2,7 @@ import { DAEMON_ROUTES } from "./daemon.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
 import { PRUNE_ROUTES } from "./prune.ts";
+import { QUARANTINE_ROUTES } from "./quarantine.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
 import { SESSION_ROUTES } from "./session.ts";
 
@@ -9,6 +10,7 @@ import { SESSION_ROUTES } from "./session.ts";
 export const ROUTES = {
   ...DAEMON_ROUTES,
   ...SANDBOX_ROUTES,
+  ...QUARANTINE_ROUTES,
   ...PORT_ROUTES,
   ...POLICY_ROUTES,
   ...PRUNE_ROUTES,

@@ -77,6 +77,7 @@ function workspaceTrees({ specification, workspaceIdMap }: LayoutSources): reado
     name: "w",
     readonly,
     protectedPaths: readonly ? [] : below.map((path) => path.slice(prefix.length)),
+    ...(specification.maskedPaths === undefined ? {} : { maskedPaths: specification.maskedPaths }),
     ...(workspaceIdMap === undefined ? {} : { idMap: workspaceIdMap }),
   };
   return [{ plan, path: workspace.path }];

@@ -16,6 +16,7 @@ import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
   MEMORY,
   RUNTIME,
+  VOID,
   SOCKETS_FD,
   type IdMap,
   type KeeperReply,
@@ -88,6 +89,7 @@ class Keeper {
       mkdirSync(`${MEMORY}/${name}`);
       bindTree(source, `${MEMORY}/${name}`, { noDevices: true });
     }
+    writeFileSync(VOID, "", { mode: 0 });
     writeFileSync(RUNTIME, "");
     bindTree(setup.runtime, RUNTIME, { readonly: true });
   }

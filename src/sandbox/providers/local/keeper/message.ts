@@ -53,6 +53,8 @@ export interface TreePlan {
   idMap?: string;
   /** Paths below the tree, that become read-only and cannot be moved away. */
   protectedPaths: readonly string[];
+  /** Paths below the tree, in place of which there is an empty file that cannot be opened. */
+  maskedPaths?: readonly string[];
 }
 
 /** One mount of a tree: the tree itself, or one below it, the host's as well as ours. */
@@ -93,6 +95,9 @@ export const MEMORY = "/sys";
  * mount it cannot be, so crun leaves out the copy of itself that it otherwise makes and executes at every start.
  */
 export const RUNTIME = `${MEMORY}/runtime`;
+
+/** An empty file that lies over what must not be reached. */
+export const VOID = `${MEMORY}/void`;
 
 export function sandboxMemory(sandbox: number): string {
   return `${MEMORY}/m/${sandbox}`;

@@ -4,13 +4,14 @@ import { using } from "../../../../platform/native/descriptor.ts";
 import { hasErrno } from "../../../../platform/native/libc.ts";
 import {
   attachTreeTo,
+  cloneTree,
   cloneTreeOf,
   inspectMountOf,
   openBeneath,
   setAttributes,
 } from "../../../../platform/native/mount.ts";
 import { enterMountNamespace } from "../../../../platform/native/namespace.ts";
-import type { UnprotectedPath } from "./message.ts";
+import { VOID, type UnprotectedPath } from "./message.ts";
 
 /**
  * Makes each path below a directory a read-only mount of itself, unless it is one already, and tells which cannot be.
@@ -30,6 +31,26 @@ export function protectPaths(
     const why = cover(directoryFd, path, paths.includes(path));
     return why === undefined ? [] : [{ path, why }];
   });
+}
+
+/**
+ * Lays an empty file over each path below a directory.
+ * SECURITY: by a socket in the workspace a program inside would talk to one of the host's, past every policy.
+ */
+export function maskPaths(directoryFd: number, paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      using(openBeneath(directoryFd, path), (placeFd) =>
+        using(cloneTree(VOID), (voidFd) => {
+          setAttributes(voidFd, { readonly: true });
+          attachTreeTo(voidFd, placeFd);
+        }),
+      );
+    } catch (error) {
+      // Gone since it was found, or a link is on the way: then it is not reached by this path.
+      if (!hasErrno(error, "ENOENT", "ELOOP", "ENOTDIR")) throw error;
+    }
+  }
 }
 
 /**

@@ -27,7 +27,7 @@ import {
   type UnprotectedPath,
 } from "./message.ts";
 import { mountsBelow } from "./mount-table.ts";
-import { protectPaths } from "./protection.ts";
+import { maskPaths, protectPaths } from "./protection.ts";
 
 export interface OpenedRoot {
   mounts: readonly TreeMount[];
@@ -112,7 +112,10 @@ function layTree(
     attachTree(treeFd, target);
   });
   const targetFd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
-  return using(targetFd, () => protectPaths(targetFd, tree.protectedPaths));
+  return using(targetFd, () => {
+    maskPaths(targetFd, tree.maskedPaths ?? []);
+    return protectPaths(targetFd, tree.protectedPaths);
+  });
 }
 
 /**
