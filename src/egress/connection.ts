@@ -214,10 +214,10 @@ export class GatewayConnection {
     this.#recordRefusal(refusal);
     const target = this.#target;
     if (target === undefined) return resetSocket(this.#client);
-    const mayBeHttp = target.port === 80 && this.#protocol === undefined;
     await refuseSocket(this.#client, {
       refusal,
-      isHttp: mayBeHttp ? undefined : this.#protocol === "http",
+      protocol: this.#protocol,
+      port: target.port,
       place: formatTarget(target),
       sandboxName: this.#context.sandboxName,
     });

@@ -11,6 +11,7 @@ function answering(allow: string[], deny: string[] = []): NameAnswering {
   return {
     policy: compilePolicy({ preset: "locked", agentHosts: [], allow, deny }),
     names: new SyntheticAddresses(() => false),
+    sandboxName: "box",
   };
 }
 
@@ -26,6 +27,43 @@ function ask(context: NameAnswering, message: Buffer) {
   const answers = (decoded.answers ?? []).map((each) => ("data" in each ? each.data : undefined));
   return { code: decoded.rcode, answers, id: decoded.id, outcome: reply.outcome };
 }
+
+describe("a refusal", () => {
+  function askWithExtensions(name: string, payloadBytes: number): Buffer {
+    const questions = [{ name, type: "A" as const }];
+    const option = { type: "OPT", name: ".", udpPayloadSize: payloadBytes, flags: 0, options: [] };
+    const additionals = [option] as unknown as NonNullable<
+      Parameters<typeof encode>[0]["additionals"]
+    >;
+    const message = encode({ type: "query", id: 1, questions, additionals });
+    return answerQuery(message, answering(["a.example"])).message!;
+  }
+
+  function explanationOf(message: Buffer): { code: number; text: string } | undefined {
+    const [found] = decode(message).additionals ?? [];
+    if (found?.type !== "OPT") return undefined;
+    const data = (found.options[0] as { data: Buffer }).data;
+    return { code: data.readUInt16BE(0), text: data.toString("utf8", 2) };
+  }
+
+  test("tells a client that understands extensions who refused, why, and what a person can do", () => {
+    expect(explanationOf(askWithExtensions("evil.example", 1232))).toEqual({
+      code: 15,
+      text:
+        "Refused by Cattlegrid's egress policy: no rule allows evil.example. " +
+        "A person can allow it on the host with: cattlegrid policy allow box evil.example",
+    });
+  });
+
+  test("stays within what the client takes, and says nothing to one that knows no extensions", () => {
+    const long = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.example`;
+    expect(askWithExtensions(long, 100).length).toBe(512);
+    expect(decode(askWithExtensions(long, 512))).toMatchObject({ rcode: "REFUSED" });
+    const reply = answerQuery(query("evil.example", "A"), answering([])).message!;
+    expect(decode(reply).additionals).toEqual([]);
+    expect(explanationOf(askWithExtensions("a.example", 1232))).toBeUndefined();
+  });
+});
 
 describe("a name that policy may allow", () => {
   test("gets an address of ours, always the same one", () => {

@@ -13,6 +13,7 @@ import {
   type Answer,
   type Query,
 } from "./dns-message.ts";
+import { explainRemedy } from "./explain.ts";
 import { readAsciiName, type HostName } from "./host-name.ts";
 import type { EgressPolicy } from "./policy.ts";
 import type { Rule } from "./rule.ts";
@@ -21,6 +22,7 @@ import type { SyntheticAddresses } from "./synthetic-addresses.ts";
 export interface NameAnswering {
   policy: EgressPolicy;
   names: SyntheticAddresses;
+  sandboxName: string;
 }
 
 /** What is recorded of one query; undefined in `rule` when none speaks of it. */
@@ -93,7 +95,11 @@ function decideQuery(query: Query, answering: NameAnswering): Decided {
   const decision = decide(answering.policy, { kind: "lookup", name: name.value });
   if (decision.action === "deny") {
     const { code, reason, rule } = decision;
-    return refuse({ ...denial(code, reason), ...(rule === undefined ? {} : { rule }) });
+    const outcome = { ...denial(code, reason), ...(rule === undefined ? {} : { rule }) };
+    const where = { place: name.value, sandboxName: answering.sandboxName };
+    const remedy = explainRemedy(decision, where);
+    const explanation = `Refused by Cattlegrid's egress policy: ${reason}. ${remedy ?? ""}`.trim();
+    return { answer: { code: "refused", explanation }, outcome };
   }
   if (query.class !== CLASS_IN) return refuse(denial("query-type", "only class IN is answered"));
   if (EMPTY_TYPES.includes(query.type)) return { answer: { code: "ok" } };

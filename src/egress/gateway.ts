@@ -100,7 +100,11 @@ class OpenGateway implements Gateway {
     sockets.tcp.on("connection", this.#accept);
     sockets.tcp.on("error", this.#onSocketError);
     for (const socket of sockets.udp) {
-      const answering = () => ({ policy: this.#policy, names: this.#context.names });
+      const answering = () => ({
+        policy: this.#policy,
+        names: this.#context.names,
+        sandboxName: this.#options.sandboxName,
+      });
       serveDns(socket, answering, (outcome) => this.#recordLookup(outcome));
       socket.on("error", this.#onSocketError);
     }

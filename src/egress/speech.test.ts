@@ -4,15 +4,10 @@ import type { AddressInfo, Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createCertificates } from "../../simulator/cloud/certificate.ts";
-import {
-  expectRefused,
-  LOCAL,
-  openYard,
-  readToEnd,
-  type GatewayRig,
-} from "../../test/support/gateway-rig.ts";
+import { LOCAL, openYard, readToEnd, type GatewayRig } from "../../test/support/gateway-rig.ts";
 
 const yard = openYard();
+const ACCESS_DENIED = "ERR_SSL_TLSV1_ALERT_ACCESS_DENIED";
 
 const CERTIFICATES = createCertificates(["a.example", "b.example"]);
 
@@ -71,12 +66,15 @@ describe("TLS", () => {
     ["another allowed name", "b.example", "server-name-differs"],
     ["a denied name", "evil.example", "server-name-differs"],
     ["no name", "", "server-name-missing"],
-  ])("with %s is reset, unless the rule is opaque", async (_what, name, code) => {
-    expect(await speakTls(await connectTo(""), name)).toBe("ECONNRESET");
-    await rig.recorded({ kind: "connect", action: "deny", reasonCode: code as "no-rule" });
-    expect(server.names).toEqual([]);
-    expect(await speakTls(await connectTo(",opaque"), name)).toBe("welcome");
-  });
+  ])(
+    "with %s is told that access is denied, unless the rule is opaque",
+    async (_what, name, code) => {
+      expect(await speakTls(await connectTo(""), name)).toBe(ACCESS_DENIED);
+      await rig.recorded({ kind: "connect", action: "deny", reasonCode: code as "no-rule" });
+      expect(server.names).toEqual([]);
+      expect(await speakTls(await connectTo(",opaque"), name)).toBe("welcome");
+    },
+  );
 
   test.each([
     ["other bytes", "SSH-2.0-OpenSSH_9.2\r\n", "protocol-not-allowed"],
@@ -91,11 +89,32 @@ describe("TLS", () => {
     expect(server.names).toEqual([]);
   });
 
-  test("that hides its name is reset", async () => {
+  test("that hides its name is told the same", async () => {
     const client = await connectTo("");
     client.write(helloThatHides("a.example"));
-    await expectRefused(client);
+    const alert = "\x15\x03\x03\x00\x02\x02\x31";
+    expect(await readToEnd(client)).toEqual({ received: alert, ending: "closed" });
     await rig.recorded({ reasonCode: "server-name-hidden" });
+  });
+});
+
+describe("a TLS client", () => {
+  test.each([
+    ["on a port that no rule allows", { allow: ["a.example:22"] }, "a.example"],
+    ["to a bare address", { allow: ["a.example:22"] }, "93.184.215.14"],
+  ])("%s is told that access is denied, and not left with a reset", async (_what, rules, place) => {
+    const rig = await yard.rig({ ...rules, addresses: LOCAL });
+    const isName = place === "a.example";
+    const client = isName ? await rig.connect(place, 443) : await rig.dial(place, 443);
+    expect(await speakTls(client, isName ? place : "")).toBe(ACCESS_DENIED);
+    await rig.recorded({ kind: "connect", action: "deny" });
+  });
+
+  test("of a server that is down sees a reset, since no policy is to blame", async () => {
+    const rig = await yard.rig({ allow: ["gone.example"] });
+    expect(await speakTls(await rig.connect("gone.example", 443), "gone.example")).toBe(
+      "ECONNRESET",
+    );
   });
 });
 

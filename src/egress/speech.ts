@@ -34,7 +34,10 @@ export async function hearClient(
 ): Promise<Hearing> {
   const first = await readFirstBytes(socket, { ...target, scheme: "http" });
   const speech = interpret(first);
-  if (speech instanceof Refusal) return { ok: false, refusal: speech };
+  if (speech instanceof Refusal) {
+    const heard = first.kind === "tls-malformed" ? ({ protocol: "tls" } as const) : {};
+    return { ok: false, refusal: speech, ...heard };
+  }
   const { protocol } = speech;
   const decision = decide(policy(), { ...askAbout(target), protocol });
   if (decision.action === "deny") return { ok: false, refusal: Refusal.of(decision), protocol };
