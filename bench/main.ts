@@ -5,6 +5,7 @@ import { asCattlegridError } from "../src/errors/error.ts";
 import { measureCommandLine } from "./command-line.ts";
 import { measureCreate } from "./create.ts";
 import { measureCrowd } from "./crowd.ts";
+import { measureEgress } from "./egress.ts";
 import { measureExec } from "./exec.ts";
 import { measureTerminal } from "./terminal.ts";
 import { describeMachine, missedGates, renderTable, type Figure, type Report } from "./report.ts";
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   P2: measureExec,
   P3: measureCrowd,
   P4: measureTerminal,
+  P5: measureEgress,
   P10: measureCommandLine,
 };
 const USAGE = `usage: npm run bench -- [--only P1,P3] [--runs FACTOR] [--json FILE] [--baseline]
