@@ -20,7 +20,16 @@ interface Rule {
 }
 
 const LEAVES = ["errors", "protocol", "platform"];
-const CONCEPTS = ["sandbox", "agent", "airlock", "egress", "terminal", "workspace", "store"];
+const CONCEPTS = [
+  "sandbox",
+  "agent",
+  "airlock",
+  "changes",
+  "egress",
+  "terminal",
+  "workspace",
+  "store",
+];
 
 /** Which folders of src each folder of src may import, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -37,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PLUGIN = /^src\/(sandbox\/providers|agent\/agents)\/([^/]+)\//;
 
 /** Modules that a person or another process starts. */
-const ENTRIES = new Set(["src/cli/main.ts", "src/daemon/main.ts", "src/airlock/inspect.ts"]);
+const ENTRIES = new Set(["src/cli/main.ts", "src/daemon/main.ts"]);
 
 function folderOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1];

@@ -29,6 +29,8 @@ export type HoldClass =
   | "mode"
   | "name"
   | "device"
+  | "unreadable"
+  | "place"
   | "secret";
 
 /** Why a change is held back until a person approves its path by name. */

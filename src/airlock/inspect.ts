@@ -1,29 +1,40 @@
 import type { Change, Entry, Surroundings } from "./change.ts";
 import { classify } from "./classify.ts";
 
+export interface InspectOptions {
+  surroundings?: Surroundings;
+  /** Reads the new text of a change that does not carry it; undefined when it is no text, or nothing new. */
+  readText?(change: Change): string | undefined;
+  signal?: AbortSignal;
+}
+
 /**
  * `classify`, and besides, a look for secrets in every new or changed text. Entries come in the order of the changes.
  * Rejects with the signal's reason.
  */
 export async function inspectChanges(
   changes: readonly Change[],
-  options: { surroundings?: Surroundings; signal?: AbortSignal } = {},
+  options: InspectOptions = {},
 ): Promise<readonly Entry[]> {
   const entries = classify(changes, options.surroundings);
-  // Loaded when first used: the rules are 200 KiB of patterns that most commands never need.
-  const { findSecrets } = await import("./secret.ts");
   const judged: Entry[] = [];
-  for (const [index, entry] of entries.entries()) {
+  for (const [index, change] of changes.entries()) {
     options.signal?.throwIfAborted();
-    const { before, after } = changes[index] ?? {};
-    const text = after?.text;
-    if (text === undefined || text === before?.text) {
-      judged.push(entry);
-      continue;
-    }
-    const secrets = await findSecrets(entry.path, text);
-    const holds = [...entry.holds, ...secrets];
-    judged.push({ ...entry, verdict: holds.length === 0 ? "plain" : "held", holds });
+    const entry = entries[index];
+    if (entry !== undefined) judged.push(await withSecrets(entry, newText(change, options)));
   }
   return judged;
+}
+
+function newText(change: Change, { readText }: InspectOptions): string | undefined {
+  const text = change.after?.text ?? readText?.(change);
+  return text === change.before?.text ? undefined : text;
+}
+
+async function withSecrets(entry: Entry, text: string | undefined): Promise<Entry> {
+  if (text === undefined) return entry;
+  // Loaded when first used: the rules are 200 KiB of patterns that most commands never need.
+  const { findSecrets } = await import("./secret.ts");
+  const holds = [...entry.holds, ...(await findSecrets(entry.path, text))];
+  return { ...entry, verdict: holds.length === 0 ? "plain" : "held", holds };
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Change, Hold } from "./change.ts";
+import { foldName } from "./name.ts";
 
 /** Files of which only some members are executed. */
 const JSON_MEMBERS: Readonly<Record<string, readonly string[]>> = {
@@ -17,6 +18,11 @@ const JSON_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   "deno.json": ["tasks"],
   "deno.jsonc": ["tasks"],
 };
+
+/** Whether judging a file of this name needs its text, before and after. */
+export function isManifest(path: string): boolean {
+  return Object.hasOwn(JSON_MEMBERS, foldName(path.slice(path.lastIndexOf("/") + 1)));
+}
 
 /** Why a manifest is held back: a member that a program of the host executes is not what it was. */
 export function findManifestHolds(name: string, change: Change): readonly Hold[] {

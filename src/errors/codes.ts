@@ -128,6 +128,22 @@ export const ERROR_CODES = define({
   QUARANTINE_PLACE_TAKEN: user(409, "Move what is there aside, then restore again."),
   GIT_FAILED: provider(500, "Check the repository with `git fsck`."),
 
+  // Changes of a workspace
+  CHANGE_NOT_FOUND: user(404, "List what has changed with `cattlegrid diff NAME`."),
+  CHANGE_STALE: user(409, "Look at it again with `cattlegrid diff NAME`, then repeat."),
+  CHANGES_CONFLICT: user(
+    409,
+    "Look at both sides with `cattlegrid diff NAME`; then apply the others by path, or this one with --overwrite PATH.",
+  ),
+  CHANGES_UNAPPLIED: user(
+    409,
+    "Look with `cattlegrid diff NAME`, keep them with `cattlegrid apply NAME`, or drop them with --force.",
+  ),
+  CHANGES_JOURNAL_CORRUPT: provider(
+    500,
+    "Look at the directories that the message names, then drop the rest with `cattlegrid rm NAME --force`.",
+  ),
+
   // Processes and terminals
   COMMAND_NOT_FOUND: user(404, "Check the program's name and the PATH inside the sandbox.", 127),
   COMMAND_NOT_EXECUTABLE: user(400, "Make the file executable inside the sandbox.", 126),

@@ -1,0 +1,40 @@
+import { hashStaged, isGitIndex } from "./git-index.ts";
+import type { Tree, TreeEntry } from "./tree.ts";
+
+/** One path at which what the sandbox wrote differs from what the host has. */
+export interface WorkspaceChange {
+  /** Relative to the workspace. */
+  path: string;
+  /** On the host now; absent: nothing. */
+  before?: TreeEntry;
+  /** In the sandbox; absent: deleted. */
+  after?: TreeEntry;
+  /** The file of the sandbox began as a copy of one of the host's. */
+  isCopy: boolean;
+  /** It can be neither read nor applied; why. */
+  unreadable?: string;
+}
+
+/** What a path holds, as text that two trees share exactly when they hold the same there. */
+export function digest(
+  { tree, path }: { tree: Tree; path: string },
+  entry: TreeEntry | undefined,
+  /** The path in the workspace, where the tree knows it by another name. */
+  subject = path,
+): string {
+  if (entry === undefined) return "-";
+  const mode = (entry.mode & 0o777).toString(8);
+  if (entry.kind === "file") {
+    const staged = isGitIndex(subject) ? hashStagedAt(tree, path) : undefined;
+    return `file ${mode} ${staged ?? tree.hash(path) ?? "unreadable"}`;
+  }
+  if (entry.kind === "link") return `link ${entry.target ?? ""}`;
+  return `${entry.kind} ${mode}`;
+}
+
+const INDEX_BYTES_MAX = 64 * 1024 * 1024;
+
+function hashStagedAt(tree: Tree, path: string): string | undefined {
+  const content = tree.read(path, INDEX_BYTES_MAX);
+  return content && hashStaged(content);
+}

@@ -1,0 +1,122 @@
+import type { Change, EntryState, Hold } from "../airlock/change.ts";
+import { inspectChanges } from "../airlock/inspect.ts";
+import { isManifest } from "../airlock/manifest.ts";
+import type { Baseline } from "./baseline.ts";
+import { digest, type WorkspaceChange } from "./change.ts";
+import type { Trees } from "./comparison.ts";
+import { judgeStanding } from "./conflict.ts";
+import type { Pace } from "./pace.ts";
+import type { Tree, TreeEntry } from "./tree.ts";
+
+/** Text that is read whole, to be searched, compared and shown. */
+export const TEXT_BYTES_MAX = 1024 * 1024;
+
+/** A change as it stands: between both sides, and before the airlock. */
+export interface JudgedChange extends WorkspaceChange {
+  /** What is on both sides, as one text: whoever saw this change saw exactly that. */
+  fingerprint: string;
+  sandboxDigest: string;
+  holds: readonly Hold[];
+  /** Why applying it would overwrite what the host did meanwhile. */
+  conflict?: string;
+}
+
+export interface JudgingOptions {
+  begunAtNs: bigint;
+  baseline: Baseline;
+  pace: Pace;
+}
+
+/** Leaves out what has not changed since it was applied. */
+export async function findStandings(
+  changes: readonly WorkspaceChange[],
+  { upper, host }: Trees,
+  { begunAtNs, baseline, pace }: JudgingOptions,
+): Promise<JudgedChange[]> {
+  const judged: JudgedChange[] = [];
+  for (const change of changes) {
+    await pace.next();
+    const { path, unreadable } = change;
+    const sandboxDigest =
+      unreadable === undefined ? digest({ tree: upper, path }, change.after) : "unreadable";
+    const hostDigest = digest({ tree: host, path }, change.before);
+    const applied = baseline.get(path);
+    const standing = judgeStanding(change, {
+      begunAtNs,
+      host: hostDigest,
+      sandbox: sandboxDigest,
+      ...(applied === undefined ? {} : { applied }),
+    });
+    if (standing.kind === "none") continue;
+    const conflict = standing.kind === "conflict" ? { conflict: standing.reason } : {};
+    const fingerprint = `${hostDigest} > ${sandboxDigest}`;
+    judged.push({ ...change, fingerprint, sandboxDigest, holds: [], ...conflict });
+  }
+  return judged;
+}
+
+/** Sends the changes through the airlock. `after` is the tree in which what is new is read. */
+export async function passAirlock(
+  changes: readonly JudgedChange[],
+  { host, after }: { host: Tree; after(change: JudgedChange): Buffer | undefined },
+  signal: AbortSignal,
+): Promise<JudgedChange[]> {
+  const textAfter = (index: number): string | undefined => {
+    const change = changes[index];
+    return change?.after?.kind === "file" ? toText(after(change)) : undefined;
+  };
+  const judged = changes.map((change, index) => describe(change, host, () => textAfter(index)));
+  const indexes = new Map(judged.map((change, index) => [change, index]));
+  const entries = await inspectChanges(judged, {
+    surroundings: { namesIn: (directory) => host.list(directory).names },
+    readText(change) {
+      const text = textAfter(indexes.get(change) ?? -1);
+      const isNew = text !== undefined && text !== readText(host, change.path);
+      return isNew ? text : undefined;
+    },
+    signal,
+  });
+  return changes.map((change, index) => ({
+    ...change,
+    holds: [...cannotComeOut(change), ...(entries[index]?.holds ?? [])],
+  }));
+}
+
+function cannotComeOut({ unreadable }: JudgedChange): readonly Hold[] {
+  return unreadable === undefined ? [] : [{ class: "unreadable", reason: unreadable }];
+}
+
+function describe(
+  { path, before, after }: JudgedChange,
+  host: Tree,
+  textAfter: () => string | undefined,
+): Change {
+  const reads = isManifest(path);
+  return {
+    path,
+    ...(before === undefined
+      ? {}
+      : { before: state(before, reads ? readText(host, path) : undefined) }),
+    ...(after === undefined ? {} : { after: state(after, reads ? textAfter() : undefined) }),
+  };
+}
+
+function state({ kind, mode, target }: TreeEntry, text: string | undefined): EntryState {
+  return {
+    kind,
+    mode,
+    ...(target === undefined ? {} : { target }),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+export function readText(tree: Tree, path: string): string | undefined {
+  return toText(tree.read(path, TEXT_BYTES_MAX));
+}
+
+/** Undefined for what is no UTF-8 text. */
+export function toText(content: Buffer | undefined): string | undefined {
+  if (content === undefined || content.includes(0)) return undefined;
+  const text = content.toString("utf8");
+  return Buffer.byteLength(text) === content.length && !text.includes("\uFFFD") ? text : undefined;
+}

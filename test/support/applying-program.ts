@@ -1,0 +1,24 @@
+/** Applies changes in a process of its own, which ends itself without warning at a named point. */
+import { applyChanges, type ApplyWish } from "../../src/changes/apply.ts";
+import { ChangeRecords } from "../../src/changes/journal.ts";
+
+const [workspace = "", upper = "", records = "", dieAt = "", wish = "{}"] = process.argv.slice(2);
+const points: string[] = [];
+await applyChanges(
+  {
+    workspace,
+    upper,
+    begunAtNs: BigInt(process.env["BEGUN_AT_NS"] ?? 0),
+    records: new ChangeRecords(records),
+    onCorrupt: () => undefined,
+  },
+  { paths: [], approve: [], overwrite: [], hunks: [], ...(JSON.parse(wish) as Partial<ApplyWish>) },
+  {
+    signal: new AbortController().signal,
+    onPoint(point) {
+      points.push(point);
+      if (point === dieAt) process.kill(process.pid, "SIGKILL");
+    },
+  },
+);
+process.stdout.write(JSON.stringify(points));
