@@ -63,6 +63,18 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "join a session from this terminal",
     load: async () => (await import("./commands/attach.ts")).ATTACH,
   },
+  diff: {
+    summary: "show what a sandbox changed and your files do not have yet",
+    load: async () => (await import("./commands/diff.ts")).DIFF,
+  },
+  apply: {
+    summary: "bring a sandbox's changes to your files",
+    load: async () => (await import("./commands/apply.ts")).APPLY,
+  },
+  discard: {
+    summary: "drop a sandbox's changes",
+    load: async () => (await import("./commands/discard.ts")).DISCARD,
+  },
   ls: {
     summary: "list sandboxes",
     load: async () => (await import("./commands/ls.ts")).LS,

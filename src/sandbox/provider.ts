@@ -145,10 +145,30 @@ export interface SandboxProvider {
   /** Removes everything of a stopped sandbox. Idempotent: absent is success. */
   destroy(sandboxId: string): Promise<void>;
   readonly layers: SandboxLayers;
+  /** What sandboxes in mode `overlay` wrote over their workspaces; absent where there is no such mode. */
+  readonly overlays?: SandboxOverlays;
   /** Ends and removes whatever an earlier engine left that is not in `keep`; returns what it removed. */
   reap(keep: ReadonlySet<string>): Promise<readonly string[]>;
   /** Stops every sandbox and whatever the provider keeps resident. Idempotent. */
   close(): Promise<void>;
+}
+
+/** What one sandbox wrote over its workspace. */
+export interface WorkspaceOverlay {
+  /**
+   * A directory of the engine's machine that holds what was written, as overlayfs keeps it (`userxattr`).
+   * SECURITY: while the sandbox runs, the agent changes it under the reader's eyes, links included.
+   */
+  upper: string;
+  /** Since when the sandbox sees the workspace; by the clock of files' change times. */
+  begunAtNs: bigint;
+}
+
+export interface SandboxOverlays {
+  /** Undefined for a sandbox that has none. */
+  find(sandboxId: string): Promise<WorkspaceOverlay | undefined>;
+  /** Drops what was written; the next start begins anew. Throws SANDBOX_BUSY while it runs. */
+  discard(sandboxId: string): Promise<void>;
 }
 
 /** Immutable directories that several sandboxes share under their home. */

@@ -30,8 +30,10 @@ import { toProcessRequest } from "./process-request.ts";
 import type { Terminals } from "./terminals.ts";
 import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
 import { showSandbox } from "./view.ts";
+import { createWorkspaceChanges, type WorkspaceChanges } from "./workspace-changes.ts";
 
 const LEASE_GRACE_MS = 30_000;
+const COUNT_TIMEOUT_MS = 600_000;
 
 export interface SandboxesOptions {
   store: Store;
@@ -82,6 +84,8 @@ export interface Sandboxes {
   lease(id: string): Lease;
   /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
   afterSession(id: string, sessionId: string): void;
+  /** What sandboxes in mode `overlay` wrote over their workspaces. */
+  readonly changes: WorkspaceChanges;
   createInternal(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
   /** What they made in mode `direct` for the host to run. */
   readonly quarantines: Quarantines;
@@ -114,6 +118,7 @@ class EngineSandboxes implements Sandboxes {
   readonly recovered: Promise<void>;
   readonly policies: Policies;
   readonly quarantines: Quarantines;
+  readonly changes: WorkspaceChanges;
   readonly #options: SandboxesOptions;
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
@@ -144,6 +149,7 @@ class EngineSandboxes implements Sandboxes {
       ...options,
       launch: async (row, context) => {
         await recovered;
+        this.changes.begin(row);
         const launched = await startStored(options, row, context);
         this.ports.follow(row.id, launched);
         this.#lifetimes.follow(row, launched);
@@ -157,6 +163,7 @@ class EngineSandboxes implements Sandboxes {
         await options.terminals.recordings.remove(row.id);
         await options.gates.remove(row.id);
         await options.clones.remove(row.id);
+        this.changes.forget(row.id);
       },
     });
     this.policies = createPolicies({
@@ -169,6 +176,11 @@ class EngineSandboxes implements Sandboxes {
       recovered,
       remove: (id) => this.remove(id),
       show: (row) => this.#show(row),
+    });
+    this.changes = createWorkspaceChanges({
+      ...options,
+      find: (id) => this.#getRow(id),
+      isRunning: (id) => this.#lifecycle.running(id) !== undefined,
     });
     this.#leases = createLeases({
       graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
@@ -262,7 +274,10 @@ class EngineSandboxes implements Sandboxes {
       await this.policies.endSession(id, sessionId);
       await this.quarantines.sweep(id);
       const row = await store.sandboxes.get(id);
-      if (row?.specification.removeAfterSession === true) this.#removeLater(id);
+      if (row?.specification.removeAfterSession !== true) return;
+      const unapplied = await this.changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS));
+      if (unapplied === 0) this.#removeLater(id);
+      else logger.info("kept after its session for its changes", { id, unapplied });
     };
     removeIfAsked().catch((error: unknown) => logger.error("after a session", { id, error }));
   }

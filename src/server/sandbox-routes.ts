@@ -30,8 +30,9 @@ export function addSandboxRoutes(api: Api): void {
     return sandboxes.get(id);
   });
 
-  serve(api, SANDBOX_ROUTES.removeSandbox, async ({ request }) => {
+  serve(api, SANDBOX_ROUTES.removeSandbox, async ({ request, reply, query }) => {
     const { id } = await openSandbox(api, request, "remove");
+    if (query.careful === "1") await refuseUnapplied(api, id, closedSignal(reply));
     await sandboxes.remove(id);
   });
 
@@ -66,6 +67,13 @@ export function addSandboxRoutes(api: Api): void {
   addStartRoute(api);
   addLeaseRoute(api);
   addEgressRoute(api);
+}
+
+async function refuseUnapplied({ engine }: Api, id: string, signal: AbortSignal): Promise<void> {
+  const count = await engine.sandboxes.changes.count(id, signal);
+  if (count === 0) return;
+  const what = count === 1 ? "a change that was" : `${count} changes that were`;
+  throw new CattlegridError("CHANGES_UNAPPLIED", `The sandbox has ${what} not applied.`);
 }
 
 /** The schema says the same, but not so that a person who chose a name understands it. */

@@ -15,6 +15,7 @@ import { addPruneRoutes } from "./prune-routes.ts";
 import { addPortRoutes } from "./port-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { toProblem } from "./problem.ts";
+import { addChangeRoutes } from "./change-routes.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
@@ -150,6 +151,7 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addPortRoutes(api);
   addPolicyRoutes(api, options.facts);
   addPruneRoutes(api, options.facts.owner);
+  addChangeRoutes(api);
   addQuarantineRoutes(api);
   addSessionRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);

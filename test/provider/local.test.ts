@@ -7,7 +7,7 @@ describeSandboxProvider("local sandbox provider", {
   requirement: allOf(program("crun"), program("unshare"), program("nsenter")),
   capabilities: {
     isolation: ["namespaces"],
-    workspaceModes: ["direct", "readonly", "clone"],
+    workspaceModes: ["direct", "readonly", "overlay", "clone"],
     egress: "connection",
   },
 });

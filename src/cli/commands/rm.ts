@@ -12,7 +12,7 @@ export const RM = defineVerb({
   description:
     "Removes sandboxes with their home and sign-in. Your workspace is not touched;\n" +
     "work in a clone is fetched first.\n" +
-    "One with an open session is left alone unless --force says otherwise.",
+    "One with an open session, or with changes that were not applied, is left alone unless --force says otherwise.",
   example: "cattlegrid rm --force my-sandbox",
   operands: { min: 1, max: Infinity, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
@@ -20,7 +20,7 @@ export const RM = defineVerb({
     force: {
       kind: "switch",
       short: "f",
-      help: "end open sessions, and pass over a name that no sandbox has",
+      help: "end open sessions, drop changes, and pass over a name that no sandbox has",
     },
   },
   async run({ flags, operands }, { api, caller }) {
@@ -32,7 +32,7 @@ export const RM = defineVerb({
           await api.post(sandboxPath(sandbox.id, "/stop"), {});
           await fetchWork({ api, caller }, sandbox);
         }
-        await api.delete(sandboxPath(sandbox.id));
+        await api.delete(sandboxPath(sandbox.id, flags.force === true ? "" : carefully(sandbox)));
         tell(caller, `cattlegrid: ${sandbox.name} is removed.`);
       } catch (error) {
         if (flags.force !== true || !CattlegridError.is(error, "SANDBOX_NOT_FOUND")) throw error;
@@ -40,6 +40,11 @@ export const RM = defineVerb({
     });
   },
 });
+
+/** A daemon that does not know the question has no such changes either. */
+function carefully({ workspace }: Sandbox): string {
+  return workspace?.mode === "overlay" ? "?careful=1" : "";
+}
 
 function refuseBusy({ name, sessions }: Sandbox): void {
   const open = sessions.filter(({ status }) => status !== "ended" && status !== "lost");

@@ -1,3 +1,4 @@
+import { CHANGE_ROUTES } from "./changes.ts";
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
@@ -14,5 +15,6 @@ export const ROUTES = {
   ...PORT_ROUTES,
   ...POLICY_ROUTES,
   ...PRUNE_ROUTES,
+  ...CHANGE_ROUTES,
   ...SESSION_ROUTES,
 } as const;

@@ -3,6 +3,7 @@ import { egressRecordSchema } from "../egress.ts";
 import { fetchedSchema, fetchSchema } from "../fetch.ts";
 import { execSchema, processStartedSchema } from "../process.ts";
 import { recordingListSchema } from "../recording.ts";
+import { removalQuerySchema } from "../changes.ts";
 import { declareRoutes } from "../route.ts";
 import {
   sandboxCreateSchema,
@@ -49,6 +50,7 @@ export const SANDBOX_ROUTES = declareRoutes({
     path: "/v1/sandboxes/{id}",
     summary: "Ends its sessions, stops it and removes every byte of it.",
     since: 0,
+    query: removalQuerySchema,
     status: 204,
   },
   startSandbox: {

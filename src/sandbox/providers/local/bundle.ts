@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { WORKSPACE } from "./directories.ts";
 import { AGENT_ID, HOME } from "./environment.ts";
 import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
@@ -144,7 +145,10 @@ function systemMounts(sources: BundleSources): readonly Mount[] {
   ];
 }
 
-/** Without a directory to write to, what is below cannot be changed by anybody. */
+/**
+ * Without a directory to write to, what is below cannot be changed by anybody. With `userxattr` the kernel itself
+ * leaves `redirect_dir` and `metacopy` off: what was written is whole files, each where it belongs.
+ */
 function overlay(destination: string, lower: readonly string[], writable?: string): Mount {
   const options = ["nosuid", "nodev", "userxattr", `lowerdir=${lower.join(":")}`];
   if (writable === undefined) options.push("ro");
@@ -156,17 +160,21 @@ function overlay(destination: string, lower: readonly string[], writable?: strin
  * One entry for every mount, as crun 1.8 copies only the topmost one of an `rbind` into a user namespace,
  * which would silently drop what protects paths of the workspace.
  */
-function treeMounts({ sandbox, layout, treeMounts: mounts }: BundleSources): readonly Mount[] {
-  return layout.targets.flatMap(({ tree, path }) =>
-    mounts
+function treeMounts(sources: BundleSources): readonly Mount[] {
+  const { sandbox, layout, stateDirectory, treeMounts: mounts } = sources;
+  return layout.targets.flatMap(({ tree, path, isOverlaid }) => {
+    if (isOverlaid) {
+      return overlay(path, [`${sandboxMemory(sandbox)}/${tree}`], `${stateDirectory}/${WORKSPACE}`);
+    }
+    return mounts
       .filter((mount) => mount.tree === tree)
       .map((mount) => ({
         destination: join(path, mount.path),
         type: "none",
         source: join(sandboxMemory(sandbox), tree, mount.path),
         options: ["bind", mount.readonly ? "ro" : "rw", "nosuid", "nodev"],
-      })),
-  );
+      }));
+  });
 }
 
 /** Names of the directories that the keeper lays out of the way of meaningful paths. */

@@ -28,6 +28,9 @@ const UNSUITABLE = new Map([
 /** As the runtime writes them into mount options, ids must be free of what has a meaning there. */
 const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 const WRITABLE_TREES = ["home", "usr"] as const;
+/** What a sandbox in mode `overlay` writes over its workspace, and since when. */
+export const WORKSPACE = "workspace";
+const BEGUN = "begun";
 /** Directories that `make install` and its like write to: the agent's, in its own copy. */
 const LOCAL = ["bin", "include", "sbin", "share", "src"];
 
@@ -123,6 +126,46 @@ export function makeSandboxDirectories(directory: string, owner: Owner | undefin
   }
 }
 
+/**
+ * Makes the directories that take what is written over a workspace, or finds them made. `mode` is the workspace's own, as
+ * the upper's is what shows inside. Changes of the host count from the moment that the file `begun` was made.
+ */
+export function makeWorkspaceDirectories(
+  directory: string,
+  mode: number,
+  owner: Owner | undefined,
+): void {
+  const parent = join(directory, WORKSPACE);
+  const own = (path: string): void => {
+    mkdirSync(path, { recursive: true });
+    if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+  };
+  mkdirSync(parent, { recursive: true });
+  const upper = join(parent, "upper");
+  if (lstatSync(upper, { throwIfNoEntry: false }) !== undefined) return;
+  rmSync(join(parent, BEGUN), { force: true });
+  writeFileSync(join(parent, BEGUN), "");
+  own(join(parent, "work"));
+  const building = `${upper}.new`;
+  rmSync(building, { recursive: true, force: true });
+  own(building);
+  chmodSync(building, mode & 0o777);
+  renameSync(building, upper);
+}
+
+/** Undefined for a sandbox that has none. */
+export function findWorkspaceUpper(
+  directory: string,
+): { upper: string; begunAtNs: bigint } | undefined {
+  const parent = join(directory, WORKSPACE);
+  const begun = lstatSync(join(parent, BEGUN), { throwIfNoEntry: false, bigint: true });
+  const upper = join(parent, "upper");
+  if (begun === undefined || !lstatSync(upper, { throwIfNoEntry: false })?.isDirectory()) {
+    return undefined;
+  }
+  return { upper, begunAtNs: begun.mtimeNs };
+}
+
 type WritableTree = (typeof WRITABLE_TREES)[number];
 
 function makeUpper(tree: WritableTree, upper: string, own: (path: string) => void): void {
@@ -137,7 +180,7 @@ function makeUpper(tree: WritableTree, upper: string, own: (path: string) => voi
 
 /** The kernel leaves a directory of mode 000, on which a plain recursive removal of the state fails. */
 export function openWorkDirectories(directory: string): void {
-  for (const tree of WRITABLE_TREES) {
+  for (const tree of [...WRITABLE_TREES, WORKSPACE]) {
     const path = join(directory, tree, "work/work");
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) chmodSync(path, 0o700);
   }

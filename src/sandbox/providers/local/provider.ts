@@ -8,6 +8,7 @@ import type {
   RunningSandbox,
   SandboxCapabilities,
   SandboxLayers,
+  SandboxOverlays,
   SandboxProvider,
   SandboxSpecification,
   StartHooks,
@@ -19,6 +20,7 @@ import {
   fixSubordinateRange,
   isDirectory,
   makeSandboxDirectories,
+  makeWorkspaceDirectories,
   openDirectories,
   discardTree,
   type Directories,
@@ -28,9 +30,10 @@ import { AGENT_ID } from "./environment.ts";
 import { createLayers } from "./layers.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 import { probeMachine } from "./probe.ts";
+import { createOverlays } from "./overlays.ts";
 import { ResidentKeeper } from "./resident-keeper.ts";
 import { removeRuntimeFiles } from "./runtime-files.ts";
-import { readRuntimeVersion, startSandbox } from "./start.ts";
+import { modeOf, readRuntimeVersion, startSandbox } from "./start.ts";
 
 export interface LocalProviderOptions {
   /** Homes and layers; on a disk that can hold overlays. One provider at a time uses it. */
@@ -53,6 +56,7 @@ interface Host {
 class LocalProvider implements SandboxProvider {
   readonly id = "local";
   readonly layers: SandboxLayers;
+  readonly overlays: SandboxOverlays;
   readonly #options: LocalProviderOptions;
   readonly #logger: Logger;
   readonly #keeper: ResidentKeeper;
@@ -74,12 +78,17 @@ class LocalProvider implements SandboxProvider {
       owner: () => agentOwner(this.#open().machine),
       isRunning: (sandboxId) => this.#isBusy(sandboxId),
     });
+    this.overlays = createOverlays({
+      directories: () => this.#openOrExplain(),
+      owner: () => agentOwner(this.#open().machine),
+      isRunning: (sandboxId) => this.#isBusy(sandboxId),
+    });
   }
 
   async capabilities(): Promise<SandboxCapabilities> {
     return {
       isolation: ["namespaces"],
-      workspaceModes: ["direct", "readonly", "clone"],
+      workspaceModes: ["direct", "readonly", "overlay", "clone"],
       egress: "connection",
       limits: findCgroupPlace(this.#options.stateDirectory) !== undefined,
     };
@@ -96,7 +105,7 @@ class LocalProvider implements SandboxProvider {
     const directory = join(sandboxes, specification.id);
     const existed = await isDirectory(directory);
     try {
-      makeSandboxDirectories(directory, agentOwner(this.#open().machine));
+      this.#makeDirectories(directory, specification);
     } catch (error) {
       if (!existed) await discardTree(directory, trash);
       throw explainDiskError(error, sandboxes);
@@ -159,7 +168,7 @@ class LocalProvider implements SandboxProvider {
   ): Promise<RunningSandbox> {
     const { machine, directories } = this.#open();
     const directory = join(directories.sandboxes, specification.id);
-    if (!(await isDirectory(directory))) makeSandboxDirectories(directory, agentOwner(machine));
+    if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
     this.#runtimeVersion ??= readRuntimeVersion(machine);
     const [launched, runtimeVersion] = await Promise.all([
       this.#keeper.get(),
@@ -182,6 +191,13 @@ class LocalProvider implements SandboxProvider {
     if (!signal.aborted) return sandbox;
     await sandbox.stop();
     throw signal.reason;
+  }
+
+  #makeDirectories(directory: string, { workspace }: SandboxSpecification): void {
+    const owner = agentOwner(this.#open().machine);
+    makeSandboxDirectories(directory, owner);
+    if (workspace?.mode !== "overlay") return;
+    makeWorkspaceDirectories(directory, modeOf(workspace.path), owner);
   }
 
   #isBusy(sandboxId: string): boolean {

@@ -39,6 +39,22 @@ export function explainRefusal(
   );
 }
 
+/** A workspace over which the kernel lays no overlay is the machine's refusal, not a failure of the start. */
+export function explainOverlay(error: unknown, workspace: string): unknown {
+  const refused = `mount \`overlay\` to \`${workspace.slice(1)}\``;
+  if (!CattlegridError.is(error, "SANDBOX_START_FAILED") || !error.message.includes(refused)) {
+    return error;
+  }
+  return new CattlegridError(
+    "FILE_SYSTEM_UNSUITABLE",
+    `The kernel lays no overlay over ${workspace}: its file system cannot be the lower part of one.`,
+    {
+      hint: "Use --mode direct, or a workspace on ext4, xfs or btrfs that does not itself lie on an overlay.",
+      cause: error,
+    },
+  );
+}
+
 function lastLine(text: string): string {
   const lines = text.split("\n").map((line) => line.trim());
   return lines.findLast((line) => line !== "") ?? "";

@@ -16,7 +16,15 @@ export interface RootLayout {
   links: readonly { name: string; target: string }[];
   trees: readonly TreePlan[];
   /** Where inside each tree goes, shorter paths first. */
-  targets: readonly { tree: string; path: string; readonly: boolean }[];
+  targets: readonly RootTarget[];
+}
+
+export interface RootTarget {
+  tree: string;
+  path: string;
+  readonly: boolean;
+  /** Laid under what the sandbox writes, instead of being bound there itself. */
+  isOverlaid: boolean;
 }
 
 export interface LayoutSources {
@@ -48,7 +56,9 @@ const VAR_TMP = "var/tmp";
 export function rootLayout(sources: LayoutSources): RootLayout {
   const trees = [...workspaceTrees(sources), ...toolchainTrees(sources), ...systemTrees(sources)];
   const targets = trees
-    .map(({ plan, path }) => ({ tree: plan.name, path, readonly: plan.readonly }))
+    .map(({ plan, path, isOverlaid = false }) => {
+      return { tree: plan.name, path, readonly: plan.readonly, isOverlaid };
+    })
     .toSorted((left, right) => left.path.length - right.path.length);
   const points = [HOME, ...targets.map(({ path }) => path)].filter(
     (path) => path === HOME || !WRITABLE.some((parent) => path.startsWith(`${parent}/`)),
@@ -64,12 +74,14 @@ export function rootLayout(sources: LayoutSources): RootLayout {
 interface PlacedTree {
   plan: TreePlan;
   path: string;
+  isOverlaid?: boolean;
 }
 
 function workspaceTrees({ specification, workspaceIdMap }: LayoutSources): readonly PlacedTree[] {
   const { workspace, protectedPaths } = specification;
   if (workspace === undefined) return [];
-  const readonly = workspace.mode === "readonly";
+  const isOverlaid = workspace.mode === "overlay";
+  const readonly = isOverlaid || workspace.mode === "readonly";
   const prefix = workspace.path.endsWith("/") ? workspace.path : `${workspace.path}/`;
   const below = protectedPaths.filter((path) => path.startsWith(prefix));
   const plan = {
@@ -80,7 +92,7 @@ function workspaceTrees({ specification, workspaceIdMap }: LayoutSources): reado
     ...(specification.maskedPaths === undefined ? {} : { maskedPaths: specification.maskedPaths }),
     ...(workspaceIdMap === undefined ? {} : { idMap: workspaceIdMap }),
   };
-  return [{ plan, path: workspace.path }];
+  return [{ plan, path: workspace.path, isOverlaid }];
 }
 
 function toolchainTrees(sources: LayoutSources): readonly PlacedTree[] {

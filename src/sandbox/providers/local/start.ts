@@ -23,6 +23,7 @@ import type { OpenedSandbox } from "./keeper.ts";
 import { RUNTIME } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 import { Protection } from "./protection.ts";
+import { explainOverlay } from "./refusal.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 import { rootLayout, type RootLayout } from "./root-layout.ts";
 import { RUNTIME_OPTIONS, runContainer } from "./runtime.ts";
@@ -81,7 +82,8 @@ export async function startSandbox(
     return await run(context, attempt, { hooks, etc });
   } catch (error) {
     await undo(context, attempt);
-    throw error;
+    const path = specification.workspace?.path;
+    throw path === undefined ? error : explainOverlay(error, path);
   }
 }
 
@@ -103,7 +105,7 @@ async function planLayout(
   const { workspace, toolchains } = specification;
   const idMap =
     machine.isRoot && workspace !== undefined
-      ? await lendIdMap(launched, machine, ownerOf(workspace.source ?? workspace.path))
+      ? await lendIdMap(launched, machine, statWorkspace(workspace.source ?? workspace.path))
       : undefined;
   return rootLayout({
     specification,
@@ -113,7 +115,12 @@ async function planLayout(
   });
 }
 
-function ownerOf(workspace: string): { uid: number; gid: number } {
+/** The workspace's own permission bits. */
+export function modeOf(workspace: string): number {
+  return statWorkspace(workspace).mode & 0o777;
+}
+
+function statWorkspace(workspace: string): { uid: number; gid: number; mode: number } {
   const found = statSync(workspace, { throwIfNoEntry: false });
   if (found !== undefined) return found;
   throw new CattlegridError("WORKSPACE_MISSING", `${workspace} does not exist.`);

@@ -1,0 +1,98 @@
+import type { ChangeApply, ChangesApplied } from "../../protocol/changes.ts";
+import { sandboxPath } from "../api.ts";
+import { usage } from "../arguments.ts";
+import { canAsk, type Caller, tell } from "../caller.ts";
+import { showPath } from "../changes/diff-text.ts";
+import { askForHunks, readHunkFlags } from "../changes/hunk-choice.ts";
+import { cleanPath, fetchChanges, paintFor } from "../changes/listing.ts";
+import { JSON_FLAG } from "../creation-flags.ts";
+import { makeOneLine } from "../error-text.ts";
+import { defineVerb, type VerbContext } from "../verb.ts";
+
+const FLAGS = {
+  approve: {
+    kind: "list",
+    value: "PATH",
+    help: "let a held change through, by its own name; the sandbox must be stopped",
+  },
+  overwrite: {
+    kind: "list",
+    value: "PATH",
+    help: "replace what you changed meanwhile with the sandbox's version",
+  },
+  hunk: { kind: "list", value: "PATH:N,…", help: "only these hunks of a file, counted from 1" },
+  patch: { kind: "switch", short: "p", help: "ask about each hunk" },
+  ...JSON_FLAG,
+} as const;
+
+export const APPLY = defineVerb({
+  verb: "apply",
+  usage: "[FLAGS] NAME [PATH...]",
+  description:
+    "Brings a sandbox's changes to your workspace: all of them, or those at and below the paths. Nothing is applied when one of\n" +
+    "them would overwrite a change of your own. What your machine could execute later is held back and told, with exit status 1,\n" +
+    "until you approve it by name. Ended at any moment, the next `apply` or `diff` finishes it.",
+  example: "cattlegrid apply my-sandbox src --approve .github/workflows/ci.yml",
+  operands: { min: 1, max: Infinity, names: "the name of a sandbox, and paths in its workspace" },
+  trailing: "none",
+  flags: FLAGS,
+  async run({ flags, operands: [name = "", ...paths] }, context) {
+    const { api, caller } = context;
+    const chosen = await choose({ ...flags, name, paths: paths.map(cleanPath) }, context);
+    if (chosen === undefined) {
+      tell(caller, "cattlegrid: nothing was chosen, nothing is applied.");
+      return 0;
+    }
+    const body: ChangeApply = {
+      ...chosen,
+      approve: flags.approve.map(cleanPath),
+      overwrite: flags.overwrite.map(cleanPath),
+    };
+    const done = await api.post<ChangesApplied>(sandboxPath(name, "/changes/apply"), body);
+    if (flags.json) caller.output.write(`${JSON.stringify(done, undefined, 2)}\n`);
+    else report(done, { caller, name });
+    return done.held.length === 0 ? 0 : HELD;
+  },
+});
+
+const HELD = 1;
+
+interface Wanted {
+  name: string;
+  paths: readonly string[];
+  hunk: readonly string[];
+  patch: boolean | undefined;
+}
+
+async function choose(
+  { name, paths, hunk, patch }: Wanted,
+  { api, caller }: VerbContext,
+): Promise<Pick<ChangeApply, "paths" | "hunks"> | undefined> {
+  if (patch === true && !canAsk(caller)) {
+    throw usage("apply", "--patch asks questions, and there is no terminal. Use --hunk PATH:N.");
+  }
+  if (patch !== true && hunk.length === 0) return { paths: [...paths] };
+  const { changes } = await fetchChanges(api, name, { hunks: true, paths });
+  const choice = patch
+    ? await askForHunks(changes, caller, paintFor(caller, caller.errors))
+    : readHunkFlags(hunk, changes);
+  const whole = patch ? [] : paths;
+  const all = { ...choice, paths: [...new Set([...whole, ...choice.paths])] };
+  return all.paths.length === 0 ? undefined : all;
+}
+
+function report(
+  { applied, held }: ChangesApplied,
+  { caller, name }: { caller: Caller; name: string },
+): void {
+  for (const { path, kind } of applied) caller.output.write(`${kind} ${showPath(path)}\n`);
+  if (applied.length === 0 && held.length === 0) tell(caller, "Nothing has changed.");
+  if (held.length === 0) return;
+  tell(caller, `cattlegrid: held back, because your machine could execute or obey it later:`);
+  for (const { path, holds } of held) {
+    const reasons = holds.map(({ reason }) => makeOneLine(reason)).join("; ");
+    tell(caller, `  ${showPath(path)}: ${reasons}`);
+  }
+  tell(caller, `  Look with \`cattlegrid diff ${name} PATH\`. To let one through:`);
+  tell(caller, `  \`cattlegrid stop ${name}\`, then \`cattlegrid apply ${name} --approve PATH\`.`);
+}

@@ -1,0 +1,100 @@
+import { z } from "zod";
+
+/** What lies at a path: before on the host, after in the sandbox. */
+export const changeStateSchema = z
+  .object({
+    kind: z.enum(["file", "directory", "link", "other"]),
+    /** Permission bits. */
+    mode: z.int(),
+    size: z.int(),
+    /** Of a link. */
+    target: z.string().exactOptional(),
+  })
+  .meta({ id: "ChangeState" });
+
+/** Why a change is held back until it is approved by name. */
+export const holdSchema = z
+  .object({ class: z.string(), reason: z.string() })
+  .meta({ id: "ChangeHold" });
+
+export const hunkSchema = z
+  .object({
+    oldStart: z.int(),
+    oldLines: z.int(),
+    newStart: z.int(),
+    newLines: z.int(),
+    /** Each with ` `, `-`, `+` or `\` in front. */
+    lines: z.array(z.string()).readonly(),
+  })
+  .meta({ id: "ChangeHunk" });
+
+export const changeKindSchema = z.enum(["added", "modified", "deleted"]);
+
+export const changeSchema = z
+  .object({
+    /** Relative to the workspace. */
+    path: z.string(),
+    kind: changeKindSchema,
+    before: changeStateSchema.exactOptional(),
+    after: changeStateSchema.exactOptional(),
+    /** Empty for one that comes out as it is. */
+    holds: z.array(holdSchema).readonly(),
+    /** Why applying it would overwrite what the host did meanwhile. */
+    conflict: z.string().exactOptional(),
+    /** Stands for what was seen; wanted when single hunks are applied. */
+    fingerprint: z.string(),
+    /** Of texts. */
+    lines: z.object({ added: z.int(), removed: z.int() }).exactOptional(),
+    /** Of texts, when they were asked for. */
+    hunks: z.array(hunkSchema).readonly().exactOptional(),
+  })
+  .meta({ id: "Change" });
+export type Change = z.infer<typeof changeSchema>;
+
+export const changeListSchema = z
+  .object({
+    changes: z.array(changeSchema).readonly(),
+    /** Hunks of later files were left out, as the answer would be too large; ask for their paths. */
+    isCut: z.boolean(),
+  })
+  .meta({ id: "ChangeList" });
+export type ChangeList = z.infer<typeof changeListSchema>;
+
+/** `POST /v1/sandboxes/{id}/changes/apply`. */
+export const changeApplySchema = z
+  .strictObject({
+    /** Files, and directories with all below. Default: everything. */
+    paths: z.array(z.string()).optional(),
+    /** Held changes that are let through, each by its own name. The sandbox must be stopped. */
+    approve: z.array(z.string()).optional(),
+    /** Changes that may replace what the host did meanwhile, each by its own name. */
+    overwrite: z.array(z.string()).optional(),
+    /** Single hunks, counted from 0, of files that are to be applied only in part. */
+    hunks: z
+      .array(
+        z.strictObject({
+          path: z.string(),
+          fingerprint: z.string(),
+          hunks: z.array(z.int().min(0)),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: "ChangeApply" });
+export type ChangeApply = z.infer<typeof changeApplySchema>;
+
+export const changesAppliedSchema = z
+  .object({
+    applied: z.array(z.object({ path: z.string(), kind: changeKindSchema })).readonly(),
+    held: z.array(z.object({ path: z.string(), holds: z.array(holdSchema).readonly() })).readonly(),
+  })
+  .meta({ id: "ChangesApplied" });
+export type ChangesApplied = z.infer<typeof changesAppliedSchema>;
+
+/** `DELETE /v1/sandboxes/{id}`. */
+export const removalQuerySchema = z
+  .strictObject({
+    /** `1`: refused when the sandbox has changes that were not applied. */
+    careful: z.enum(["0", "1"]).optional(),
+  })
+  .meta({ id: "RemovalQuery" });
