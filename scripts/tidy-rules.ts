@@ -37,7 +37,8 @@ function isProductOutside(...folders: readonly string[]): (path: string) => bool
 const PATTERN_RULES: readonly PatternRule[] = [
   {
     name: "core-names-no-vendor",
-    pattern: /\b(kiro|claude|codex|gemini|copilot|docker|podman|daytona|coder|kubernetes)\b/gi,
+    pattern:
+      /\b(kiro|claude|codex|gemini|opencode|copilot|qwen|docker|podman|daytona|coder|kubernetes)\b/gi,
     message: "only a plugin's own folder, and the daemon that composes plugins, name a vendor",
     appliesTo: (path) => isProductOutside("daemon")(path) && !PLUGIN.test(path),
     countsInComments: true,

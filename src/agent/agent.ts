@@ -23,6 +23,8 @@ export interface AgentInstallation {
   script: string;
   /** The version that is installed when the user asks for no other. Absent: the newest, which only the check tells. */
   version?: string;
+  /** What only the installation needs to reach, beside the agent's hosts. */
+  hosts?: readonly AgentHost[];
   /** Programs the script needs inside. */
   needs: readonly string[];
   /** Free bytes wanted on the state's disk before it starts. */

@@ -14,6 +14,13 @@ export async function findSandbox(api: Api, name: string): Promise<Sandbox | und
   }
 }
 
+/** `AGENT`, or `AGENT@VERSION`. */
+export function readAgent(operand: string): { agent: string; agentVersion?: string } {
+  const at = operand.indexOf("@");
+  if (at === -1) return { agent: operand };
+  return { agent: operand.slice(0, at), agentVersion: operand.slice(at + 1) };
+}
+
 /** Lets a person pick; throws USAGE where there is nobody to ask. */
 export async function chooseAgent(
   agents: readonly AgentSummary[],

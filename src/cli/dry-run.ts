@@ -2,7 +2,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { resolveCommand } from "../protocol/argument-rule.ts";
 import type { AgentSummary } from "../protocol/agent.ts";
 import type { SessionCreate } from "../protocol/session.ts";
-import { chooseAgent, findSandbox } from "./agent-choice.ts";
+import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
 import type { VerbContext } from "./verb.ts";
 
 export interface DryRun {
@@ -18,7 +18,9 @@ export async function printCommand(run: DryRun, { api, caller }: VerbContext): P
   const { name, input } = run.flags;
   const known = name === undefined ? undefined : (await findSandbox(api, name))?.agent;
   const ask = { caller, verb: "run", asks: input !== false };
-  const id = run.operands[0] ?? known ?? (await chooseAgent(agents, ask));
+  const operand = run.operands[0];
+  const asked = operand === undefined ? undefined : readAgent(operand).agent;
+  const id = asked ?? known ?? (await chooseAgent(agents, ask));
   const agent = agents.find((each) => each.id === id);
   if (agent === undefined) {
     throw new CattlegridError("AGENT_UNKNOWN", `There is no agent ${JSON.stringify(id)}.`);

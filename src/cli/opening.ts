@@ -1,7 +1,7 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { AgentSummary } from "../protocol/agent.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
-import { chooseAgent, findSandbox } from "./agent-choice.ts";
+import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
 import { parseDuration } from "./amount.ts";
 import type { Api } from "./api.ts";
 import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } from "./creation.ts";
@@ -11,7 +11,7 @@ import type { Settings } from "./settings.ts";
 import { startSandbox } from "./start-progress.ts";
 import type { VerbContext } from "./verb.ts";
 
-export type SandboxTarget = Pick<SandboxCreate, "agent" | "workspace">;
+export type SandboxTarget = Pick<SandboxCreate, "agent" | "agentVersion" | "workspace">;
 
 export interface OpeningWish {
   verb: string;
@@ -67,7 +67,7 @@ async function findTarget(
     isThere && workspace === undefined
       ? {}
       : { workspace: await resolveWorkspace(workspace, caller.directory) };
-  if (agent !== undefined) return { agent, ...path };
+  if (agent !== undefined) return { ...readAgent(agent), ...path };
   if (isThere) return path;
   const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
   const offered = agents.filter(offers ?? (() => true));

@@ -181,6 +181,7 @@ export const ERROR_CODES = define({
 
   // Sessions, agents, turns
   AGENT_UNKNOWN: user(400, "Run `cattlegrid run` on a terminal to choose from the list of agents."),
+  AGENT_VERSION_UNAVAILABLE: user(400, "Leave the version out."),
   AGENT_INSTALL_FAILED: provider(
     502,
     "Read the installer's output above; check that its hosts are reachable.",

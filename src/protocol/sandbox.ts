@@ -36,6 +36,9 @@ const lifetimeMsSchema = z
   .min(100)
   .max(10 * 366 * 86_400_000);
 
+/** SECURITY: becomes an argument of an installer and part of a directory's name. */
+const AGENT_VERSION = /^\d+(\.\d+){1,3}(-[0-9A-Za-z][0-9A-Za-z.]*)?$/;
+
 /**
  * `POST /v1/sandboxes`. Idempotent by name; without a name, by owner, agent and workspace. Values that are
  * fixed at creation and differ from the existing sandbox's are refused.
@@ -45,6 +48,8 @@ export const sandboxCreateSchema = z
     name: z.string().regex(SANDBOX_NAME).optional(),
     /** Agent id; may be left out when `name` names an existing sandbox. */
     agent: z.string().optional(),
+    /** Of the agent, exactly; for those that are installed by version. */
+    agentVersion: z.string().regex(AGENT_VERSION).optional(),
     /** Absolute real path; null for a sandbox without a workspace. */
     workspace: z.string().nullable().optional(),
     mode: workspaceModeSchema.optional(),
@@ -109,6 +114,8 @@ export const sandboxSchema = z
     owner: z.string(),
     name: z.string(),
     agent: z.string(),
+    /** When the sandbox was made for one version of the agent. */
+    agentVersion: z.string().exactOptional(),
     provider: z.string(),
     isolation: isolationSchema,
     status: sandboxStatusSchema,

@@ -29,6 +29,7 @@ export function specify(
   return {
     workspace: workspace ? { path: workspace, mode: chooseMode(request, capabilities) } : null,
     isolation: chooseIsolation(request, capabilities),
+    ...chooseVersion(request, agent),
     environment: request.environment ?? {},
     policy: { preset, ...(file === undefined ? {} : { file }) },
     allow: request.allow ?? [],
@@ -52,6 +53,16 @@ function checkLifted(path: string): string {
   throw new CattlegridError("REQUEST_INVALID", `${path} is no path below the workspace.`, {
     hint: "Name it relative to the workspace, such as --unprotect .vscode/tasks.json.",
   });
+}
+
+function chooseVersion(
+  { agentVersion }: SandboxCreate,
+  { install, title }: AgentAdapter,
+): Pick<StoredSpecification, "agentVersion"> {
+  if (agentVersion === undefined) return {};
+  if (install?.version !== undefined) return { agentVersion };
+  const message = `${title} cannot be installed by version: its installer takes the newest.`;
+  throw new CattlegridError("AGENT_VERSION_UNAVAILABLE", message);
 }
 
 function chooseMode(
@@ -117,6 +128,7 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
   const stored = row.specification;
   return [
     ["its agent", row.agent, request.agent],
+    ["its agent's version", stored.agentVersion, request.agentVersion],
     ["its workspace", stored.workspace?.path ?? null, workspace],
     ["its workspace mode", stored.workspace?.mode, workspace === null ? undefined : request.mode],
     ["its provider", row.provider, request.provider],

@@ -28,6 +28,8 @@ export interface LayersContext {
   /** The redirections in force for the start that needs the layers. */
   mirrors: NonNullable<SandboxStart["mirrors"]> | null;
   installTimeoutMs?: number;
+  /** The version of the agent that the sandbox was created for. Absent: the one its adapter names, or the newest. */
+  agentVersion?: string;
   signal: AbortSignal;
   onEvent(event: StartEvent): void;
 }
@@ -69,6 +71,9 @@ export async function startStored(
     ...(request.installTimeoutMs === undefined
       ? {}
       : { installTimeoutMs: request.installTimeoutMs }),
+    ...(row.specification.agentVersion === undefined
+      ? {}
+      : { agentVersion: row.specification.agentVersion }),
     signal,
     onEvent: report,
   });

@@ -39,7 +39,8 @@ export async function createThrowAway(
 ): Promise<ThrowAwaySandbox> {
   const { agent, provider, mirrors, signal } = options;
   const id = randomUUID();
-  const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts: agent.hosts };
+  const hosts = [...agent.hosts, ...(agent.install?.hosts ?? [])];
+  const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts };
   const name = `install-${agent.id}`;
   const prepared = gates.prepare({ sandboxId: id, sandboxName: name, ...rules, mirrors });
   const specification = {

@@ -26,6 +26,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     owner: row.owner,
     name: row.name,
     agent: row.agent,
+    ...(stored.agentVersion === undefined ? {} : { agentVersion: stored.agentVersion }),
     provider: row.provider,
     isolation: stored.isolation,
     status: row.status,

@@ -37,7 +37,13 @@ export function createInstallation(options: InstallationOptions): LayersFor {
     const agent = findAgent(options.agents, agentId);
     if (!isInstallable(agent)) return [];
     const { provider, mirrors } = context;
-    const key = { agent: agent.id, libc: describeLibc(), mirrored: mirrors !== null };
+    const version = context.agentVersion ?? agent.install.version;
+    const key: LayerKey = {
+      agent: agent.id,
+      ...(version === undefined ? {} : { version }),
+      libc: describeLibc(),
+      mirrored: mirrors !== null,
+    };
     const present = findLayer(key, await provider.layers.list());
     if (present !== undefined) return [present];
     const name = JSON.stringify([provider.id, key]);
@@ -171,20 +177,22 @@ async function checkNeeds(
 
 /** Returns the version that was installed, which only the installed program itself can prove. */
 async function runInstaller(box: ThrowAwaySandbox, work: InstallationWork): Promise<string> {
-  const { agent, signal, report } = work;
+  const { agent, key, signal, report } = work;
   const { script, check, readVersion } = agent.install;
   const decoder = new TextDecoder();
   using _progress = reportProgress(box, report);
+  const wanted = key.version === undefined ? [] : [key.version];
   const installed = await runCommand(box.running, {
-    request: { argv: ["bash", "-c", script] },
+    request: { argv: ["bash", "-c", script, "install", ...wanted] },
     signal,
     onOutput: (bytes) =>
       report({ type: "install-delta", text: decoder.decode(bytes, { stream: true }) }),
   });
   const checked = await runCommand(box.running, { request: { argv: check }, signal });
   const version = readVersion(checked);
-  if (version !== undefined) return version;
-  const message = `${agent.title} did not install: the installed program does not tell its version.`;
+  if (version !== undefined && (key.version ?? version) === version) return version;
+  const told = version === undefined ? "does not tell its version" : `is version ${version}`;
+  const message = `${agent.title} did not install: the installed program ${told}.`;
   throw new CattlegridError("AGENT_INSTALL_FAILED", message, {
     details: {
       installerExitCode: installed.exitCode,

@@ -1,6 +1,8 @@
 /** What an installed agent's layer is kept under. */
 export interface LayerKey {
   agent: string;
+  /** The version that is wanted. Absent: the newest that is there, and the newest there is. */
+  version?: string;
   /** Such as `glibc-2.36`. */
   libc: string;
   /** Whether an operator's mirrors stood in for the agent's own hosts. */
@@ -11,8 +13,12 @@ export function layerName(key: LayerKey, version: string): string {
   return `${key.agent}-${version}-${suffix(key)}`;
 }
 
-/** The layer of the newest version among `layers`, of which most may be somebody else's. */
+/** The layer of the wanted version, or of the newest, among `layers`, of which most may be somebody else's. */
 export function findLayer(key: LayerKey, layers: readonly string[]): string | undefined {
+  if (key.version !== undefined) {
+    const wanted = layerName(key, key.version);
+    return layers.includes(wanted) ? wanted : undefined;
+  }
   const ending = `-${suffix(key)}`;
   const versions = layers
     .filter((layer) => layer.startsWith(`${key.agent}-`) && layer.endsWith(ending))

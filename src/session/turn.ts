@@ -112,11 +112,16 @@ async function startProcess(options: TurnOptions, resume: boolean): Promise<Turn
   const process = await running.exec(
     {
       argv,
-      terminal: {
-        ...(session.terminal ?? SIZE_WITHOUT_VIEWER),
-        rawOutput: true,
-        separateErrors: true,
-      },
+      // What is made for programs goes through pipes: it needs no screen, and some write otherwise to one.
+      ...(turns.createReader === undefined
+        ? {
+            terminal: {
+              ...(session.terminal ?? SIZE_WITHOUT_VIEWER),
+              rawOutput: true,
+              separateErrors: true,
+            },
+          }
+        : {}),
       // Nobody types into a turn: a command that reads its input gets its end instead of waiting for ever.
       inputBytes: inputBytes ?? new Uint8Array(),
       environment: session.environment ?? {},

@@ -10,6 +10,8 @@ export interface StoredSpecification {
   /** Mode `clone`: where its work goes. */
   clone?: StoredClone;
   isolation: Isolation;
+  /** Absent: the version its adapter names, or the newest. */
+  agentVersion?: string;
   environment: Readonly<Record<string, string>>;
   policy: { preset: string; file?: { path: string; text: string } };
   allow: readonly string[];

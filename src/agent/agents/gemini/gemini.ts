@@ -1,0 +1,57 @@
+import type { AgentAdapter } from "../../agent.ts";
+import { createJsonTurns } from "../../json-turns.ts";
+import { npmInstallation } from "../../npm-installation.ts";
+import { createEventReader, readConversationId, readEnd } from "./records.ts";
+
+const TITLE = "Gemini CLI";
+
+/** Google's Gemini CLI. */
+export const gemini: AgentAdapter = {
+  id: "gemini",
+  title: `${TITLE} (Google)`,
+  command: ["gemini", "--yolo", "--skip-trust"],
+  hosts: [
+    { host: "generativelanguage.googleapis.com", reason: "the model's answers to an API key" },
+    { host: "cloudcode-pa.googleapis.com", reason: "the model's answers to a Google account" },
+    { host: "oauth2.googleapis.com", reason: "sign-in with a Google account, and renewing it" },
+  ],
+  // The colours of its warning, not of its answers: headless output is JSON.
+  environment: { COLORTERM: "truecolor" },
+  credentials: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+  standaloneWords: ["--version", "--help", "mcp", "extensions"],
+  locations: {
+    configuration: [".gemini/settings.json"],
+    signIn: [".gemini/oauth_creds.json", ".gemini/google_accounts.json"],
+    conversations: [".gemini/tmp"],
+  },
+  modelEndpoint: {
+    kind: "env",
+    variable: "GOOGLE_GEMINI_BASE_URL",
+    protocol: "google-generate-content",
+  },
+  install: npmInstallation({
+    name: "@google/gemini-cli",
+    version: "0.61.0",
+    program: "gemini",
+    diskBytes: 900_000_000,
+    versionPattern: /^(\d+\.\d+\.\d+)/,
+    files: {
+      ".gemini/settings.json": JSON.stringify({
+        general: { enableAutoUpdate: false, enableAutoUpdateNotification: false },
+        privacy: { usageStatisticsEnabled: false },
+        telemetry: { enabled: false },
+      }),
+    },
+  }),
+  turns: createJsonTurns({
+    title: TITLE,
+    command: ({ conversationId, resume }) => [
+      ...["gemini", "--output-format", "stream-json", "--yolo", "--skip-trust"],
+      ...(resume && conversationId !== undefined ? ["--resume", conversationId] : []),
+    ],
+    commandPrefix: /^\//,
+    createEventReader,
+    readEnd,
+    readConversationId,
+  }),
+};

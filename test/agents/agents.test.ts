@@ -1,0 +1,134 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { TurnEvent } from "../../src/protocol/session.ts";
+import { CommandLine, type CommandResult } from "../support/command-line.ts";
+import { filesHolding } from "./canary.ts";
+import { openWorld, type World } from "./world.ts";
+
+const KEY = "key-canary-93b1c07f";
+
+interface Subject {
+  agent: string;
+  credential: string;
+  /** What makes it speak to the scripted model. */
+  flags?: readonly string[];
+  model: string;
+}
+
+const SUBJECTS: readonly Subject[] = [
+  { agent: "claude", credential: "ANTHROPIC_API_KEY", model: "api.anthropic.com" },
+  { agent: "codex", credential: "CODEX_API_KEY", model: "api.openai.com" },
+  {
+    agent: "gemini",
+    credential: "GEMINI_API_KEY",
+    // Without a model's name it asks one model which model to ask.
+    flags: ["-e", "GEMINI_MODEL=gemini-2.5-pro"],
+    model: "generativelanguage.googleapis.com",
+  },
+  { agent: "opencode", credential: "ANTHROPIC_API_KEY", model: "api.anthropic.com" },
+  {
+    agent: "copilot",
+    credential: "COPILOT_PROVIDER_API_KEY",
+    flags: [
+      ...[
+        "-e",
+        "COPILOT_PROVIDER_BASE_URL=https://api.openai.com/v1",
+        "-e",
+        "COPILOT_OFFLINE=true",
+      ],
+      ...["-e", "COPILOT_PROVIDER_TYPE=openai", "-e", "COPILOT_MODEL=gpt-5"],
+      ...["--allow", "api.openai.com"],
+    ],
+    model: "api.openai.com",
+  },
+  {
+    agent: "qwen",
+    credential: "OPENAI_API_KEY",
+    flags: [
+      ...["-e", "OPENAI_BASE_URL=https://dashscope.aliyuncs.com/compatible-mode/v1"],
+      ...["-e", "OPENAI_MODEL=qwen3-coder"],
+    ],
+    model: "dashscope.aliyuncs.com",
+  },
+];
+
+let line: CommandLine;
+let world: World;
+beforeAll(async () => {
+  line = new CommandLine();
+  world = await openWorld(line.directory);
+});
+afterAll(async () => {
+  await line.close();
+  await world[Symbol.asyncDispose]();
+});
+
+function chat(
+  { agent, credential, flags = [] }: Subject,
+  ...prompts: string[]
+): Promise<CommandResult> {
+  const asked = prompts.flatMap((prompt) => ["--prompt", prompt]);
+  return line.run(["chat", agent, "-e", credential, ...flags, "--output", "json", ...asked], {
+    environment: { ...world.environment, [credential]: KEY },
+  });
+}
+
+function read({ stdout }: CommandResult): TurnEvent[] {
+  const lines = stdout.split("\n").filter((text) => text !== "");
+  return lines.map((text) => JSON.parse(text) as TurnEvent);
+}
+
+function ends(events: readonly TurnEvent[]): object[] {
+  return events.flatMap((event) => {
+    if (event.type !== "turn-end") return [];
+    const { outcome, reason, answer } = event;
+    return [{ outcome, reason, answer }];
+  });
+}
+
+describe.each(SUBJECTS)("$agent", (subject) => {
+  test("is installed through the gateway, and a turn of it uses a tool for real", async () => {
+    const result = await chat(
+      subject,
+      "Please do this.\nRUN: echo made > made.txt; cat made.txt\n",
+    );
+    expect(result.stderr).toContain("Installing");
+    const events = read(result);
+    const [end] = ends(events);
+    expect(end, result.stderr).toMatchObject({ outcome: "succeeded", reason: null });
+    expect(end).toHaveProperty("answer", expect.stringContaining("made"));
+    expect(readFileSync(join(line.workspace, "made.txt"), "utf8")).toBe("made\n");
+    const tools = events.filter(({ type }) => type === "tool-start" || type === "tool-end");
+    expect(tools).toMatchObject([{ type: "tool-start" }, { type: "tool-end", isError: false }]);
+    expect(world.asked.some((asked) => asked.startsWith(subject.model))).toBe(true);
+  });
+
+  test("goes on with its conversation, and cannot reach a host that no rule names", async () => {
+    const events = read(
+      await chat(
+        subject,
+        "My name is Ada. Remember it.\nSAY: noted\n",
+        "What is my name?\nRECALL\n",
+        "Please do this.\nRUN: curl -sS https://example.com 2>&1; true\n",
+      ),
+    );
+    expect(ends(events)).toMatchObject([
+      { outcome: "succeeded", answer: "noted" },
+      { outcome: "succeeded", answer: "Your name is Ada." },
+      { outcome: "succeeded", answer: expect.stringContaining("Could not resolve host") },
+    ]);
+  });
+
+  test("that its model refuses is a failed turn, with the reason", async () => {
+    const result = await chat(subject, "FAIL");
+    expect(ends(read(result))).toMatchObject([
+      { outcome: "failed", reason: expect.stringContaining("The scripted model fails.") },
+    ]);
+    expect(result.code).not.toBe(0);
+  });
+
+  test("leaves its key in no file of ours", () => {
+    expect(filesHolding(KEY, line.directory)).toEqual([]);
+  });
+});

@@ -1,0 +1,69 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { createCertificates } from "../../simulator/cloud/certificate.ts";
+import { answerModel } from "./model/exchange.ts";
+import { serveRegistry } from "./registry.ts";
+
+const REGISTRY = "registry.npmjs.org";
+const MODELS = [
+  "api.anthropic.com",
+  "api.openai.com",
+  "generativelanguage.googleapis.com",
+  "dashscope.aliyuncs.com",
+];
+
+/** One server on loopback that answers as every host an agent needs: scripted models, and the real packages. */
+export interface World extends AsyncDisposable {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Requests to models so far, as "host path". */
+  readonly asked: readonly string[];
+}
+
+export async function openWorld(directory: string): Promise<World> {
+  const { authority, certificate, privateKey } = createCertificates([REGISTRY, ...MODELS]);
+  const authorityPath = join(directory, "authority.pem");
+  writeFileSync(authorityPath, authority);
+  const asked: string[] = [];
+  const server = createServer({ key: privateKey, cert: certificate }, (request, answer) => {
+    serve(request, answer, asked).catch(() => answer.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const mirrors = [REGISTRY, ...MODELS].map((host) => `${host}:443=127.0.0.1:${port}`);
+  return {
+    asked,
+    environment: {
+      CATTLEGRID_MIRRORS: mirrors.join(","),
+      CATTLEGRID_MIRROR_CA: authorityPath,
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+async function serve(
+  request: IncomingMessage,
+  answer: ServerResponse,
+  asked: string[],
+): Promise<void> {
+  const { host = "", accept = "*/*" } = request.headers;
+  const path = (request.url ?? "").split("?")[0] ?? "";
+  if (host === REGISTRY) return serveRegistry(path, accept, answer);
+  asked.push(`${host} ${path}`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString();
+  const made = request.method === "POST" ? answerModel(path, text) : undefined;
+  // An agent that would rather have a WebSocket is told at once that there is none.
+  const refusal = request.headers.upgrade === undefined ? 404 : 426;
+  answer.writeHead(made?.status ?? refusal, { "content-type": made?.type ?? "application/json" });
+  answer.end(made?.body ?? "{}");
+}
