@@ -91,6 +91,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "show, ask and change what may leave a sandbox",
     load: async () => (await import("./commands/policy.ts")).POLICY,
   },
+  agents: {
+    summary: "list the agents, or show what one runs, reaches and keeps",
+    load: async () => (await import("./commands/agents.ts")).AGENTS,
+  },
   doctor: {
     summary: "check what this machine can do, and say what is missing",
     load: async () => (await import("./commands/doctor.ts")).DOCTOR,

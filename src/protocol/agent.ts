@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+const pathsSchema = z.array(z.string()).readonly();
+
 /** One agent of `GET /v1/agents`. */
 export const agentSummarySchema = z
   .object({
@@ -13,6 +15,23 @@ export const agentSummarySchema = z
     credentials: z.array(z.string()).readonly(),
     /** Whether `chat` can send it prompts. */
     takesPrompts: z.boolean(),
+    /** What is installed unless `AGENT@VERSION` says otherwise. Absent: the newest, or nothing is installed. */
+    version: z.string().exactOptional(),
+    /** What the policy `agent` lets it reach, and why it needs to. */
+    hosts: z.array(z.object({ host: z.string(), port: z.int(), reason: z.string() })).readonly(),
+    /** Where it keeps its files, relative to the home directory inside. */
+    locations: z.object({
+      configuration: pathsSchema,
+      signIn: pathsSchema,
+      conversations: pathsSchema,
+    }),
+    /** How it is sent to another model than its maker's. */
+    modelEndpoint: z.object({
+      kind: z.enum(["none", "env", "config"]),
+      variable: z.string().exactOptional(),
+      where: z.string().exactOptional(),
+      protocol: z.string().exactOptional(),
+    }),
   })
   .meta({ id: "AgentSummary" });
 export type AgentSummary = z.infer<typeof agentSummarySchema>;

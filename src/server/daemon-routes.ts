@@ -78,7 +78,15 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
   });
 }
 
+const HTTPS_PORT = 443;
+
 function summarise(agent: AgentAdapter): AgentSummary {
-  const { id, title, command, standaloneWords, credentials, turns } = agent;
-  return { id, title, command, standaloneWords, credentials, takesPrompts: turns !== undefined };
+  const { id, title, command, standaloneWords, credentials, turns, install } = agent;
+  const { locations, modelEndpoint } = agent;
+  return {
+    ...{ id, title, command, standaloneWords, credentials, locations, modelEndpoint },
+    takesPrompts: turns !== undefined,
+    ...(install?.version === undefined ? {} : { version: install.version }),
+    hosts: agent.hosts.map(({ host, port = HTTPS_PORT, reason }) => ({ host, port, reason })),
+  };
 }

@@ -28,3 +28,9 @@ test("what came from a mirror is found where mirrors are in force, and nothing e
   const layers = [layerName(key, "3.0.0"), layerName(mirrored, "1.0.0")];
   expect(findLayer(mirrored, layers)).toBe(layerName(mirrored, "1.0.0"));
 });
+
+test("a wanted version is found or nothing is, though there are newer ones", () => {
+  const layers = [layerName(key, "3.0.0"), layerName(key, "2.1.0")];
+  expect(findLayer({ ...key, version: "2.1.0" }, layers)).toBe(layerName(key, "2.1.0"));
+  expect(findLayer({ ...key, version: "2.0.0" }, layers)).toBeUndefined();
+});

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TurnEvent } from "../../src/protocol/session.ts";
 import { CommandLine, type CommandResult } from "../support/command-line.ts";
+import { allOf, program } from "../support/requirement.ts";
 import { filesHolding } from "./canary.ts";
+import { REGISTRY_IN_REACH } from "./registry.ts";
 import { openWorld, type World } from "./world.ts";
 
 const KEY = "key-canary-93b1c07f";
@@ -87,7 +89,9 @@ function ends(events: readonly TurnEvent[]): object[] {
   });
 }
 
-describe.each(SUBJECTS)("$agent", (subject) => {
+const NEEDS = allOf(program("crun"), program("node"), program("npm"), REGISTRY_IN_REACH);
+
+describe.skipIf(!NEEDS.met).each(SUBJECTS)(NEEDS.title("$agent"), (subject) => {
   test("is installed through the gateway, and a turn of it uses a tool for real", async () => {
     const result = await chat(
       subject,
