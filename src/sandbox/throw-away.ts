@@ -6,7 +6,7 @@ import { launch } from "./launch.ts";
 import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./provider.ts";
 
 export interface ThrowAwayOptions {
-  agent: Pick<AgentAdapter, "id" | "hosts" | "environment">;
+  agent: Pick<AgentAdapter, "id" | "hosts" | "environment" | "install">;
   provider: SandboxProvider;
   mirrors: StoredSpecification["mirrors"];
   signal: AbortSignal;

@@ -11,7 +11,7 @@ export const AGENTS = defineVerb({
     "Lists the agents, or shows one: its command, the hosts it may reach and why, the variables that are\n" +
     "its credentials, where it keeps its files, and how it is sent to another model.",
   example: "cattlegrid agents show kiro",
-  operands: { min: 0, max: 2, names: "[ls | show AGENT]" },
+  operands: { min: 0, max: 2, names: "ls, or show AGENT", suggest: [["ls", "show"], "agent"] },
   trailing: "none",
   flags: JSON_FLAG,
   async run({ flags, operands: [action = "ls", id] }, { api, caller }) {

@@ -15,7 +15,7 @@ export const FETCH = defineVerb({
     "Your working tree stays as it is. Work that changes files which your machine could run waits until\n" +
     "each of them is let through by name; the exit status is then 1.",
   example: "cattlegrid fetch my-sandbox --approve .github/workflows/ci.yml",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {
     approve: {

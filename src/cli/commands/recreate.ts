@@ -15,7 +15,7 @@ export const RECREATE = defineVerb({
     "variables and limits it was made with. What else is in its home is lost; your workspace is not touched. When something\n" +
     "fails, the sandbox is as it was.",
   example: "cattlegrid recreate my-sandbox --keep-login",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: {
     "keep-login": { kind: "switch", help: "take the agent's sign-in along" },
