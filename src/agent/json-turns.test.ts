@@ -46,7 +46,7 @@ test.each([
   ["no end at all", [said("yes")], 0, { outcome: "unknown", answer: "yes" }],
   ["noise", ["warning: {", "{broken", "[]"], 0, { outcome: "unknown", answer: "" }],
   ["an end, and noise after it", [SUCCESS, "bye"], 0, { outcome: "succeeded" }],
-] as const)("%s", (_title, lines, exitCode, expected) => {
+] as const)("%s", (...[, lines, exitCode, expected]) => {
   expect(finish(lines, exitCode)).toMatchObject(expected);
 });
 

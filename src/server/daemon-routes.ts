@@ -84,7 +84,13 @@ function summarise(agent: AgentAdapter): AgentSummary {
   const { id, title, command, standaloneWords, credentials, turns, install } = agent;
   const { locations, modelEndpoint } = agent;
   return {
-    ...{ id, title, command, standaloneWords, credentials, locations, modelEndpoint },
+    id,
+    title,
+    command,
+    standaloneWords,
+    credentials,
+    locations,
+    modelEndpoint,
     takesPrompts: turns !== undefined,
     ...(install?.version === undefined ? {} : { version: install.version }),
     hosts: agent.hosts.map(({ host, port = HTTPS_PORT, reason }) => ({ host, port, reason })),

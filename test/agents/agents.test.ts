@@ -14,7 +14,8 @@ interface Subject {
   agent: string;
   credential: string;
   /** What makes it speak to the scripted model. */
-  flags?: readonly string[];
+  variables?: Readonly<Record<string, string>>;
+  allow?: readonly string[];
   model: string;
 }
 
@@ -25,32 +26,29 @@ const SUBJECTS: readonly Subject[] = [
     agent: "gemini",
     credential: "GEMINI_API_KEY",
     // Without a model's name it asks one model which model to ask.
-    flags: ["-e", "GEMINI_MODEL=gemini-2.5-pro"],
+    variables: { GEMINI_MODEL: "gemini-2.5-pro" },
     model: "generativelanguage.googleapis.com",
   },
   { agent: "opencode", credential: "ANTHROPIC_API_KEY", model: "api.anthropic.com" },
   {
     agent: "copilot",
     credential: "COPILOT_PROVIDER_API_KEY",
-    flags: [
-      ...[
-        "-e",
-        "COPILOT_PROVIDER_BASE_URL=https://api.openai.com/v1",
-        "-e",
-        "COPILOT_OFFLINE=true",
-      ],
-      ...["-e", "COPILOT_PROVIDER_TYPE=openai", "-e", "COPILOT_MODEL=gpt-5"],
-      ...["--allow", "api.openai.com"],
-    ],
+    variables: {
+      COPILOT_PROVIDER_BASE_URL: "https://api.openai.com/v1",
+      COPILOT_PROVIDER_TYPE: "openai",
+      COPILOT_MODEL: "gpt-5",
+      COPILOT_OFFLINE: "true",
+    },
+    allow: ["api.openai.com"],
     model: "api.openai.com",
   },
   {
     agent: "qwen",
     credential: "OPENAI_API_KEY",
-    flags: [
-      ...["-e", "OPENAI_BASE_URL=https://dashscope.aliyuncs.com/compatible-mode/v1"],
-      ...["-e", "OPENAI_MODEL=qwen3-coder"],
-    ],
+    variables: {
+      OPENAI_BASE_URL: "https://dashscope.aliyuncs.com/compatible-mode/v1",
+      OPENAI_MODEL: "qwen3-coder",
+    },
     model: "dashscope.aliyuncs.com",
   },
 ];
@@ -66,12 +64,14 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-function chat(
-  { agent, credential, flags = [] }: Subject,
-  ...prompts: string[]
-): Promise<CommandResult> {
-  const asked = prompts.flatMap((prompt) => ["--prompt", prompt]);
-  return line.run(["chat", agent, "-e", credential, ...flags, "--output", "json", ...asked], {
+function chat(subject: Subject, ...prompts: string[]): Promise<CommandResult> {
+  const { agent, credential, variables = {}, allow = [] } = subject;
+  const flags = [
+    ...Object.entries(variables).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+    ...allow.flatMap((host) => ["--allow", host]),
+    ...prompts.flatMap((prompt) => ["--prompt", prompt]),
+  ];
+  return line.run(["chat", agent, "-e", credential, "--output", "json", ...flags], {
     environment: { ...world.environment, [credential]: KEY },
   });
 }
@@ -100,7 +100,7 @@ describe.skipIf(!NEEDS.met).each(SUBJECTS)(NEEDS.title("$agent"), (subject) => {
     expect(result.stderr).toContain("Installing");
     const events = read(result);
     const [end] = ends(events);
-    expect(end, result.stderr).toMatchObject({ outcome: "succeeded", reason: null });
+    expect(end).toMatchObject({ outcome: "succeeded", reason: null });
     expect(end).toHaveProperty("answer", expect.stringContaining("made"));
     expect(readFileSync(join(line.workspace, "made.txt"), "utf8")).toBe("made\n");
     const tools = events.filter(({ type }) => type === "tool-start" || type === "tool-end");

@@ -5,7 +5,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createCertificates } from "../../simulator/cloud/certificate.ts";
-import { answerModel } from "./model/exchange.ts";
+import { answerModel, type ModelAnswer } from "./model/exchange.ts";
 import { serveRegistry } from "./registry.ts";
 
 const REGISTRY = "registry.npmjs.org";
@@ -55,15 +55,20 @@ async function serve(
   asked: string[],
 ): Promise<void> {
   const { host = "", accept = "*/*" } = request.headers;
-  const path = (request.url ?? "").split("?")[0] ?? "";
+  const path = String(request.url).split("?", 1)[0] ?? "";
   if (host === REGISTRY) return serveRegistry(path, accept, answer);
   asked.push(`${host} ${path}`);
+  const made = await askModel(request, path);
+  // An agent that would rather have a WebSocket is told at once that there is none.
+  const refusal = { status: request.headers.upgrade === undefined ? 404 : 426, body: "{}" };
+  const { status, body } = made ?? refusal;
+  answer.writeHead(status, { "content-type": made?.type ?? "application/json" });
+  answer.end(body);
+}
+
+async function askModel(request: IncomingMessage, path: string): Promise<ModelAnswer | undefined> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString();
-  const made = request.method === "POST" ? answerModel(path, text) : undefined;
-  // An agent that would rather have a WebSocket is told at once that there is none.
-  const refusal = request.headers.upgrade === undefined ? 404 : 426;
-  answer.writeHead(made?.status ?? refusal, { "content-type": made?.type ?? "application/json" });
-  answer.end(made?.body ?? "{}");
+  if (request.method !== "POST") return undefined;
+  return answerModel(path, Buffer.concat(chunks).toString());
 }

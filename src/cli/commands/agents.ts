@@ -10,7 +10,7 @@ export const AGENTS = defineVerb({
   description:
     "Lists the agents, or shows one: its command, the hosts it may reach and why, the variables that are\n" +
     "its credentials, where it keeps its files, and how it is sent to another model.",
-  example: "cattlegrid agents show kiro",
+  example: "cattlegrid agents ls --json",
   operands: { min: 0, max: 2, names: "ls, or show AGENT", suggest: [["ls", "show"], "agent"] },
   trailing: "none",
   flags: JSON_FLAG,

@@ -17,7 +17,12 @@ export const QUARANTINE = defineVerb({
     "settings) is moved into quarantine when its session ends. Lists it, puts it back, or removes it for good.\n" +
     "PATH is where it was, or its id.",
   example: "cattlegrid quarantine restore ~/my-project/.vscode/tasks.json",
-  operands: { min: 0, max: Infinity, names: "ls, restore or rm, and paths" },
+  operands: {
+    min: 0,
+    max: Infinity,
+    names: "ls, restore or rm, and paths",
+    suggest: [["ls", "restore", "rm"], []],
+  },
   trailing: "none",
   flags: JSON_FLAG,
   async run({ flags, operands: [word = "ls", ...names] }, context) {

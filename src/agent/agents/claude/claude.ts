@@ -4,6 +4,14 @@ import { createMessageEventReader, readResult, readSessionId } from "../../messa
 import { npmInstallation } from "../../npm-installation.ts";
 
 const TITLE = "Claude Code";
+const HEADLESS = [
+  "claude",
+  "--print",
+  "--output-format",
+  "stream-json",
+  "--verbose",
+  "--dangerously-skip-permissions",
+];
 
 /** Anthropic's Claude Code. */
 export const claude: AgentAdapter = {
@@ -41,8 +49,7 @@ export const claude: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["claude", "--print", "--output-format", "stream-json", "--verbose"],
-      "--dangerously-skip-permissions",
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? ["--resume", conversationId] : []),
     ],
     commandPrefix: /^\//,

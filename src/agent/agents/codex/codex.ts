@@ -4,6 +4,13 @@ import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
 const TITLE = "Codex CLI";
+const HEADLESS = [
+  "codex",
+  "exec",
+  "--json",
+  "--skip-git-repo-check",
+  "--dangerously-bypass-approvals-and-sandbox",
+];
 const CONFIGURATION = `check_for_update_on_startup = false
 [analytics]
 enabled = false
@@ -44,8 +51,7 @@ export const codex: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["codex", "exec", "--json", "--skip-git-repo-check"],
-      "--dangerously-bypass-approvals-and-sandbox",
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? ["resume", conversationId] : []),
       // The prompt comes through standard input.
       "-",

@@ -4,6 +4,15 @@ import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
 const TITLE = "Copilot CLI";
+const HEADLESS = [
+  "copilot",
+  "--output-format",
+  "json",
+  "--allow-all-tools",
+  "--allow-all-paths",
+  "--no-auto-update",
+  "--no-color",
+];
 
 /** GitHub's Copilot CLI. */
 export const copilot: AgentAdapter = {
@@ -37,8 +46,7 @@ export const copilot: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["copilot", "--output-format", "json", "--allow-all-tools", "--allow-all-paths"],
-      ...["--no-auto-update", "--no-color"],
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? [`--resume=${conversationId}`] : []),
     ],
     commandPrefix: /^\//,

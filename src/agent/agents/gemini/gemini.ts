@@ -4,6 +4,7 @@ import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
 const TITLE = "Gemini CLI";
+const HEADLESS = ["gemini", "--output-format", "stream-json", "--yolo", "--skip-trust"];
 
 /** Google's Gemini CLI. */
 export const gemini: AgentAdapter = {
@@ -46,7 +47,7 @@ export const gemini: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["gemini", "--output-format", "stream-json", "--yolo", "--skip-trust"],
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? ["--resume", conversationId] : []),
     ],
     commandPrefix: /^\//,

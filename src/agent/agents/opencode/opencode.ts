@@ -4,6 +4,7 @@ import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
 const TITLE = "OpenCode";
+const HEADLESS = ["opencode", "run", "--format", "json", "--auto"];
 
 /** OpenCode, which works with the models of many makers. */
 export const opencode: AgentAdapter = {
@@ -50,7 +51,7 @@ export const opencode: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["opencode", "run", "--format", "json", "--auto"],
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? ["--session", conversationId] : []),
     ],
     createEventReader,

@@ -4,6 +4,7 @@ import { createMessageEventReader, readResult, readSessionId } from "../../messa
 import { npmInstallation } from "../../npm-installation.ts";
 
 const TITLE = "Qwen Code";
+const HEADLESS = ["qwen", "--auth-type", "openai", "--output-format", "stream-json", "--yolo"];
 
 /** Alibaba's Qwen Code. */
 export const qwen: AgentAdapter = {
@@ -42,7 +43,7 @@ export const qwen: AgentAdapter = {
   turns: createJsonTurns({
     title: TITLE,
     command: ({ conversationId, resume }) => [
-      ...["qwen", "--auth-type", "openai", "--output-format", "stream-json", "--yolo"],
+      ...HEADLESS,
       ...(resume && conversationId !== undefined ? ["--resume", conversationId] : []),
     ],
     commandPrefix: /^\//,
