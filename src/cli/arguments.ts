@@ -51,7 +51,7 @@ export interface Grammar<F extends Flags> {
     min: number;
     max: number;
     names: string;
-    /** What each operand can be; the last one holds for all that follow. */
+    /** What each operand can be; the last one holds for all that follow. Default: the name of a sandbox. */
     suggest?: readonly Suggestion[];
   };
   /** `after-name`: a command begins with `--` or with the second operand, as with `ssh`. */

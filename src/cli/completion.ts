@@ -34,7 +34,7 @@ export async function completeArguments(
   const joined = /^--([\w-]+)=(.*)$/.exec(current);
   if (joined !== null) return suggestJoined(grammar.flags, joined, source);
   if (current.startsWith("-")) return { candidates: listFlags(grammar.flags, current) };
-  const { suggest: kinds = [], max } = grammar.operands;
+  const { suggest: kinds = ["sandbox"], max } = grammar.operands;
   if (place.operands >= max) return { candidates: [] };
   const kind = kinds[place.operands] ?? kinds.at(-1);
   return suggest(kind === undefined ? [] : [kind], current, source);

@@ -7,12 +7,7 @@ describe.each(Object.entries(VERBS))("the page of %s", (name, entry) => {
     const verb = await entry.load();
     const page = renderVerb(verb);
     expect(page.match(/^Example: .+$/gm)).toHaveLength(1);
-    expect(verb.page.example).toMatch(new RegExp(`(cattlegrid|cg) ${name}\\b`));
+    expect(verb.page.example).toMatch(new RegExp(`^cattlegrid ${name}\\b`));
     for (const flag of Object.values(verb.grammar.flags)) expect(flag.help).not.toBe("");
-  });
-
-  test("says what each operand can be, for completion", async () => {
-    const { max, suggest } = (await entry.load()).grammar.operands;
-    expect(suggest !== undefined).toBe(max > 0);
   });
 });

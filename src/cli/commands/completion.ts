@@ -29,7 +29,7 @@ export const COMPLETION = defineVerb({
     'bash  eval "$(cattlegrid completion bash)" in ~/.bashrc\n' +
     "zsh   source <(cattlegrid completion zsh) in ~/.zshrc, after compinit\n" +
     "fish  cattlegrid completion fish > ~/.config/fish/completions/cattlegrid.fish",
-  example: 'eval "$(cattlegrid completion bash)"',
+  example: "cattlegrid completion bash >> ~/.bashrc",
   operands: { min: 1, max: 1, names: "bash, zsh or fish", suggest: [SHELLS] },
   trailing: "after-dashes",
   flags: {},

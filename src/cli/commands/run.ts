@@ -17,6 +17,7 @@ import {
 } from "../creation-flags.ts";
 import { readDetachKeys } from "../detach.ts";
 import type { GivenEnvironment } from "../environment.ts";
+import { introduceSandbox } from "../first-run.ts";
 import { hasten } from "../lease.ts";
 import { ensureRunning, openSandbox } from "../opening.ts";
 import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
@@ -94,6 +95,7 @@ async function runAgent(
     extra: () => (flags.rm ? { removeAfterSession: true } : {}),
   };
   const opened = await openSandbox(wish, context);
+  introduceSandbox(context.caller, opened.sandbox);
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
   const request = describeSession(run, opened.given, { hasTerminal, context });
