@@ -1,5 +1,6 @@
 import type { TerminalEnding } from "../protocol/process.ts";
 import { type Caller, write } from "./caller.ts";
+import { guardOutput } from "./guarded-output.ts";
 import type { Signals } from "./signals.ts";
 import { TerminalLink, type TerminalLinkOptions } from "./terminal-link.ts";
 
@@ -29,14 +30,15 @@ export async function pipeTerminal(
     if (target.isReadOnly === true) link[Symbol.dispose]();
     else link.control({ type: "kill" });
   };
+  const guarded = guardOutput(caller, { isAnswered: false });
   const sink = {
     async output(bytes: Uint8Array) {
       caller.recorder?.output(bytes);
-      if (!isReaderGone && !(await write(caller.output, bytes))) onReaderGone();
+      if (!isReaderGone && !(await write(caller.output, guarded.output(bytes)))) onReaderGone();
     },
     async errors(bytes: Uint8Array) {
       caller.recorder?.output(bytes);
-      await write(caller.errors, bytes);
+      await write(caller.errors, guarded.errors(bytes));
     },
   };
   using link = await TerminalLink.open({ ...target, sink });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CattlegridError } from "../errors/error.ts";
 import { RawTerminal } from "../platform/raw-terminal.ts";
 import type { Cast } from "../protocol/asciicast.ts";
+import { guardOutput } from "./guarded-output.ts";
 import { type Caller, tell, terminalSize, write } from "./caller.ts";
 
 export interface Pace {
@@ -25,6 +26,7 @@ export async function replay(cast: Cast, pace: Pace, caller: Caller): Promise<vo
   using raw = await RawTerminal.open(caller.input, caller.output);
   using keys = new PlayerKeys(caller);
   const left = keys.left.signal;
+  const guarded = guardOutput(caller, { isAnswered: false });
   let before = 0;
   for (const [at, kind, data] of cast.events) {
     const pauseSeconds = Math.min(Math.max(0, at - before), pace.idleLimitSeconds);
@@ -33,15 +35,17 @@ export async function replay(cast: Cast, pace: Pace, caller: Caller): Promise<vo
     await keys.whilePaused();
     if (left.aborted) return;
     if (kind !== "o") continue;
-    const bytes = Buffer.from(data);
-    raw.watch(bytes);
-    if (!(await write(caller.output, bytes))) return;
+    const shown = guarded.output(Buffer.from(data));
+    raw.watch(shown);
+    if (!(await write(caller.output, shown))) return;
   }
 }
 
 async function writeAtOnce(cast: Cast, caller: Caller): Promise<void> {
+  const guarded = guardOutput(caller, { isAnswered: false });
   for (const [, kind, data] of cast.events) {
-    if (kind === "o" && !(await write(caller.output, data))) return;
+    if (kind !== "o") continue;
+    if (!(await write(caller.output, guarded.output(Buffer.from(data))))) return;
   }
 }
 

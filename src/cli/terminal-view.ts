@@ -3,6 +3,7 @@ import { RawTerminal } from "../platform/raw-terminal.ts";
 import { DetachKeys } from "../protocol/detach-keys.ts";
 import type { TerminalEnding } from "../protocol/process.ts";
 import { type Caller, terminalSize, write } from "./caller.ts";
+import { guardOutput } from "./guarded-output.ts";
 import type { LinkTarget } from "./pipe.ts";
 import { TerminalLink } from "./terminal-link.ts";
 
@@ -25,19 +26,21 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   const hangUp = Promise.withResolvers<never>();
   // A failure that comes before anybody waits for it is told to whoever does.
   void Promise.allSettled([hangUp.promise]);
-  const show = async (stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> => {
-    raw.watch(bytes);
+  const guarded = guardOutput(caller, { isAnswered: target.isReadOnly !== true });
+  const show = async (kind: "output" | "errors", bytes: Uint8Array): Promise<void> => {
     caller.recorder?.output(bytes);
-    if (!(await write(stream, bytes))) hangUp.reject(closedTerminal());
+    const shown = guarded[kind](bytes);
+    raw.watch(shown);
+    if (!(await write(caller[kind], shown))) hangUp.reject(closedTerminal());
   };
   using link = await TerminalLink.open({
     ...target,
     sink: {
-      output: (bytes) => show(caller.output, bytes),
-      errors: (bytes) => show(caller.errors, bytes),
+      output: (bytes) => show("output", bytes),
+      errors: (bytes) => show("errors", bytes),
       screen: async (bytes) => {
         await write(caller.output, `${raw.undoModes()}${clearScreen(caller)}`);
-        await show(caller.output, bytes);
+        await show("output", bytes);
       },
     },
   });
@@ -48,7 +51,9 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   caller.input.once("end", () => hangUp.reject(closedTerminal()));
   const ended = link.ending.then((ending): ViewEnd => ({ kind: "ended", ending }));
   const detached = keys.detached.then((): ViewEnd => ({ kind: "detached", offset: link.offset }));
-  return await Promise.race([ended, detached, hangUp.promise]);
+  const end = await Promise.race([ended, detached, hangUp.promise]);
+  await guarded.forgetAnswers();
+  return end;
 }
 
 function closedTerminal(): CattlegridError {

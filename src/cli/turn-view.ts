@@ -1,3 +1,4 @@
+import { guardOutput, type GuardedOutput } from "./guarded-output.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { TurnEvent } from "../protocol/session.ts";
 import { type Caller, write } from "./caller.ts";
@@ -16,12 +17,14 @@ const TOOL_CHARACTERS_MAX = 120;
 export class TurnView {
   readonly #caller: Caller;
   readonly #output: "text" | "json";
+  readonly #guarded: GuardedOutput;
   #isStructured = false;
   #lastByte = LINE_FEED;
 
   constructor(caller: Caller, output: "text" | "json") {
     this.#caller = caller;
     this.#output = output;
+    this.#guarded = guardOutput(caller, { isAnswered: false });
   }
 
   get endsInLine(): boolean {
@@ -40,22 +43,28 @@ export class TurnView {
 
   async #showBytes({ stream, bytes }: TurnEvent & { type: "output-delta" }): Promise<void> {
     const decoded = Buffer.from(bytes, "base64");
-    if (stream === "errors") await this.#write(this.#caller.errors, decoded);
+    if (stream === "errors") await this.#write(this.#caller.errors, decoded, "errors");
     else if (!this.#isStructured) await this.#showText(decoded);
   }
 
   async #showText(bytes: Uint8Array): Promise<void> {
     this.#lastByte = bytes.at(-1) ?? this.#lastByte;
-    await this.#write(this.#caller.output, bytes);
+    await this.#write(this.#caller.output, bytes, "output");
   }
 
   async #tell(text: string): Promise<void> {
     await this.#write(this.#caller.errors, `${makeOneLine(text).slice(0, TOOL_CHARACTERS_MAX)}\n`);
   }
 
-  async #write(stream: NodeJS.WritableStream, bytes: string | Uint8Array): Promise<void> {
+  /** `guard` is for what comes from inside. */
+  async #write(
+    stream: NodeJS.WritableStream,
+    bytes: string | Uint8Array,
+    guard?: "output" | "errors",
+  ): Promise<void> {
     this.#caller.recorder?.output(Buffer.from(bytes));
-    const isTaken = await write(stream, bytes);
+    const shown = guard === undefined ? bytes : this.#guarded[guard](Buffer.from(bytes));
+    const isTaken = await write(stream, shown);
     if (isTaken || stream === this.#caller.errors) return;
     throw new CattlegridError("INTERRUPTED", "Nobody reads standard output any more.");
   }
