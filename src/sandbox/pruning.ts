@@ -7,6 +7,8 @@ export interface PruningOptions {
   store: Store;
   providers: readonly SandboxProvider[];
   remove(sandboxId: string): Promise<void>;
+  /** Changes of a workspace that exist in the sandbox alone. */
+  countChanges(sandboxId: string): Promise<number>;
 }
 
 export interface PruningWish {
@@ -17,11 +19,15 @@ export interface PruningWish {
 
 /** What nobody would miss: sandboxes that do not run, and layers that no sandbox stands on. */
 export async function findPrunable(
-  { store, providers }: Pick<PruningOptions, "store" | "providers">,
+  { store, providers, countChanges }: Omit<PruningOptions, "remove">,
   { owner, beforeMs }: PruningWish,
 ): Promise<Prunable> {
   const rows = await store.sandboxes.list();
-  const prunable = rows.filter((row) => row.owner === owner && isPrunable(row, beforeMs));
+  const prunable: SandboxRow[] = [];
+  for (const row of rows) {
+    if (row.owner !== owner || !isPrunable(row, beforeMs)) continue;
+    if ((await countChanges(row.id)) === 0) prunable.push(row);
+  }
   const sandboxes = prunable.map((row) => {
     const { id, name, agent, status } = row;
     return { id, name, agent, status, since: lastUsed(row) };

@@ -175,6 +175,7 @@ class EngineSandboxes implements Sandboxes {
       lifecycle: this.#lifecycle,
       recovered,
       remove: (id) => this.remove(id),
+      countChanges: (id) => this.changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS)),
       show: (row) => this.#show(row),
     });
     this.changes = createWorkspaceChanges({

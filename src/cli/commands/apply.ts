@@ -1,12 +1,10 @@
-import type { ChangeApply, ChangesApplied } from "../../protocol/changes.ts";
-import { sandboxPath } from "../api.ts";
+import type { ChangeApply } from "../../protocol/changes.ts";
 import { usage } from "../arguments.ts";
-import { canAsk, type Caller, tell } from "../caller.ts";
-import { showPath } from "../changes/diff-text.ts";
+import { canAsk, tell } from "../caller.ts";
+import { applyAndTell } from "../changes/applying.ts";
 import { askForHunks, readHunkFlags } from "../changes/hunk-choice.ts";
 import { cleanPath, fetchChanges, paintFor } from "../changes/listing.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
-import { makeOneLine } from "../error-text.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 const FLAGS = {
@@ -37,7 +35,7 @@ export const APPLY = defineVerb({
   trailing: "none",
   flags: FLAGS,
   async run({ flags, operands: [name = "", ...paths] }, context) {
-    const { api, caller } = context;
+    const { caller } = context;
     const chosen = await choose({ ...flags, name, paths: paths.map(cleanPath) }, context);
     if (chosen === undefined) {
       tell(caller, "cattlegrid: nothing was chosen, nothing is applied.");
@@ -48,9 +46,7 @@ export const APPLY = defineVerb({
       approve: flags.approve.map(cleanPath),
       overwrite: flags.overwrite.map(cleanPath),
     };
-    const done = await api.post<ChangesApplied>(sandboxPath(name, "/changes/apply"), body);
-    if (flags.json) caller.output.write(`${JSON.stringify(done, undefined, 2)}\n`);
-    else report(done, { caller, name });
+    const done = await applyAndTell(context, { name, body, isJson: flags.json === true });
     return done.held.length === 0 ? 0 : HELD;
   },
 });
@@ -79,20 +75,4 @@ async function choose(
   const whole = patch ? [] : paths;
   const all = { ...choice, paths: [...new Set([...whole, ...choice.paths])] };
   return all.paths.length === 0 ? undefined : all;
-}
-
-function report(
-  { applied, held }: ChangesApplied,
-  { caller, name }: { caller: Caller; name: string },
-): void {
-  for (const { path, kind } of applied) caller.output.write(`${kind} ${showPath(path)}\n`);
-  if (applied.length === 0 && held.length === 0) tell(caller, "Nothing has changed.");
-  if (held.length === 0) return;
-  tell(caller, `cattlegrid: held back, because your machine could execute or obey it later:`);
-  for (const { path, holds } of held) {
-    const reasons = holds.map(({ reason }) => makeOneLine(reason)).join("; ");
-    tell(caller, `  ${showPath(path)}: ${reasons}`);
-  }
-  tell(caller, `  Look with \`cattlegrid diff ${name} PATH\`. To let one through:`);
-  tell(caller, `  \`cattlegrid stop ${name}\`, then \`cattlegrid apply ${name} --approve PATH\`.`);
 }

@@ -9,6 +9,7 @@ import { parseChoice, parseDuration } from "../amount.ts";
 import type { Api } from "../api.ts";
 import type { Flags, FlagValues } from "../arguments.ts";
 import { terminalEnvironment, terminalSize, wantsTerminal, write } from "../caller.ts";
+import { offerChanges } from "../changes/last-look.ts";
 import { ChatLoop } from "../chat-loop.ts";
 import {
   CREATION_FLAGS,
@@ -112,7 +113,9 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
   await using _lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
-  return await talk(chat, { ...opened, sandbox, script: input.script }, context);
+  const exitCode = await talk(chat, { ...opened, sandbox, script: input.script }, context);
+  if (isEphemeral) await offerChanges(context, sandbox, { asks: wish.asks });
+  return exitCode;
 }
 
 /** A new sandbox that is kept needs a name that no other has. */
