@@ -40,13 +40,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   session: [...LEAVES, ...CONCEPTS],
   server: [...LEAVES, ...CONCEPTS, "session"],
   daemon: [...LEAVES, ...CONCEPTS, "session", "server"],
-  cli: LEAVES,
+  client: LEAVES,
+  cli: [...LEAVES, "client"],
+  sdk: [...LEAVES, "client", "daemon"],
 };
 
 const PLUGIN = /^src\/(sandbox\/providers|agent\/agents)\/([^/]+)\//;
 
 /** Modules that a person or another process starts. */
-const ENTRIES = new Set(["src/cli/main.ts", "src/daemon/main.ts"]);
+const ENTRIES = new Set(["src/cli/main.ts", "src/daemon/main.ts", "src/sdk/index.ts"]);
 
 function folderOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1];

@@ -185,7 +185,8 @@ describe("a signed-in stand-in", () => {
     const events = streamed.stdout
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as unknown);
+      .map((line) => JSON.parse(line) as { type: string })
+      .filter(({ type }) => type !== "metadata");
     expect(events).toMatchObject([
       { type: "runStarted", data: { engine: "v2" } },
       { type: "sessionUpdate", data: { update: { content: { type: "text", text: "Hello" } } } },

@@ -15,7 +15,7 @@ import { serveManagement } from "./management.ts";
 import type { Account } from "./management.ts";
 import { buildRelease } from "./package.ts";
 import type { Release } from "./package.ts";
-import { serveRuntime } from "./runtime.ts";
+import { openMeeting, serveRuntime } from "./runtime.ts";
 import type { Runtime } from "./runtime.ts";
 import type { ServiceFailure } from "./script.ts";
 import { SignIns } from "./sign-in.ts";
@@ -51,6 +51,8 @@ export interface KiroCloudOptions {
   /** Keys accepted as KIRO_API_KEY; default `ksk_simulated`. */
   apiKeys?: readonly string[];
   account?: Account;
+  /** `silent`: telemetry hosts take requests and never answer; default `answers`. */
+  telemetry?: "answers" | "silent";
 }
 
 /** A simulated Kiro cloud on loopback. Whoever starts it disposes it. */
@@ -88,6 +90,7 @@ const DEFAULTS = {
   version: "2.21.2",
   profile: {},
   installerFault: "none",
+  telemetry: "answers",
   paceMs: 0,
   pollIntervalSeconds: 1,
   codeLifetimeMs: 10 * 60 * 1000,
@@ -148,6 +151,7 @@ interface Service {
   release(): Promise<Release>;
   account: Account;
   installerFault: InstallerFault;
+  telemetry: "answers" | "silent";
 }
 
 function createService(options: KiroCloudOptions): Service {
@@ -160,10 +164,18 @@ function createService(options: KiroCloudOptions): Service {
   let release: Promise<Release> | undefined;
   return {
     identity: { signIns, tokens, intervalSeconds, enterApproves },
-    runtime: { tokens, apiKeys, paceMs, failure: undefined, creditsUsed: 0 },
+    runtime: {
+      tokens,
+      apiKeys,
+      paceMs,
+      failure: undefined,
+      creditsUsed: 0,
+      meeting: openMeeting(),
+    },
     release: () => (release ??= buildRelease({ version, cacheDirectory, profile })),
     account: settings.account,
     installerFault: settings.installerFault,
+    telemetry: settings.telemetry,
   };
 }
 
@@ -211,6 +223,8 @@ async function route(exchange: Exchange, service: Service): Promise<void> {
   if (host === hosts.SOCIAL_HOST) return serveSocial(exchange, service.identity);
   if (hosts.RUNTIME_HOSTS.includes(host)) return serveRuntime(exchange, service.runtime);
   if (hosts.MANAGEMENT_HOSTS.includes(host)) return serveManagement(exchange, service);
-  if (hosts.TELEMETRY_HOSTS.includes(host)) return sendJson(exchange, 200, {});
+  if (hosts.TELEMETRY_HOSTS.includes(host)) {
+    return service.telemetry === "silent" ? undefined : sendJson(exchange, 200, {});
+  }
   return sendJson(exchange, 421, { message: `the simulator does not answer for ${host}` });
 }

@@ -14,16 +14,26 @@ export const IDENTITY_REGIONS = [
   "eu-west-2",
   "ap-southeast-2",
   "ap-northeast-1",
+  "us-gov-east-1",
+  "us-gov-west-1",
 ] as const;
 
 export const IDENTITY_HOSTS = IDENTITY_REGIONS.map((region) => `oidc.${region}.amazonaws.com`);
 
 const SERVICE_REGIONS = ["us-east-1", "eu-central-1"] as const;
 
-export const RUNTIME_HOSTS = SERVICE_REGIONS.flatMap((region) => [
-  `runtime.${region}.kiro.dev`,
-  `q.${region}.amazonaws.com`,
-]);
+const GOVERNMENT_REGIONS = ["us-gov-east-1", "us-gov-west-1"] as const;
+
+export const RUNTIME_HOSTS = [
+  ...SERVICE_REGIONS.flatMap((region) => [
+    `runtime.${region}.kiro.dev`,
+    `q.${region}.amazonaws.com`,
+  ]),
+  ...GOVERNMENT_REGIONS.flatMap((region) => [
+    `q.${region}.amazonaws.com`,
+    `q-fips.${region}.amazonaws.com`,
+  ]),
+];
 
 export const MANAGEMENT_HOSTS = [
   "codewhisperer.us-east-1.amazonaws.com",

@@ -14,6 +14,8 @@ export interface Runtime {
   /** A failure every request meets, as if the service were down; undefined when it is well. */
   failure: ServiceFailure | undefined;
   creditsUsed: number;
+  /** Requests that wait for each other. */
+  meeting: { arrived: number; released: Promise<void>; release(): void };
 }
 
 const CREDITS_PER_REQUEST = 0.03;
@@ -88,6 +90,8 @@ async function stream(
       return flood(exchange, step.bytes);
     case "split":
       return write(exchange, { simulatorEvent: { chunkBytes: step.bytes } });
+    case "meet":
+      return meet(exchange, runtime, step.count);
     case "fail":
       return;
   }
@@ -125,6 +129,23 @@ async function pause(exchange: Exchange, durationMs: number): Promise<void> {
   }
 }
 
+export function openMeeting(): Runtime["meeting"] {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  return { arrived: 0, released, release };
+}
+
+/** Nobody goes on before so many wait here at once: proof that they run side by side. */
+async function meet(exchange: Exchange, runtime: Runtime, count: number): Promise<void> {
+  const { meeting } = runtime;
+  meeting.arrived += 1;
+  if (meeting.arrived >= count) {
+    runtime.meeting = openMeeting();
+    meeting.release();
+    return;
+  }
+  await Promise.race([meeting.released, once(exchange.response, "close")]);
+}
+
 async function write(exchange: Exchange, event: JsonObject): Promise<void> {
   const { response } = exchange;
   if (response.destroyed) throw new Error("The client went away.");
@@ -155,12 +176,14 @@ function readConversation(body: JsonObject): Conversation {
     prompts.push(userInputMessage.content ?? "");
     toolResults = 0;
   }
-  return { prompts, toolResults };
+  const model = state.currentMessage?.userInputMessage?.modelId;
+  return { prompts, toolResults, model };
 }
 
 interface Message {
   userInputMessage?: {
     content?: string;
+    modelId?: string;
     userInputMessageContext?: { toolResults?: readonly unknown[] };
   };
 }

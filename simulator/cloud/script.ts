@@ -30,11 +30,15 @@ export type Step =
   | { kind: "flood"; bytes: number }
   /** Asks the stand-in to write what follows in pieces of this many bytes. */
   | { kind: "split"; bytes: number }
+  /** Waits until so many requests wait like this at the same time. */
+  | { kind: "meet"; count: number }
   | { kind: "fail"; failure: ServiceFailure };
 
 /** What the stand-in sent: the person's prompts so far, and how many tools have run for the last. */
 export interface Conversation {
   prompts: readonly string[];
+  /** The model that was asked for. */
+  model?: string | undefined;
   toolResults: number;
 }
 
@@ -52,7 +56,7 @@ export const FALSE_MARKERS = [
 
 /** The steps of the reply to the last prompt that are still to be done, tools included. */
 export function continueScript(conversation: Conversation): Step[] {
-  const steps = planReply(conversation.prompts);
+  const steps = planReply(conversation);
   let seen = 0;
   let start = 0;
   for (const [index, step] of steps.entries()) {
@@ -66,8 +70,9 @@ export function continueScript(conversation: Conversation): Step[] {
   return end === -1 ? rest : rest.slice(0, end + 1);
 }
 
-function planReply(prompts: readonly string[]): Step[] {
+function planReply({ prompts, model = "auto" }: Conversation): Step[] {
   const prompt = prompts.at(-1) ?? "";
+  if (/^which model\b/i.test(prompt)) return [say(`I am ${model}.`)];
   const directives = readDirectives(prompt);
   if (directives !== undefined) return directives;
   if (/\b(donut|torus)\b/i.test(prompt)) return planDonut();
@@ -116,6 +121,17 @@ function readDirectives(prompt: string): Step[] | undefined {
   return isAnswered ? planned : [...planned, say("Done.")];
 }
 
+/** Each query is a prompt of its own, and may be a directive. */
+function useSubagents(queries: readonly string[]): Step {
+  const subagents = queries.map((query) => ({ query: query.trim() }));
+  return { kind: "tool", tool: { name: "use_subagent", input: { subagents } } };
+}
+
+function callServer(server: string, tool: string, json: string): Step {
+  const input = JSON.parse(json) as Record<string, unknown>;
+  return { kind: "tool", tool: { name: `@${server}/${tool}`, input } };
+}
+
 const DIRECTIVES: readonly [RegExp, (...groups: string[]) => Step[]][] = [
   [/^run: (.+)$/, (command) => [runCommand(command ?? "", "Asked for by the prompt")]],
   [/^write (\S+): (.*)$/, (path, text) => [writeFile(path ?? "", unescape(text), "Asked for")]],
@@ -125,6 +141,12 @@ const DIRECTIVES: readonly [RegExp, (...groups: string[]) => Step[]][] = [
   [/^flood: (\d+)$/, (bytes) => [{ kind: "flood", bytes: Number(bytes) }]],
   [/^split: (.*)$/, (text) => [{ kind: "split", bytes: 1 }, say(unescape(text))]],
   [/^redraw: (.*)$/, (text) => [say(redraw(text ?? ""))]],
+  [/^subagents: (.+)$/, (queries) => [useSubagents((queries ?? "").split("|"))]],
+  [
+    /^mcp (\w+) (\w+): (\{.*\})$/,
+    (server, tool, json) => [callServer(server ?? "", tool ?? "", json ?? "{}")],
+  ],
+  [/^meet (\d): (.*)$/, (count, text) => [{ kind: "meet", count: Number(count) }, say(text ?? "")]],
   [/^markers?$/, () => [say(FALSE_MARKERS)]],
   [/^fail: (\S+)$/, (failure) => planFailure(failure)],
 ];

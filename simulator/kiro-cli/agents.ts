@@ -1,49 +1,67 @@
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { QuietExit } from "./failure.ts";
+import type { Hook } from "./hooks.ts";
+import type { ServerConfig } from "./mcp.ts";
+import type { Engine } from "./profile.ts";
 
-/** Checks the agent a run asks for: V2 ends with 4 when it is missing, V1 warns and goes on. */
-export function checkAgent(context: Context, name: string | undefined, engine: "v1" | "v2"): void {
-  if (name === undefined || name === "kiro_default") return;
-  const folders = [join(process.cwd(), ".kiro", "agents"), join(context.places.kiro, "agents")];
-  if (folders.some((folder) => existsSync(join(folder, `${name}.json`)))) return;
+/** What of an agent's file the stand-in heeds. */
+export interface AgentConfig {
+  name: string;
+  /** What runs without asking. */
+  allowedTools: readonly string[];
+  hooks: Readonly<Record<string, readonly Hook[]>>;
+  mcpServers: Readonly<Record<string, ServerConfig>>;
+}
+
+interface AgentFile {
+  name?: string;
+  allowedTools?: string[];
+  hooks?: Record<string, Hook[]>;
+  mcpServers?: Record<string, ServerConfig>;
+  includeMcpJson?: boolean;
+}
+
+const BUILT_IN = ["kiro_default", "kiro_planner", "kiro_guide"];
+
+/** The agent a run asks for: V2 and V3 end with 4 when it is missing, V1 warns and goes on. */
+export function loadAgent(context: Context, name: string, engine: Engine): AgentConfig {
+  if (BUILT_IN.includes(name)) return describe(context, { name, includeMcpJson: true });
+  const found = agentFiles(context).find((file) => file.name === name);
+  if (found !== undefined) return describe(context, found);
   process.stderr.write(`Error: no agent with name ${name} found. Falling back to kiro_default\n`);
-  if (engine === "v2") throw new QuietExit(4);
+  if (engine !== "v1") throw new QuietExit(4);
+  return describe(context, { name: "kiro_default", includeMcpJson: true });
 }
 
-/** With --require-mcp-startup, ends with 3 when a configured MCP server's program does not exist. */
-export function checkMcpServers(context: Context, isRequired: boolean): void {
-  const files = [
-    join(process.cwd(), ".kiro", "settings", "mcp.json"),
-    join(context.places.kiro, "settings", "mcp.json"),
-  ];
-  const commands = files.filter(existsSync).flatMap(readCommands);
-  const missing = commands.filter(([, command]) => !isProgram(command, context.environment));
-  for (const [server] of missing) {
-    process.stderr.write(`MCP server ${server} failed to start\n`);
-  }
-  if (isRequired && missing.length > 0) throw new QuietExit(3);
+function describe(context: Context, file: AgentFile): AgentConfig {
+  const { name = "", allowedTools = [], hooks = {}, mcpServers = {} } = file;
+  const shared = file.includeMcpJson === true ? sharedServers(context) : {};
+  return { name, allowedTools, hooks, mcpServers: { ...shared, ...mcpServers } };
 }
 
-function readCommands(path: string): [string, string][] {
-  const { mcpServers = {} } = JSON.parse(readFileSync(path, "utf8")) as {
-    mcpServers?: Record<string, { command?: string; disabled?: boolean }>;
-  };
-  return Object.entries(mcpServers).flatMap(([name, { command, disabled }]) =>
-    command === undefined || disabled === true ? [] : [[name, command] as [string, string]],
+/** The project's before those of home. */
+function agentFiles(context: Context): AgentFile[] {
+  const folders = [join(process.cwd(), ".kiro", "agents"), join(context.places.kiro, "agents")];
+  return folders.filter(existsSync).flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => ({ name: name.slice(0, -5), ...readJson<AgentFile>(join(folder, name)) })),
   );
 }
 
-function isProgram(command: string, environment: NodeJS.ProcessEnv): boolean {
-  const folders = command.includes("/") ? [""] : (environment["PATH"] ?? "").split(delimiter);
-  return folders.some((folder) => {
-    try {
-      accessSync(folder === "" ? command : join(folder, command), constants.X_OK);
-      return true;
-    } catch (error) {
-      if (error instanceof Error) return false;
-      throw error;
-    }
-  });
+function sharedServers(context: Context): Record<string, ServerConfig> {
+  const files = [
+    join(context.places.kiro, "settings", "mcp.json"),
+    join(process.cwd(), ".kiro", "settings", "mcp.json"),
+  ].filter(existsSync);
+  return Object.assign(
+    {},
+    ...files.map((path) => readJson<AgentFile>(path).mcpServers ?? {}),
+  ) as Record<string, ServerConfig>;
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, "utf8")) as T;
 }

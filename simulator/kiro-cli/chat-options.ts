@@ -1,5 +1,7 @@
 import type { ParsedArguments } from "./arguments.ts";
 import type { Context } from "./context.ts";
+import { CommandFailure } from "./failure.ts";
+import type { Engine } from "./profile.ts";
 import type { Turn } from "./turn.ts";
 
 export const CHAT_GRAMMAR = {
@@ -41,12 +43,27 @@ export const CHAT_GRAMMAR = {
   },
 } as const;
 
-export function chooseEngine(context: Context, options: ParsedArguments): "v1" | "v2" {
+export function chooseEngine(context: Context, options: ParsedArguments): Engine {
   if (options.has("classic") || options.has("legacy-ui")) return "v1";
-  if (options.has("v2") || options.has("v3")) return "v2";
+  if (options.has("v3")) return "v3";
+  if (options.has("v2")) return "v2";
   const named = options.value("agent-engine") ?? context.settings.get("chat.agentEngine");
   if (named === undefined) return context.profile.engine;
-  return named === "v1" ? "v1" : "v2";
+  return (["v1", "v3"] as const).find((engine) => engine === named) ?? "v2";
+}
+
+const MODELS = ["auto", "simulated-large"];
+
+/** V1 refuses a model it does not know; the others warn and go on without it. */
+export function readModel(options: ParsedArguments, engine: Engine): string | undefined {
+  const model = options.value("model");
+  if (model === undefined || MODELS.includes(model)) return model;
+  if (engine === "v1") {
+    const known = MODELS.join(", ");
+    throw new CommandFailure(`Model '${model}' does not exist. Available models: ${known}`);
+  }
+  process.stderr.write(`[warn] failed to set model '${model}': Method not found\n`);
+  return undefined;
 }
 
 export function isResuming(options: ParsedArguments): boolean {

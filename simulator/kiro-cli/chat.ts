@@ -1,10 +1,21 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { isKeyValid } from "./account.ts";
-import { checkAgent, checkMcpServers } from "./agents.ts";
+import { loadAgent } from "./agents.ts";
+import type { AgentConfig } from "./agents.ts";
 import { parseArguments } from "./arguments.ts";
-import { CHAT_GRAMMAR, chooseEngine, isResuming, readPipe, readTrust } from "./chat-options.ts";
+import {
+  CHAT_GRAMMAR,
+  chooseEngine,
+  isResuming,
+  readModel,
+  readPipe,
+  readTrust,
+} from "./chat-options.ts";
 import type { ParsedArguments } from "./arguments.ts";
 import { reportTelemetry } from "./context.ts";
 import type { Context } from "./context.ts";
+import { openConversations } from "./conversation-store.ts";
+import type { ConversationStore } from "./conversation-store.ts";
 import { Conversation, resumeConversation } from "./conversation.ts";
 import { loadCredentials } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
@@ -13,10 +24,13 @@ import { CommandFailure, QuietExit } from "./failure.ts";
 import { chatInteractively } from "./interactive.ts";
 import { JsonView, writeJson } from "./json-view.ts";
 import { loginWithBuilderId, tryBrowser } from "./login.ts";
+import { McpServers } from "./mcp.ts";
+import type { Engine } from "./profile.ts";
 import { deleteSession, listSessions } from "./sessions.ts";
 import { runSlashCommand } from "./slash.ts";
 import { runTurn } from "./turn.ts";
 import type { Turn } from "./turn.ts";
+import { startV3 } from "./v3-runtime.ts";
 import { TextView, textStyle } from "./view.ts";
 
 const TRUST_BANNER = `All tools are now trusted (!). Kiro will execute tools without asking for confirmation.
@@ -37,8 +51,9 @@ export async function chat(context: Context, words: readonly string[]): Promise<
     return;
   }
   const doomed = options.value("delete-session");
-  if (options.has("list-sessions")) return listSessions(context, options);
-  if (doomed !== undefined) return deleteSession(context, doomed);
+  const engine = chooseEngine(context, options);
+  if (options.has("list-sessions")) return listSessions(context, options, engine);
+  if (doomed !== undefined) return deleteSession(context, doomed, engine);
   const isHeadless = options.has("no-interactive") || options.has("output-format");
   const input = options.positionals[0] ?? (await readPipe());
   if (isHeadless && input === undefined && !isResuming(options)) throw missingInput();
@@ -52,6 +67,7 @@ interface Request {
 }
 
 async function startChat(context: Context, { options, input, isHeadless }: Request): Promise<void> {
+  await delay(context.profile.startMs);
   const engine = chooseEngine(context, options);
   if (options.value("output-format") === "stream-json" && engine === "v1") await refuseJson();
   const credentials = await requireCredentials(context);
@@ -59,30 +75,38 @@ async function startChat(context: Context, { options, input, isHeadless }: Reque
     process.stderr.write("Authentication failed. The API key was not accepted.\n");
     return;
   }
-  checkAgent(context, options.value("agent"), engine);
-  checkMcpServers(context, options.has("require-mcp-startup"));
-  const resumed = resume(context, options);
+  if (engine === "v3") startV3(context);
+  const agent = chooseAgent(context, options, engine);
+  using mcp = await McpServers.start(agent.mcpServers, options.has("require-mcp-startup"));
+  const store = openConversations(context, engine, process.cwd());
+  const resumed = resume(store, options);
   const conversation = resumed ?? new Conversation(process.cwd());
-  const session = { context, conversation, credentials, trust: readTrust(options), engine };
+  const [trust, model] = [readTrust(options), readModel(options, engine)];
+  const session = { context, conversation, store, credentials, trust, engine, agent, mcp, model };
   const prompt = input ?? (resumed === undefined ? undefined : SUMMARY_PROMPT);
-  if (!isHeadless) return chatInteractively({ ...session, prompt });
+  if (!isHeadless) return await chatInteractively({ ...session, prompt });
   if (prompt === undefined) throw missingInput();
   if (prompt.startsWith("/")) await runSlashCommand(context, credentials, prompt);
   else await runHeadless({ ...session, options }, prompt);
   await reportTelemetry(context, "chat");
 }
 
+function chooseAgent(context: Context, options: ParsedArguments, engine: Engine): AgentConfig {
+  const chosen = options.value("agent") ?? context.settings.get("chat.defaultAgent");
+  return loadAgent(context, typeof chosen === "string" ? chosen : "kiro_default", engine);
+}
+
 function missingInput(): CommandFailure {
   return new CommandFailure("Input must be supplied when running in non-interactive mode");
 }
 
-function resume(context: Context, options: ParsedArguments): Conversation | undefined {
+function resume(store: ConversationStore, options: ParsedArguments): Conversation | undefined {
   if (!isResuming(options)) return undefined;
-  return resumeConversation(context.database(), process.cwd(), options.value("resume-id"));
+  return resumeConversation(store, process.cwd(), options.value("resume-id"));
 }
 
-type Session = Pick<Turn, "context" | "conversation" | "credentials" | "trust"> & {
-  engine: "v1" | "v2";
+type Session = Omit<Turn, "view" | "approve" | "signal"> & {
+  engine: Engine;
   options: ParsedArguments;
 };
 
@@ -94,7 +118,7 @@ async function runHeadless(session: Session, prompt: string): Promise<void> {
   process.once("SIGINT", onInterrupt);
   try {
     if (session.options.value("output-format") === "stream-json") {
-      const view = new JsonView(session.conversation.id);
+      const view = new JsonView(session.conversation.id, session.engine);
       await view.start();
       const outcome = await runTurn({ ...session, view, signal: abort.signal }, prompt);
       const isDone = outcome === "finished";

@@ -35,8 +35,6 @@ export function createContext(environment: NodeJS.ProcessEnv): Context {
   };
 }
 
-const TELEMETRY_TIMEOUT_MS = 15_000;
-
 /** Reports that a command ran. A host that drops packets costs the full wait, as it does with Kiro. */
 export async function reportTelemetry(context: Context, command: string): Promise<void> {
   const { environment, network, settings } = context;
@@ -50,7 +48,7 @@ export async function reportTelemetry(context: Context, command: string): Promis
       host: "telemetry.us-east-1.kiro.dev",
       path: "/metrics",
       body: { command },
-      timeoutMs: TELEMETRY_TIMEOUT_MS,
+      timeoutMs: context.profile.telemetryMs,
     });
   } catch (error) {
     // Telemetry that cannot be delivered is dropped without a word; anything else is a fault here.

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CommandFailure } from "./failure.ts";
-import type { ConversationRow, Database } from "./database.ts";
+import type { ConversationStore } from "./conversation-store.ts";
+import type { ConversationRow } from "./database.ts";
 
 export interface ToolCall {
   id: string;
@@ -77,7 +78,7 @@ export class Conversation {
   }
 
   /** Records one request with its answer and saves at once, so that a killed run leaves history. */
-  record(database: Database, content: UserContent, message: AssistantMessage): void {
+  record(store: ConversationStore, content: UserContent, message: AssistantMessage): void {
     const answer = { message_id: randomUUID(), content: message.text };
     const env_state = { operating_system: "linux", current_working_directory: this.#directory };
     this.#value.history.push({
@@ -97,11 +98,11 @@ export class Conversation {
     this.#value.valid_history_range = [0, this.#value.history.length];
     if ("Prompt" in content) this.#value.transcript.push(`> ${content.Prompt.prompt}`);
     this.#value.transcript.push(message.text);
-    database.saveConversation(this.#directory, { id: this.id, value: JSON.stringify(this.#value) });
+    store.save({ id: this.id, value: JSON.stringify(this.#value) });
   }
 
   /** The request body: everything said so far, and what is said now. */
-  request(content: UserContent): Record<string, unknown> {
+  request(content: UserContent, model?: string): Record<string, unknown> {
     const history = this.#value.history.flatMap(({ user, assistant }) => [
       { userInputMessage: toMessage(user.content) },
       {
@@ -113,7 +114,12 @@ export class Conversation {
         conversationId: this.id,
         chatTriggerType: "MANUAL",
         history,
-        currentMessage: { userInputMessage: toMessage(content) },
+        currentMessage: {
+          userInputMessage: {
+            ...toMessage(content),
+            ...(model === undefined ? {} : { modelId: model }),
+          },
+        },
       },
     };
   }
@@ -121,11 +127,11 @@ export class Conversation {
 
 /** Newest of the directory, or the one with this id; undefined when the directory has none. */
 export function resumeConversation(
-  database: Database,
+  store: ConversationStore,
   directory: string,
   id?: string,
 ): Conversation | undefined {
-  const rows = database.conversations(directory);
+  const rows = store.list();
   const row = id === undefined ? rows[0] : rows.find((candidate) => candidate.id === id);
   if (row === undefined && id !== undefined) throw new CommandFailure(`Session not found: ${id}`);
   return row === undefined ? undefined : new Conversation(directory, row.value);

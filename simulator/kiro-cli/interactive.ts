@@ -2,14 +2,15 @@ import { createInterface } from "node:readline";
 import type { Interface } from "node:readline";
 import { reportTelemetry } from "./context.ts";
 import type { ToolCall } from "./conversation.ts";
+import type { Engine } from "./profile.ts";
 import { runSlashCommand } from "./slash.ts";
 import { confirmTrust } from "./trust-screen.ts";
 import { runTurn } from "./turn.ts";
 import type { Turn } from "./turn.ts";
 import { TextView, textStyle } from "./view.ts";
 
-type Chat = Pick<Turn, "context" | "conversation" | "credentials" | "trust"> & {
-  engine: "v1" | "v2";
+type Chat = Omit<Turn, "view" | "approve" | "signal"> & {
+  engine: Engine;
   /** First prompt, given on the command line. */
   prompt: string | undefined;
 };

@@ -1,21 +1,26 @@
+import type { ToolCall, ToolResult } from "./conversation.ts";
+import type { Engine } from "./profile.ts";
 import type { TurnView } from "./view.ts";
 import { writeOut } from "./view.ts";
 
-/** `--output-format stream-json`: one object per line. */
+/** `--output-format stream-json`: one object per line. What a tool update holds is modelled on ACP. */
 export class JsonView implements TurnView {
   readonly #sessionId: string;
+  readonly #engine: Engine;
   #finalText = "";
 
-  constructor(sessionId: string) {
+  constructor(sessionId: string, engine: Engine) {
     this.#sessionId = sessionId;
+    this.#engine = engine;
   }
 
   async start(): Promise<void> {
-    const sessionId = this.#sessionId;
+    const [sessionId, engine] = [this.#sessionId, this.#engine];
     await writeJson({
       type: "runStarted",
-      data: { payloadSchema: "acp", acpProtocolVersion: 1, engine: "v2", sessionId },
+      data: { payloadSchema: "acp", acpProtocolVersion: 1, engine, sessionId },
     });
+    await writeJson({ type: "metadata", data: { sessionId, contextUsagePercentage: 1.2 } });
   }
 
   async finish(status: "success" | "error", stopReason: string): Promise<void> {
@@ -35,16 +40,31 @@ export class JsonView implements TurnView {
     await Promise.resolve();
   }
 
-  async tool(title: string): Promise<void> {
+  /** What a person would read of a tool is not part of the stream. */
+  async tool(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async toolStart({ id, name, args }: ToolCall): Promise<void> {
     this.#finalText = "";
-    const toolCallId = `tooluse_${crypto.randomUUID()}`;
+    const title = typeof args["command"] === "string" ? args["command"] : name;
+    const kind = name === "execute_bash" ? "execute" : "other";
     await this.#update({
       sessionUpdate: "tool_call",
-      toolCallId,
-      title: title.split("\n")[0],
-      kind: "execute",
+      toolCallId: id,
+      title,
+      kind,
       status: "pending",
-      rawInput: {},
+      rawInput: args,
+    });
+  }
+
+  async toolEnd({ tool_use_id: toolCallId, status, content }: ToolResult): Promise<void> {
+    await this.#update({
+      sessionUpdate: "tool_call_update",
+      toolCallId,
+      status: status === "Success" ? "completed" : "failed",
+      rawOutput: typeof content === "string" ? content : JSON.stringify(content),
     });
   }
 

@@ -20,7 +20,8 @@ export class ServiceRefusal extends Error {
   }
 }
 
-const RUNTIME_HOST = "runtime.us-east-1.kiro.dev";
+const HOME_REGION = "us-east-1";
+const NEW_SERVICE_REGIONS = ["us-east-1", "eu-central-1"];
 
 export interface Ask {
   credentials: Credentials;
@@ -31,7 +32,7 @@ export interface Ask {
 /** Sends the conversation and yields the answer as it streams. */
 export async function* askModel(context: Context, ask: Ask): AsyncGenerator<ModelEvent> {
   const response = await context.network.open({
-    host: RUNTIME_HOST,
+    host: runtimeHost(context),
     path: "/generateAssistantResponse",
     headers: authorisation(ask.credentials),
     body: ask.body,
@@ -51,6 +52,17 @@ export async function* askModel(context: Context, ask: Ask): AsyncGenerator<Mode
   }
   ask.signal.throwIfAborted();
   if (!isWhole) throw new ServiceRefusal(TROUBLE);
+}
+
+/** Of the region of the profile that was chosen at the sign-in; GovCloud has the older service only. */
+function runtimeHost(context: Context): string {
+  const profile = context.database().state("api.codewhisperer.profile") as
+    | { arn: string }
+    | undefined;
+  const region = profile?.arn.split(":")[3] ?? HOME_REGION;
+  return NEW_SERVICE_REGIONS.includes(region)
+    ? `runtime.${region}.kiro.dev`
+    : `q-fips.${region}.amazonaws.com`;
 }
 
 /** Whole lines; a connection that breaks ends them, and the caller notices what is missing. */

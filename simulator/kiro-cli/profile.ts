@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** What runs a chat. V1 and V2 are programs of their own; V3 is a server that unpacks itself. */
+export type Engine = "v1" | "v2" | "v3";
+
 /**
  * Which of the recorded behaviours the stand-in shows. Each field is set by a variable of the
  * FAKE_KIRO_ family, never by one of Kiro's own names, so that no test setting can reach real Kiro.
@@ -9,7 +12,7 @@ export interface Profile {
   /** FAKE_KIRO_VERSION. */
   version: string;
   /** FAKE_KIRO_ENGINE: what runs when no flag names an engine. */
-  engine: "v1" | "v2";
+  engine: Engine;
   /** FAKE_KIRO_DEVICE_URL: `auto` shows the address in a remote session or without a browser, `remote` only in a remote session, `never` not at all. */
   deviceUrl: "auto" | "remote" | "never";
   /** FAKE_KIRO_NO_CREDENTIALS: how a chat without a sign-in behaves. */
@@ -20,6 +23,10 @@ export interface Profile {
   showsEmail: boolean;
   /** FAKE_KIRO_CHUNK_BYTES: stdout is written in pieces of this size; 0 for whole texts. */
   chunkBytes: number;
+  /** FAKE_KIRO_START_MS: how long a chat takes before it does anything; with the real program 15 to 23 s are on record. */
+  startMs: number;
+  /** FAKE_KIRO_TELEMETRY_MS: how long it waits for a telemetry host that stays silent; 15 s as with the real program. */
+  telemetryMs: number;
   /** FAKE_KIRO_CONNECT: host:port that stands for every host, for tests without a sandbox. */
   connect: string | undefined;
 }
@@ -31,12 +38,14 @@ export function readProfile(environment: Values): Profile {
   const values: Values = { ...readPackaged(), ...environment };
   return {
     version: values["FAKE_KIRO_VERSION"] ?? "2.21.2",
-    engine: choose(values, "FAKE_KIRO_ENGINE", ["v1", "v2"]),
+    engine: choose(values, "FAKE_KIRO_ENGINE", ["v1", "v2", "v3"]),
     deviceUrl: choose(values, "FAKE_KIRO_DEVICE_URL", ["auto", "remote", "never"]),
     noCredentials: choose(values, "FAKE_KIRO_NO_CREDENTIALS", ["browser", "hang", "refuse"]),
     untrusted: choose(values, "FAKE_KIRO_UNTRUSTED", ["deny", "exit", "hang"]),
     showsEmail: values["FAKE_KIRO_WHOAMI_EMAIL"] === "1",
     chunkBytes: Number(values["FAKE_KIRO_CHUNK_BYTES"] ?? 0),
+    startMs: Number(values["FAKE_KIRO_START_MS"] ?? 0),
+    telemetryMs: Number(values["FAKE_KIRO_TELEMETRY_MS"] ?? 15_000),
     connect: values["FAKE_KIRO_CONNECT"],
   };
 }

@@ -1,11 +1,13 @@
 import type { ParsedArguments } from "./arguments.ts";
 import type { Context } from "./context.ts";
+import { openConversations } from "./conversation-store.ts";
 import { describeRow } from "./conversation.ts";
 import { CommandFailure } from "./failure.ts";
+import type { Engine } from "./profile.ts";
 
 /** V1 lists on stderr; the JSON form is the simulator's own, as no record of Kiro's was found. */
-export function listSessions(context: Context, options: ParsedArguments): void {
-  const rows = context.database().conversations(process.cwd());
+export function listSessions(context: Context, options: ParsedArguments, engine: Engine): void {
+  const rows = openConversations(context, engine, process.cwd()).list();
   const format = options.value("format") ?? "plain";
   if (format !== "plain") {
     const sessions = rows.map((row) => ({
@@ -22,13 +24,13 @@ export function listSessions(context: Context, options: ParsedArguments): void {
     const { preview, messages } = describeRow(row);
     process.stderr.write(
       `\u001b[38;5;141mChat SessionId: \u001b[0m${row.id}\n` +
-        `  ${formatAge(Date.now() - row.updatedAtMs)} | ${preview} | ${String(messages)} msgs | v1\n`,
+        `  ${formatAge(Date.now() - row.updatedAtMs)} | ${preview} | ${String(messages)} msgs | ${engine}\n`,
     );
   }
 }
 
-export function deleteSession(context: Context, id: string): void {
-  if (!context.database().deleteConversation(process.cwd(), id)) {
+export function deleteSession(context: Context, id: string, engine: Engine): void {
+  if (!openConversations(context, engine, process.cwd()).delete(id)) {
     throw new CommandFailure(`Session not found: ${id}`);
   }
   process.stderr.write(`Deleted session ${id}\n`);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ToolCall, ToolResult } from "./conversation.ts";
+import type { McpServers } from "./mcp.ts";
 import type { TurnView } from "./view.ts";
 
 export interface ToolRun {
@@ -11,6 +12,9 @@ export interface ToolRun {
   environment: NodeJS.ProcessEnv;
   sessionId: string;
   signal: AbortSignal;
+  mcp: McpServers;
+  /** Runs another agent with this task and returns what it said last. */
+  delegate(query: string): Promise<string>;
 }
 
 const RESULT_CHARACTERS_MAX = 30_000;
@@ -19,6 +23,7 @@ const PUBLIC_NAMES: Readonly<Record<string, string>> = {
   fs_read: "read",
   fs_write: "write",
   execute_bash: "shell",
+  use_subagent: "subagent",
 };
 
 /** Tools that run unasked when nothing else was trusted. */
@@ -27,6 +32,8 @@ const READ_ONLY = new Set(["fs_read"]);
 export function isTrusted(tool: ToolCall, trust: "all" | readonly string[] | undefined): boolean {
   if (trust === "all") return true;
   if (trust === undefined) return READ_ONLY.has(tool.name);
+  if (trust.includes("@builtin") && !tool.name.startsWith("@")) return true;
+  if (tool.name.startsWith("@") && trust.includes(tool.name.replace(/\/.*$/, ""))) return true;
   return trust.includes(tool.name) || trust.includes(PUBLIC_NAMES[tool.name] ?? tool.name);
 }
 
@@ -53,7 +60,10 @@ function perform(run: ToolRun): Promise<unknown> {
       return writeFileTool(run);
     case "fs_read":
       return readFilesTool(run);
+    case "use_subagent":
+      return useSubagents(run);
     default:
+      if (run.tool.name.startsWith("@")) return callServer(run);
       throw new Error(`the simulator has no tool named ${run.tool.name}`);
   }
 }
@@ -104,6 +114,26 @@ async function show(stream: AsyncIterable<Buffer>, view: TurnView): Promise<stri
     if (kept.length < RESULT_CHARACTERS_MAX) kept += bytes.toString();
   }
   return kept.slice(0, RESULT_CHARACTERS_MAX);
+}
+
+/** All at once, as Kiro runs them; at most four. What it prints of them is the simulator's wording. */
+async function useSubagents({ tool, view, delegate }: ToolRun): Promise<unknown> {
+  const queries = ((tool.args["subagents"] ?? []) as { query: string }[]).slice(0, 4);
+  await view.tool(`Running ${String(queries.length)} subagents (using tool: subagent)\n`);
+  const said = await Promise.all(queries.map(({ query }) => delegate(query)));
+  for (const [index, text] of said.entries()) {
+    await view.tool(` ✓ Subagent ${String(index + 1)}: ${text}\n`);
+  }
+  return said;
+}
+
+/** A tool of an MCP server, `@server/tool`. What it prints is the simulator's wording. */
+async function callServer({ tool, view, mcp }: ToolRun): Promise<unknown> {
+  const [server = "", name = ""] = tool.name.slice(1).split("/");
+  await view.tool(`Running tool ${name} of MCP server ${server} (using tool: ${tool.name})\n`);
+  const text = await mcp.call(server, name, tool.args);
+  await view.tool(` ✓ ${text}\n`);
+  return text;
 }
 
 async function writeFileTool({ tool, view }: ToolRun): Promise<unknown> {

@@ -1,15 +1,27 @@
+import type { AgentConfig } from "./agents.ts";
 import type { Context } from "./context.ts";
 import type { Credentials } from "./credentials.ts";
-import type { Conversation, ToolCall, ToolResult } from "./conversation.ts";
+import type { ConversationStore } from "./conversation-store.ts";
+import { Conversation } from "./conversation.ts";
+import type { ToolCall, ToolResult } from "./conversation.ts";
 import { hangForever } from "./device-flow.ts";
 import { CommandFailure } from "./failure.ts";
+import { runHooks } from "./hooks.ts";
+import type { HookEvent } from "./hooks.ts";
+import type { McpServers } from "./mcp.ts";
 import { askModel, explainFailure } from "./model.ts";
+import type { Engine } from "./profile.ts";
 import { isTrusted, runTool } from "./tools.ts";
 import type { TurnView } from "./view.ts";
 
 export interface Turn {
   context: Context;
   conversation: Conversation;
+  store: ConversationStore;
+  engine: Engine;
+  agent: AgentConfig;
+  mcp: McpServers;
+  model: string | undefined;
   credentials: Credentials;
   view: TurnView;
   /** Tools that need no approval; undefined leaves the read-only ones. */
@@ -27,17 +39,20 @@ export async function runTurn(turn: Turn, prompt: string): Promise<TurnOutcome> 
   const startedAtMs = performance.now();
   let content: Parameters<Conversation["request"]>[0] = { Prompt: { prompt } };
   let credits = 0;
+  await tell(turn, { hook_event_name: "agentSpawn" });
+  await tell(turn, { hook_event_name: "userPromptSubmit", prompt });
   try {
     while (true) {
       const message = await readMessage(turn, content);
       credits += message.credits;
-      turn.conversation.record(turn.context.database(), content, message);
+      turn.conversation.record(turn.store, content, message);
       if (message.tools.length === 0) break;
       content = { ToolUseResults: { tool_use_results: await runTools(turn, message.tools) } };
     }
   } catch (error) {
     return endEarly(turn, error);
   }
+  await tell(turn, { hook_event_name: "stop" });
   const seconds = Math.round((performance.now() - startedAtMs) / 1000);
   process.stderr.write(`\n ▸ Credits: ${credits.toFixed(2)} • Time: ${formatTime(seconds)}\n`);
   return "finished";
@@ -64,7 +79,7 @@ async function readMessage(
 ): Promise<Message> {
   const { context, conversation, credentials, signal, view } = turn;
   const message: Message = { text: "", tools: [], credits: 0 };
-  const body = conversation.request(content);
+  const body = conversation.request(content, turn.model);
   for await (const event of askModel(context, { credentials, body, signal })) {
     if (event.kind === "text") {
       message.text += event.text;
@@ -78,18 +93,73 @@ async function readMessage(
 }
 
 async function runTools(turn: Turn, tools: readonly ToolCall[]): Promise<ToolResult[]> {
-  const { view, signal, conversation } = turn;
-  const { environment } = turn.context;
   const results: ToolResult[] = [];
   for (const tool of tools) {
-    const isAllowed = isTrusted(tool, turn.trust) || (await askAbout(turn, tool));
-    results.push(
-      isAllowed
-        ? await runTool({ tool, view, environment, sessionId: conversation.id, signal })
-        : { tool_use_id: tool.id, status: "Error", content: "The user denied this tool." },
-    );
+    await turn.view.toolStart?.(tool);
+    const result = await runOne(turn, tool);
+    await turn.view.toolEnd?.(result);
+    results.push(result);
   }
   return results;
+}
+
+async function runOne(turn: Turn, tool: ToolCall): Promise<ToolResult> {
+  const { trust, agent, view, signal, conversation, mcp } = turn;
+  const { environment } = turn.context;
+  const refuse = (content: string): ToolResult => ({
+    tool_use_id: tool.id,
+    status: "Error",
+    content,
+  });
+  const isAllowed =
+    isTrusted(tool, trust) || isTrusted(tool, agent.allowedTools) || (await askAbout(turn, tool));
+  if (!isAllowed) return refuse("The user denied this tool.");
+  const about = { tool_name: tool.name, tool_input: tool.args };
+  const { blocked } = await tell(turn, { hook_event_name: "preToolUse", ...about });
+  if (blocked !== undefined) return refuse(blocked);
+  const result = await runTool({
+    tool,
+    view,
+    environment,
+    sessionId: conversation.id,
+    signal,
+    mcp,
+    delegate: (query) => runSubagent(turn, query),
+  });
+  await tell(turn, { hook_event_name: "postToolUse", ...about, tool_response: result.content });
+  return result;
+}
+
+/** Headless V3 of the versions on record runs no hooks. */
+async function tell(
+  { agent, conversation, engine }: Turn,
+  event: Omit<HookEvent, "session_id">,
+): Promise<{ blocked: string | undefined }> {
+  if (engine === "v3") return { blocked: undefined };
+  return runHooks(agent.hooks, { ...event, session_id: conversation.id });
+}
+
+/** A conversation of its own with the same model and tools; the caller is told its last words. */
+async function runSubagent(turn: Turn, query: string): Promise<string> {
+  const parts: string[] = [];
+  const view: TurnView = {
+    answer: async (text) => void parts.push(text),
+    endAnswer: async () => undefined,
+    tool: async () => undefined,
+    raw: async () => undefined,
+    split: () => undefined,
+  };
+  const conversation = new Conversation(process.cwd());
+  const store = { list: () => [], save: () => undefined, delete: () => false };
+  const own = { ...turn, view, conversation, store };
+  let content: Parameters<Conversation["request"]>[0] = { Prompt: { prompt: query } };
+  for (;;) {
+    parts.length = 0;
+    const message = await readMessage(own, content);
+    conversation.record(store, content, message);
+    if (message.tools.length === 0) return parts.join("");
+    content = { ToolUseResults: { tool_use_results: await runTools(own, message.tools) } };
+  }
 }
 
 /** Three behaviours of a headless run are on record; the profile says which one this is. */

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import type { Context } from "./context.ts";
+import type { ToolCall, ToolResult } from "./conversation.ts";
 import { Markdown } from "./markdown.ts";
+import type { Engine } from "./profile.ts";
 
 /** What a turn shows, whichever form the output has. */
 export interface TurnView {
@@ -8,6 +10,9 @@ export interface TurnView {
   /** The answer so far ends; a tool or the end of the turn follows. */
   endAnswer(): Promise<void>;
   tool(text: string): Promise<void>;
+  /** A tool begins, and has ended; text engines tell it in their own words. */
+  toolStart?(tool: ToolCall): Promise<void>;
+  toolEnd?(result: ToolResult): Promise<void>;
   /** Bytes of a running command, as they come. */
   raw(bytes: Buffer): Promise<void>;
   /** Writes what follows in pieces of this many bytes. */
@@ -16,7 +21,7 @@ export interface TurnView {
 
 export interface TextStyle {
   /** `v1` colours and writes `> ` before each part of the answer; `v2` is plain. */
-  engine: "v1" | "v2";
+  engine: Engine;
   rendersMarkdown: boolean;
   chunkBytes: number;
 }
@@ -81,7 +86,7 @@ export async function writeOut(bytes: Buffer, chunkBytes = 0): Promise<void> {
 }
 
 /** The style a turn's text has by engine, setting and profile. */
-export function textStyle(context: Context, engine: "v1" | "v2"): TextStyle {
+export function textStyle(context: Context, engine: Engine): TextStyle {
   return {
     engine,
     rendersMarkdown:

@@ -48,18 +48,42 @@ export interface AgentSignIn {
   /** The truth of "is this sandbox signed in": undefined means no. */
   readAccount(result: CommandResult): string | undefined;
   login: readonly string[];
+  /** The login of an organisation whose directory is known beforehand. */
+  loginToDirectory?(directory: IdentityDirectory): readonly string[];
   environment: Readonly<Record<string, string>>;
   watchLogin(): LoginWatcher;
   /** Files below the home directory that a sign-in consists of, for keeping it when a home is made anew. */
   files: readonly string[];
 }
 
-export interface TurnInput {
+/** Where an organisation keeps its people. */
+export interface IdentityDirectory {
+  /** Address of its sign-in page. */
+  startUrl: string;
+  region: string;
+}
+
+/** What a caller chooses about turns, in the agent's own words. */
+export interface TurnOptions {
+  /** Which of its engines the agent runs. */
+  engine?: string | undefined;
+  model?: string | undefined;
+  /** The agent's own named configuration: what it may use, and how it behaves. */
+  configuration?: string | undefined;
+}
+
+/** What is the same for every turn of a session. */
+export interface TurnSetup {
+  version: string;
+  /** Absent: nothing was chosen. */
+  options?: TurnOptions;
+}
+
+export interface TurnInput extends TurnSetup {
   prompt: string;
   resume: boolean;
   /** The conversation to go on with, where the agent has told its id. */
   conversationId?: string;
-  version: string;
 }
 
 /** What an agent says and does during a turn, in the words of no particular agent. */
@@ -75,34 +99,42 @@ export interface TurnReader {
 
 export type TurnJudgement =
   | { outcome: "succeeded"; answer: string }
-  | { outcome: "failed"; reason: string; answer: string }
+  /** `isConversationLost`: the agent said that the conversation it was to resume is not there. */
+  | { outcome: "failed"; reason: string; answer: string; isConversationLost?: true }
   | { outcome: "unknown"; reason: string; answer: string };
 
-export interface FinishedTurn {
+export interface FinishedTurn extends TurnSetup {
   /** null when a signal ended it. */
   exitCode: number | null;
   stdout: Buffer;
   stderr: Buffer;
-  version: string;
 }
 
 export interface AgentTurns {
   /** Throws PROMPT_IS_COMMAND for a prompt the agent would take for a command of its own. */
   checkPrompt(prompt: string): void;
+  /** Throws AGENT_OPTION_UNAVAILABLE for what this version cannot do. Absent: the agent takes no options. */
+  checkOptions?(setup: TurnSetup): void;
+  /** Whether turns with this set-up can go on with a conversation of an earlier session. Absent: never. */
+  canResume?(conversationId: string, setup: TurnSetup): boolean;
   /** `inputBytes`: the prompt, when it is too long for an argument. */
   command(turn: TurnInput): { argv: readonly string[]; inputBytes?: Uint8Array };
   /** Pure: trusts nothing but what the agent's own page states. */
   judge(turn: FinishedTurn): TurnJudgement;
   /**
    * Present: standard output is made for programs, such as JSON Lines; people are shown the events instead.
-   * Called once for each turn.
+   * Called once for each turn. Undefined: not with this set-up.
    */
-  createReader?(version: string): TurnReader;
+  createReader?(version: string, options?: TurnOptions): TurnReader | undefined;
   /** Tells the id of the conversation, to prove that a resumed turn continued it. */
   conversation?: {
     /** Run after each turn, and tells the newest conversation of the workspace. Absent: the turn's own output tells. */
     command?: readonly string[];
+    /** Where the turn's own output tells although there is a command: with this set-up. */
+    isTold?(setup: TurnSetup): boolean;
     readId(result: CommandResult): string | undefined;
+    /** Whether the command's list has this conversation, wherever in it. Absent: only the newest is on it. */
+    lists?(result: CommandResult, conversationId: string): boolean;
   };
   /** A sentence for the user when this version is newer than those the adapter knows. */
   versionNotice(version: string): string | undefined;
@@ -135,7 +167,10 @@ export interface AgentAdapter {
   readonly title: string;
   /** The default interactive command; its first word is the program. */
   readonly command: readonly string[];
+  /** When no region is chosen. */
   readonly hosts: readonly AgentHost[];
+  /** Of a service that has regions: what it needs in each, by the region's name. */
+  readonly regions?: Readonly<Record<string, readonly AgentHost[]>>;
   readonly environment: Readonly<Record<string, string>>;
   /** Names of environment variables that are credentials: taken from the caller with `-e NAME` only. */
   readonly credentials: readonly string[];

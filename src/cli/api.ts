@@ -1,9 +1,10 @@
-import { ERROR_CODES, type ErrorCode } from "../errors/codes.ts";
+import { checkApiVersion, readMinor, readProblem } from "../client/problem.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { type HttpAnswer, readText, sendRequest } from "../platform/http-client.ts";
 import { EventStreamReader } from "../protocol/event-stream.ts";
-import type { Problem } from "../protocol/problem.ts";
 import { API_VERSION, API_VERSION_HEADER } from "../protocol/version.ts";
+
+export { checkApiVersion, readProblem, toError } from "../client/problem.ts";
 
 /** Finds the socket of a daemon that answers; most verbs start one when there is none. */
 export type FindSocket = (signal: AbortSignal) => Promise<string>;
@@ -22,6 +23,7 @@ export class Api {
   readonly #find: FindSocket;
   readonly signal: AbortSignal;
   #socket: Promise<string> | undefined;
+  #minor = 0;
 
   constructor(find: FindSocket, signal: AbortSignal) {
     this.#find = find;
@@ -32,6 +34,11 @@ export class Api {
   socket(): Promise<string> {
     this.#socket ??= this.#find(this.signal);
     return this.#socket;
+  }
+
+  /** The minor version of the API that the daemon said last: what it lacks is not asked of it. */
+  get minor(): number {
+    return this.#minor;
   }
 
   async get<T>(path: string): Promise<T> {
@@ -91,8 +98,10 @@ export class Api {
   async #send(method: string, path: string, call: Call): Promise<HttpAnswer> {
     const answer = await this.#connect(method, path, call);
     checkApiVersion(answer.headers[API_VERSION_HEADER]);
+    this.#minor = readMinor(answer.headers[API_VERSION_HEADER]);
     if (answer.status < 400) return answer;
-    throw readProblem(await readText(answer.body), `${method} ${path}`, answer.status);
+    const problem = readProblem(await readText(answer.body), `${method} ${path}`, answer.status);
+    throw explainAge(problem, this.#minor);
   }
 
   /** A daemon that was just leaving refuses or resets the connection before it reads the request. */
@@ -121,37 +130,14 @@ export class Api {
   }
 }
 
-/** An absent header says nothing; another major means that neither side understands the other. */
-export function checkApiVersion(header: string | string[] | undefined): void {
-  const text = String(header ?? API_VERSION.major);
-  if (Number.parseInt(text, 10) === API_VERSION.major) return;
-  const message = `The daemon speaks version ${text} of the API, this program version ${API_VERSION.major}.`;
-  throw new CattlegridError("DAEMON_VERSION_MISMATCH", message);
-}
-
-/** Reads an `application/problem+json` document as the error it tells of. */
-export function readProblem(text: string, request: string, status: number): CattlegridError {
-  const problem = parseProblem(text);
-  if (problem !== undefined) return toError(problem);
-  return new CattlegridError("INTERNAL", `The daemon answered ${request} with status ${status}.`);
-}
-
-/** A newer daemon may tell of a code that this program does not know: it is then shown in the text. */
-export function toError({ code, detail, hint, details }: Problem): CattlegridError {
-  const known = Object.hasOwn(ERROR_CODES, code);
-  const message = known ? detail : `${detail} (${code})`;
-  const facts = details === undefined ? {} : { details };
-  return new CattlegridError(known ? (code as ErrorCode) : "INTERNAL", message, { hint, ...facts });
-}
-
-function parseProblem(text: string): Problem | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Problem> | null;
-    return typeof value?.code === "string" ? (value as Problem) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** A daemon of before refuses what it does not know, and cannot know that it is known by now. */
+function explainAge(error: CattlegridError, minor: number): CattlegridError {
+  if (error.code !== "REQUEST_INVALID" || minor >= API_VERSION.minor) return error;
+  const { major } = API_VERSION;
+  const age = `the daemon speaks API ${major}.${minor}, this program ${major}.${API_VERSION.minor}`;
+  return new CattlegridError("REQUEST_INVALID", `${error.message} (${age})`, {
+    hint: "Run `cattlegrid daemon stop`; the next command starts a daemon of this version.",
+  });
 }
 
 /** A sandbox's path in the API. */

@@ -44,6 +44,11 @@ export const CREATION_FLAGS = {
     value: "PATH",
     help: "let the agent change a protected path of the workspace",
   },
+  region: {
+    kind: "list",
+    value: "REGION",
+    help: "a region of the agent's service to let out to, instead of its default ones",
+  },
   cpus: { kind: "text", value: "N", help: "how many CPUs at most" },
   memory: { kind: "text", value: "SIZE", help: "how much memory at most, such as 512m or 8g" },
   "idle-stop": {
@@ -74,6 +79,19 @@ export const INSTALL_TIMEOUT_FLAG = {
 
 export const LOGIN_TIMEOUT_FLAG = {
   "login-timeout": { kind: "text", value: "TIME", help: "deadline of the sign-in; default: 15m" },
+} as const satisfies Flags;
+
+export const DIRECTORY_FLAGS = {
+  "identity-provider": {
+    kind: "text",
+    value: "URL",
+    help: "start page of the organisation whose people sign in",
+  },
+  "identity-region": {
+    kind: "text",
+    value: "REGION",
+    help: "region of that organisation's directory",
+  },
 } as const satisfies Flags;
 
 export const DETACH_KEYS_FLAG = {

@@ -7,7 +7,7 @@ import { parseChoice, parseCpus, parseLongDuration, parseMemory } from "./amount
 import type { FlagValues } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import type { CREATION_FLAGS } from "./creation-flags.ts";
-import { readMirrors } from "./mirrors.ts";
+import { readMirrors } from "../client/mirrors.ts";
 import type { Settings } from "./settings.ts";
 
 export type CreationFlags = FlagValues<typeof CREATION_FLAGS>;
@@ -41,6 +41,8 @@ export async function describeCreation(
     mode: map(choose("mode"), (text) => parseChoice(text, "--mode", MODES)),
     environment,
     policy: await readPolicy(choose("policy"), caller.directory),
+    // Absent rather than empty: a daemon of before knows no such field.
+    regions: emptyAsAbsent(flags.region.length > 0 ? flags.region : settings.regions),
     allow: [...settings.allow, ...flags.allow],
     deny: [...settings.deny, ...flags.deny],
     unprotect: flags.unprotect.length === 0 ? undefined : [...flags.unprotect],
@@ -71,6 +73,7 @@ export function keepAsked(request: SandboxCreate, flags: CreationFlags): Sandbox
   for (const name of ["allow", "deny"] as const) {
     if (flags[name].length === 0) delete kept[name];
   }
+  if (flags.region.length === 0) delete kept.regions;
   if (flags.cpus === undefined && flags.memory === undefined) delete kept.limits;
   return kept;
 }
@@ -105,6 +108,10 @@ async function readPolicy(
     const why = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
     throw new CattlegridError("POLICY_UNKNOWN", `The policy file ${path} ${why}.`);
   }
+}
+
+function emptyAsAbsent(list: readonly string[]): string[] | undefined {
+  return list.length === 0 ? undefined : [...list];
 }
 
 function map<T>(text: string | undefined, parse: (text: string) => T): T | undefined {

@@ -6,7 +6,7 @@ import { parseDuration } from "./amount.ts";
 import type { Api } from "./api.ts";
 import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } from "./creation.ts";
 import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
-import { readMirrors } from "./mirrors.ts";
+import { readMirrors } from "../client/mirrors.ts";
 import type { Settings } from "./settings.ts";
 import { startSandbox } from "./start-progress.ts";
 import type { VerbContext } from "./verb.ts";

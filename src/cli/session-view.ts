@@ -112,6 +112,8 @@ export class SessionView implements Disposable {
         await this.#view;
         return undefined;
       case "session-ready":
+        if (event.continued)
+          this.#say("Goes on with the conversation so far; --new begins another.");
         return this.#options.stopsWhenReady === true ? { kind: "ready" } : undefined;
       case "session-end":
         await this.#view;

@@ -13,11 +13,12 @@ describe("config.yaml", () => {
   test("stands in for flags, and adds toolchains and rules", async () => {
     const text =
       "toolchains: [~/.nvm, /opt/tool, nearby]\nmode: readonly\ncpus: 2\npolicy: ./strict.yaml\n" +
-      "deny:\n  - bad.example\ngit-identity: false\n";
+      "deny:\n  - bad.example\nregions: [eu-central-1]\ngit-identity: false\n";
     expect(await parseSettings(text, PATH)).toEqual({
       toolchains: [join(homedir(), ".nvm"), "/opt/tool", "/state/nearby"],
       allow: [],
       deny: ["bad.example"],
+      regions: ["eu-central-1"],
       flags: { mode: "readonly", cpus: "2", policy: "/state/strict.yaml" },
       gitIdentity: false,
     });

@@ -10,6 +10,8 @@ export interface Settings {
   toolchains: readonly string[];
   allow: readonly string[];
   deny: readonly string[];
+  /** Of the agent's service. */
+  regions: readonly string[];
   /** Values of flags of that name, as one would write them. */
   flags: Readonly<Record<string, string>>;
   gitIdentity: boolean;
@@ -19,11 +21,12 @@ const NO_SETTINGS: Settings = {
   toolchains: [],
   allow: [],
   deny: [],
+  regions: [],
   flags: {},
   gitIdentity: true,
 };
 
-const LISTS = ["toolchains", "allow", "deny"] as const;
+const LISTS = ["toolchains", "allow", "deny", "regions"] as const;
 const TEXTS = [
   "provider",
   "isolation",
@@ -37,6 +40,8 @@ const TEXTS = [
   "install-timeout",
   "login-timeout",
   "turn-timeout",
+  "identity-provider",
+  "identity-region",
 ];
 const SWITCHES = ["git-identity"];
 

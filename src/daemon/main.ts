@@ -1,22 +1,14 @@
 import { closeSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
-import { createAgentRegistry } from "../agent/registry.ts";
-import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import { asCattlegridError } from "../errors/error.ts";
 import { START_REPORT_DESCRIPTOR, type StartReport } from "../platform/daemon-start.ts";
 import { openLogFile, type LogFile } from "../platform/logger.ts";
 import { resolvePaths, type Paths } from "../platform/paths.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
-import { readProgramVersion } from "../platform/version.ts";
-import { createLocalProvider } from "../sandbox/providers/local/provider.ts";
-import { createEngine } from "../session/engine.ts";
 import { readArguments, type DaemonArguments } from "./arguments.ts";
-import { openDaemon } from "./daemon.ts";
-import { AGENTS } from "./plugins.ts";
+import { openLocalDaemon } from "./local-daemon.ts";
 
 const EXIT_FAILED = 125;
-const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
-const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
 
 async function main(): Promise<void> {
   const { env: environment } = process;
@@ -26,29 +18,8 @@ async function main(): Promise<void> {
   openStateDirectory(paths.stateDirectory);
   const logger = openLogFile({ path: paths.logFile });
   logCrashes(logger);
-  const local = createLocalProvider({
-    stateDirectory: paths.providerDirectory("local"),
-    runtimeDirectory: paths.runtimeDirectory,
-    logger,
-  });
-  const daemon = await openDaemon({
-    paths,
-    uid,
-    version: readProgramVersion(),
-    agents: AGENTS,
-    openEngine: () =>
-      createEngine({
-        paths,
-        homeDirectory: homedir(),
-        providers: [local],
-        agents: createAgentRegistry(AGENTS),
-        ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
-        upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
-        logger,
-      }),
-    logger,
-    idleMs: settings.idleMs,
-  });
+  const places = { paths, uid, homeDirectory: homedir(), environment };
+  const daemon = await openLocalDaemon({ ...places, logger, idleMs: settings.idleMs });
   // A closed terminal is no reason for sandboxes to end.
   process.on("SIGHUP", () => logger.info("hangup ignored"));
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => void daemon.close());
@@ -61,12 +32,6 @@ async function main(): Promise<void> {
   }
   // Whatever still holds the event loop has been told to end; a daemon that lingers helps nobody.
   process.exit(0);
-}
-
-/** SECURITY: the machine's own file is always read; one that the environment names limits further and never instead. */
-function placeCeilings(named: string | undefined): readonly CeilingPlace[] {
-  const further = named === undefined || named === "" ? [] : [{ path: named, isRequired: true }];
-  return [{ path: ORGANISATION_POLICY, isRequired: false }, ...further];
 }
 
 /** SECURITY: an error's stack goes to the log, whose reader is the owner; it holds no request. */

@@ -193,6 +193,8 @@ export const ERROR_CODES = define({
   ),
   AGENT_LOGIN_FAILED: user(401, "Run the command again and approve the code in the browser.", 121),
   AGENT_RESUME_LOST: provider(409, "The conversation is gone from the sandbox; start a new chat."),
+  AGENT_OPTION_UNAVAILABLE: user(400, "See the agent's page under docs/agents for what it offers."),
+  AGENT_REGION_UNKNOWN: user(400, "See the agent's page under docs/agents for its regions."),
   AGENT_COMMAND_INVALID: user(400, "See the agent's page under docs/agents."),
   SESSION_NOT_FOUND: user(404, "List sessions with `cattlegrid inspect NAME`."),
   SESSION_ENDED: user(409, "Start a new session with `cattlegrid run`."),

@@ -62,6 +62,8 @@ export const sandboxCreateSchema = z
         file: z.strictObject({ path: z.string(), text: z.string() }).optional(),
       })
       .optional(),
+    /** Regions of the agent's service whose hosts policy `agent` opens; default: the agent's own choice. */
+    regions: z.array(z.string()).optional().meta({ "x-since": 1 }),
     /** Rules in the short form of `--allow` and `--deny`. */
     allow: z.array(z.string()).optional(),
     deny: z.array(z.string()).optional(),
@@ -139,6 +141,7 @@ export const sandboxSchema = z
       allow: stringsSchema,
       deny: stringsSchema,
     }),
+    regions: stringsSchema.exactOptional(),
     mirrors: z.string().nullable(),
     limits: limitsSchema,
     toolchains: stringsSchema,

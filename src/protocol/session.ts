@@ -3,6 +3,26 @@ import { problemSchema } from "./problem.ts";
 import { terminalEndingSchema, terminalSizeSchema } from "./process.ts";
 import { environmentSchema } from "./sandbox.ts";
 
+/** A word of the agent's own: no option, and nothing a terminal would obey. */
+const agentWordSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,199}$/);
+
+export const turnOptionsSchema = z
+  .strictObject({
+    /** Which of its engines the agent runs. */
+    engine: agentWordSchema.optional(),
+    model: agentWordSchema.optional(),
+    /** The agent's own named configuration. */
+    configuration: agentWordSchema.optional(),
+  })
+  .meta({ id: "TurnOptions" });
+
+export const identityDirectorySchema = z
+  .strictObject({
+    startUrl: z.url({ protocol: /^https$/ }),
+    region: z.string().regex(/^[a-z0-9-]{1,40}$/),
+  })
+  .meta({ id: "IdentityDirectory" });
+
 /** `POST /v1/sandboxes/{id}/sessions`. The sandbox must run. */
 export const sessionCreateSchema = z
   .strictObject({
@@ -19,6 +39,12 @@ export const sessionCreateSchema = z
     secrets: environmentSchema.optional(),
     loginTimeoutMs: z.int().positive().optional(),
     turnTimeoutMs: z.int().positive().optional(),
+    /** What the caller chooses about turns, in the agent's own words. */
+    turnOptions: turnOptionsSchema.optional().meta({ "x-since": 1 }),
+    /** Goes on with the sandbox's newest conversation where that can be done, and says so where it cannot. */
+    continues: z.enum(["latest"]).optional().meta({ "x-since": 1, "x-older": "omit" }),
+    /** The organisation whose people sign in: saves typing it at the login. */
+    identityDirectory: identityDirectorySchema.optional().meta({ "x-since": 1 }),
     /** The session ends when its events connection closes (`chat`, `run` without `--detach` does not set it). */
     leased: z.boolean().optional(),
     /** What the agent's terminal shows is recorded; what is typed never is, nor the sign-in. */
@@ -72,7 +98,8 @@ export const sessionEventSchema = z
     /** The address and code a person opens to approve; shown even where the agent prints only the code. */
     z.object({ type: z.literal("login-code"), code: z.string(), url: z.string().nullable() }),
     z.object({ type: z.literal("signed-in"), account: z.string() }),
-    z.object({ type: z.literal("session-ready") }),
+    /** `continued`: the first turn goes on with an earlier conversation. */
+    z.object({ type: z.literal("session-ready"), continued: z.boolean().exactOptional() }),
     z.object({
       type: z.literal("session-end"),
       exitCode: z.int(),

@@ -32,6 +32,7 @@ export function specify(
     ...chooseVersion(request, agent),
     environment: request.environment ?? {},
     policy: { preset, ...(file === undefined ? {} : { file }) },
+    ...chooseRegions(request),
     allow: request.allow ?? [],
     deny: request.deny ?? [],
     limits: checkLimits(request, capabilities),
@@ -63,6 +64,10 @@ function chooseVersion(
   if (install?.version !== undefined) return { agentVersion };
   const message = `${title} cannot be installed by version: its installer takes the newest.`;
   throw new CattlegridError("AGENT_VERSION_UNAVAILABLE", message);
+}
+
+function chooseRegions({ regions }: SandboxCreate): Pick<StoredSpecification, "regions"> {
+  return regions === undefined ? {} : { regions };
 }
 
 function chooseMode(
@@ -135,6 +140,7 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
     ["its isolation", stored.isolation, request.isolation],
     ["its policy", stored.policy.preset, request.policy?.preset],
     ["its policy file", stored.policy.file?.text, request.policy?.file?.text],
+    ["its regions", stored.regions, request.regions],
     ["its allow rules", stored.allow, request.allow],
     ["its deny rules", stored.deny, request.deny],
     ["its limits", stored.limits, request.limits],

@@ -1,4 +1,5 @@
 import type { AgentAdapter } from "../agent/agent.ts";
+import { hostsIn } from "../agent/regions.ts";
 import type { PolicyChange } from "../egress/compile-policy.ts";
 import type { PolicyChangeRow } from "../store/policy-change-rows.ts";
 import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
@@ -14,7 +15,7 @@ export interface GateParts {
 
 /** What a stored sandbox's policy is made of. */
 export function describeGate(row: SandboxRow, parts: GateParts): GateRequest {
-  const { policy, allow, deny } = row.specification;
+  const { policy, allow, deny, regions } = row.specification;
   return {
     sandboxId: row.id,
     sandboxName: row.name,
@@ -22,7 +23,7 @@ export function describeGate(row: SandboxRow, parts: GateParts): GateRequest {
     allow,
     deny,
     changes: [...parts.changes.map(readChange), ...(parts.sessionRules ?? [])],
-    hosts: parts.agent.hosts,
+    hosts: hostsIn(parts.agent, regions),
     mirrors: parts.mirrors,
   };
 }

@@ -30,6 +30,8 @@ export interface GatewayGatesOptions {
   /** Default: everything that is allowed is dialled directly. */
   upstream?: UpstreamOptions | undefined;
   logger: Logger;
+  /** Told of each decision as it is made. */
+  onRecord?(record: EgressRecord): void;
   /** Default: no organisation has a say. */
   ceilings?: readonly CeilingPlace[];
 }
@@ -53,7 +55,8 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const onFailure = (error: Error): void =>
       logger.error("egress records could not be written", { sandboxId, error });
-    return openRecorder({ path: pathOf(sandboxId), onFailure });
+    const recorder = await openRecorder({ path: pathOf(sandboxId), onFailure });
+    return options.onRecord === undefined ? recorder : tellRecords(recorder, options.onRecord);
   };
   return {
     compile,
@@ -122,6 +125,16 @@ function openUpstream(
   const { credentials: source } = proxy;
   const credentials = source && new ProxyCredentials(source, options?.environment ?? {});
   return createUpstream(proxy, { credentials, trust });
+}
+
+function tellRecords(recorder: Recorder, tell: (record: EgressRecord) => void): Recorder {
+  return {
+    record(record) {
+      recorder.record(record);
+      tell(record);
+    },
+    close: () => recorder.close(),
+  };
 }
 
 interface GatewayParts {

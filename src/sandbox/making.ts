@@ -1,3 +1,4 @@
+import { hostsIn } from "../agent/regions.ts";
 import { randomBytes, randomUUID } from "node:crypto";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
@@ -110,7 +111,7 @@ async function describeNew(
     ...request.policy,
     allow: request.allow ?? [],
     deny: request.deny ?? [],
-    hosts: agent.hosts,
+    hosts: hostsIn(agent, request.regions),
     mirrors: request.mirrors ?? null,
   });
   const specification = specify(wanted, { agent, capabilities, preset });

@@ -41,6 +41,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
       allow: stored.allow,
       deny: stored.deny,
     },
+    ...(stored.regions === undefined ? {} : { regions: stored.regions }),
     mirrors: stored.mirrors?.targets ?? null,
     limits: stored.limits,
     toolchains: stored.toolchains,

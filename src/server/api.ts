@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "../platform/logger.ts";
+import type { EngineEvents } from "../sandbox/engine-events.ts";
 import type { Probe } from "../sandbox/provider.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
@@ -11,6 +12,7 @@ export interface Engine {
   sandboxes: Sandboxes;
   sessions: Sessions;
   terminals: Terminals;
+  events: Pick<EngineEvents, "read">;
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
 }
 

@@ -17,7 +17,12 @@ export interface Resource {
  * else, who may do everything with what is theirs.
  */
 export function authorise(principal: Principal, action: Action, resource: Resource): void {
-  if (principal.id === resource.owner) return;
+  if (isAuthorised(principal, action, resource)) return;
   const message = `${principal.id} may not ${action} this ${resource.kind}.`;
   throw new CattlegridError("NOT_AUTHORISED", message);
+}
+
+/** The same as a question, for lists that hold what several own. */
+export function isAuthorised(principal: Principal, _action: Action, resource: Resource): boolean {
+  return principal.id === resource.owner;
 }

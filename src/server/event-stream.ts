@@ -68,10 +68,16 @@ function open(reply: FastifyReply): void {
 
 async function send(raw: ServerResponse, event: unknown, signal: AbortSignal): Promise<void> {
   if (raw.destroyed || signal.aborted) return;
-  if (raw.write(`data: ${JSON.stringify(event)}\n\n`)) return;
+  if (raw.write(`${formatId(event)}data: ${JSON.stringify(event)}\n\n`)) return;
   try {
     await once(raw, "drain", { signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/** What a client gives back as `Last-Event-ID`, for events that have an id of their own. */
+function formatId(event: unknown): string {
+  const id = (event as { id?: unknown }).id;
+  return typeof id === "string" && /^[\w-]+$/.test(id) ? `id: ${id}\n` : "";
 }

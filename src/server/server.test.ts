@@ -9,6 +9,7 @@ import { SandboxYard } from "../../test/support/sandbox-yard.ts";
 import { ERROR_CODES } from "../errors/codes.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { SILENT_LOGGER } from "../platform/logger.ts";
+import { createEngineEvents } from "../sandbox/engine-events.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { createServer, type Server } from "./server.ts";
 
@@ -33,7 +34,13 @@ async function serve(owner = `local:${uid}`): Promise<void> {
   const { sandboxes, terminals } = yard;
   calls = [];
   server = createServer({
-    engine: { sandboxes, sessions, terminals, probe: (signal) => sandboxes.probe(signal) },
+    engine: {
+      sandboxes,
+      sessions,
+      terminals,
+      events: createEngineEvents(),
+      probe: (signal) => sandboxes.probe(signal),
+    },
     facts: {
       version: "1.2.3",
       stateDirectory: "/state",

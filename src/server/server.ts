@@ -16,6 +16,7 @@ import { addPortRoutes } from "./port-routes.ts";
 import { addPolicyRoutes } from "./policy-routes.ts";
 import { toProblem } from "./problem.ts";
 import { addChangeRoutes } from "./change-routes.ts";
+import { addEventRoutes } from "./event-routes.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
@@ -154,5 +155,6 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addChangeRoutes(api);
   addQuarantineRoutes(api);
   addSessionRoutes(api);
+  addEventRoutes(api);
   addDaemonRoutes(api, options.facts, options.control);
 }

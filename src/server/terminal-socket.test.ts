@@ -8,6 +8,7 @@ import { createSmallAgents } from "../../test/support/small-agents.ts";
 import { SandboxYard } from "../../test/support/sandbox-yard.ts";
 import { TerminalClient } from "../../test/support/terminal-client.ts";
 import { SILENT_LOGGER } from "../platform/logger.ts";
+import { createEngineEvents } from "../sandbox/engine-events.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { createServer, type Server } from "./server.ts";
 
@@ -21,7 +22,13 @@ beforeEach(async () => {
   const sessions = { countOpen: () => 0 } as Partial<Sessions> as Sessions;
   const owner = `local:${process.getuid!()}`;
   server = createServer({
-    engine: { sandboxes, sessions, terminals, probe: (signal) => sandboxes.probe(signal) },
+    engine: {
+      sandboxes,
+      sessions,
+      terminals,
+      events: createEngineEvents(),
+      probe: (signal) => sandboxes.probe(signal),
+    },
     facts: {
       version: "1",
       stateDirectory: "/state",

@@ -1,4 +1,4 @@
-import type { AgentTurns, FinishedTurn } from "../agent/agent.ts";
+import type { AgentTurns, CommandResult, FinishedTurn, TurnSetup } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { TurnOutcome } from "../protocol/session.ts";
 import { runCommand } from "./command.ts";
@@ -12,7 +12,7 @@ const ENDED_BY_SIGNAL = -1;
 export interface Conversation {
   /** Turns that were started. */
   turns: number;
-  /** A turn has succeeded, so there is something to resume. */
+  /** A turn has succeeded, here or in the session that this one goes on with: there is something to resume. */
   isResumable: boolean;
   /** Absent: it could not be read yet, or the agent does not tell. */
   id?: string;
@@ -20,9 +20,13 @@ export interface Conversation {
   isLost: boolean;
 }
 
-export interface ConversationOptions {
+export interface Conversing {
   context: SessionContext;
   turns: AgentTurns;
+  setup: TurnSetup;
+}
+
+export interface ConversationOptions extends Conversing {
   conversation: Conversation;
   /** Called when the conversation has changed. */
   save(): Promise<void>;
@@ -32,6 +36,8 @@ export interface ConversationTurn {
   outcome: TurnOutcome;
   finished: FinishedTurn;
   resumed: boolean;
+  /** The agent said so itself. */
+  isConversationLost: boolean;
 }
 
 /** A turn that cannot be shown to go on with this session's conversation does not begin. */
@@ -48,11 +54,12 @@ export async function requireConversation(options: ConversationOptions): Promise
 /** Throws AGENT_RESUME_LOST when a resumed turn went on with another conversation. */
 export async function followConversation(
   options: ConversationOptions,
-  { outcome, finished, resumed }: ConversationTurn,
+  { outcome, finished, resumed, isConversationLost }: ConversationTurn,
 ): Promise<void> {
   const { conversation, save } = options;
-  if (outcome !== "succeeded" && outcome !== "unknown") return;
-  if (outcome === "unknown" && !resumed) return;
+  if (resumed && isConversationLost) conversation.isLost = true;
+  if (conversation.isLost) throw resumeLost(options);
+  if (!tellsOfConversation(outcome, resumed)) return;
   const id = await readConversation(options, finished);
   if (resumed && options.turns.conversation !== undefined && id !== conversation.id) {
     conversation.isLost = true;
@@ -63,12 +70,33 @@ export async function followConversation(
   await save();
 }
 
+/** Whether an earlier session's conversation can be gone on with: it is of this engine, and still there. */
+export async function isStillThere(conversing: Conversing, id: string): Promise<boolean> {
+  const { turns, setup } = conversing;
+  if (turns.canResume?.(id, setup) !== true) return false;
+  // Where the turn itself tells, it also tells when it went on with another one.
+  if (!isListed(conversing)) return true;
+  const result = await listConversations(conversing);
+  if (result === undefined) return false;
+  const { lists, readId } = turns.conversation ?? {};
+  return lists?.(result, id) ?? readId?.(result) === id;
+}
+
+function isListed({ turns: { conversation }, setup }: Conversing): boolean {
+  return conversation?.command !== undefined && conversation.isTold?.(setup) !== true;
+}
+
+/** After a turn that failed or was stopped nothing can be said; after an unknown one, only that it did not go on. */
+function tellsOfConversation(outcome: TurnOutcome, resumed: boolean): boolean {
+  return outcome === "succeeded" || (outcome === "unknown" && resumed);
+}
+
 async function readConversation(
   options: ConversationOptions,
   { exitCode, stdout, stderr }: FinishedTurn,
 ): Promise<string | undefined> {
   const { conversation } = options.turns;
-  if (conversation?.command !== undefined) return askConversation(options);
+  if (isListed(options)) return askConversation(options);
   return conversation?.readId({
     exitCode: exitCode ?? ENDED_BY_SIGNAL,
     stdout: stdout.toString("utf8"),
@@ -76,26 +104,33 @@ async function readConversation(
   });
 }
 
-/** Undefined also when the agent does not answer in time: then nothing is proven. */
 async function askConversation(options: ConversationOptions): Promise<string | undefined> {
-  const { context, turns } = options;
-  const { command, readId } = turns.conversation ?? {};
-  if (command === undefined || readId === undefined) return undefined;
+  if (!isListed(options)) return undefined;
+  const result = await listConversations(options);
+  return result === undefined ? undefined : options.turns.conversation?.readId(result);
+}
+
+/** Undefined also when the agent does not answer in time: then nothing is proven. */
+async function listConversations({
+  context,
+  turns,
+}: Conversing): Promise<CommandResult | undefined> {
+  const command = turns.conversation?.command;
+  if (command === undefined) return undefined;
   const { environment = {} } = context.request;
   const deadline = AbortSignal.timeout(CONVERSATION_TIMEOUT_MS);
   try {
-    const result = await runCommand(context.running, {
+    return await runCommand(context.running, {
       request: { argv: command, environment, secrets: context.secrets },
       signal: AbortSignal.any([context.signal, deadline]),
     });
-    return readId(result);
   } catch (error) {
     if (!deadline.aborted || context.signal.aborted) throw error;
     return undefined;
   }
 }
 
-function resumeLost({ context }: ConversationOptions): CattlegridError {
+function resumeLost({ context }: Conversing): CattlegridError {
   const message = `${context.agent.title} did not go on with this session's conversation.`;
   return new CattlegridError("AGENT_RESUME_LOST", message);
 }

@@ -3,13 +3,16 @@ import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
+import { createEngineEvents, type EngineEvents } from "../sandbox/engine-events.ts";
 import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
 import type { Gates } from "../sandbox/gates.ts";
+import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
 import { createSandboxes, type Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { tellEgress, tellTurns } from "./happenings.ts";
 import { createInstallation } from "./installation.ts";
 import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
@@ -46,6 +49,7 @@ export interface Engine {
   readonly sandboxes: Sandboxes;
   readonly sessions: Sessions;
   readonly terminals: Terminals;
+  readonly events: EngineEvents;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -56,12 +60,13 @@ export interface Engine {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   await using opened = new AsyncDisposableStack();
   const { paths, logger } = options;
-  const store = await openStore({ stateDirectory: paths.stateDirectory });
+  const events = createEngineEvents();
+  const store = observeStore(await openStore({ stateDirectory: paths.stateDirectory }), events);
   opened.defer(() => store.close());
   const { spoolDirectory, recordingsDirectory } = paths;
   const terminals = createTerminals({ spoolDirectory, recordingsDirectory, logger });
   opened.defer(() => terminals.close());
-  const { sandboxes, sessions } = await compose(options, { store, terminals });
+  const { sandboxes, sessions } = await compose(options, { store, terminals, events });
   opened.defer(() => sandboxes.close());
   opened.defer(() => sessions.close());
   const resources = opened.move();
@@ -71,6 +76,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     sandboxes,
     sessions,
     terminals,
+    events,
     probe: (signal) => sandboxes.probe(signal),
     close: () => (closing ??= resources.disposeAsync()),
   };
@@ -79,7 +85,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 /** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
 async function compose(
   options: EngineOptions,
-  { store, terminals }: { store: Store; terminals: Terminals },
+  { store, terminals, events }: { store: Store; terminals: Terminals; events: EngineEvents },
 ): Promise<Pick<Engine, "sandboxes" | "sessions">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs, ceilings = [] } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
@@ -102,6 +108,7 @@ async function compose(
         upstream: options.upstream,
         ceilings,
         logger,
+        onRecord: tellEgress(store.sandboxes, { events, logger }),
       }),
     layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
     sessions: {
@@ -113,6 +120,7 @@ async function compose(
     surroundings: { stateDirectory, runtimeDirectory, homeDirectory },
   });
   bound.sessions = createSessions({
+    onTurn: tellTurns(events),
     sandboxes: bound.sandboxes,
     agents,
     terminals,

@@ -5,8 +5,9 @@ import { resolveCommand } from "../protocol/argument-rule.ts";
 import type { SessionChange, SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { SandboxEnding } from "../sandbox/provider.ts";
 import { runCommand } from "./command.ts";
+import type { TurnSetup } from "../agent/agent.ts";
 import type { SessionContext } from "./context.ts";
-import type { Conversation } from "./conversation.ts";
+import { isStillThere, type Conversation } from "./conversation.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
 import { describeFailure } from "./problem.ts";
 import { signIn } from "./sign-in.ts";
@@ -20,6 +21,8 @@ const EXIT_INTERRUPTED = 130;
 export interface LiveSessionOptions {
   row: SessionRow;
   context: Omit<SessionContext, "signal" | "report" | "sessionId" | "owner">;
+  /** The conversation of the session before, which this one is to go on with when that can be done. */
+  earlier?: string;
   repository: SessionRepository;
   logger: Logger;
   now(): Date;
@@ -29,6 +32,7 @@ export interface LiveSessionOptions {
 /** One session while its engine lives: its phases one after the other, its events, its turns. */
 export class LiveSession {
   readonly id: string;
+  readonly owner: string;
   readonly sandboxId: string;
   /** Resolves when the session is over and nothing of it is left. Never rejects. */
   readonly over: Promise<void>;
@@ -38,7 +42,7 @@ export class LiveSession {
   readonly #events: EventLog<SessionEvent>;
   readonly #conversation: Conversation = { turns: 0, isResumable: false, isLost: false };
   /** Settles when turns can be run, or with the reason why none ever can. */
-  readonly #ready = Promise.withResolvers<{ version: string }>();
+  readonly #ready = Promise.withResolvers<TurnSetup>();
   #row: SessionRow;
   #terminalId: string | undefined;
   #turn: Turn | undefined;
@@ -48,6 +52,7 @@ export class LiveSession {
     this.#options = options;
     this.#row = options.row;
     this.id = options.row.id;
+    this.owner = options.row.owner;
     this.sandboxId = options.row.sandboxId;
     this.#events = createEventLog({ onReaders: (count) => options.onReaders(count) });
     this.#context = {
@@ -100,7 +105,7 @@ export class LiveSession {
     const { turns } = this.#context.agent;
     if (turns === undefined || this.#row.kind !== "turns") throw this.#refuseTurns();
     checkPrompt(turns, request);
-    const { version } = await untilAborted(this.#ready.promise, reader);
+    const setup = await untilAborted(this.#ready.promise, reader);
     if (this.isOver) throw new CattlegridError("SESSION_ENDED", "The session has ended.");
     if (this.#turn !== undefined) {
       throw new CattlegridError("TURN_IN_PROGRESS", "This session is still busy with a turn.");
@@ -108,7 +113,7 @@ export class LiveSession {
     const turn = createTurn({
       context: this.#context,
       turns,
-      version,
+      setup,
       conversation: this.#conversation,
       request,
       save: () => this.#saveConversation(),
@@ -170,15 +175,32 @@ export class LiveSession {
   }
 
   async #serveTurns(): Promise<number> {
-    const version = await this.#readVersion();
+    const { agent, request } = this.#context;
+    const setup = { version: await this.#readVersion(), options: request.turnOptions ?? {} };
+    agent.turns?.checkOptions?.(setup);
+    await this.#goOn(setup);
     await this.#advance("ready");
-    this.#report({ type: "session-ready" });
-    this.#ready.resolve({ version });
+    const continued = this.#conversation.isResumable;
+    this.#report({ type: "session-ready", continued });
+    this.#ready.resolve(setup);
     const { signal } = this.#ending;
     if (!signal.aborted) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     }
     return 0;
+  }
+
+  /** Takes the earlier conversation up, or says that this one begins anew. */
+  async #goOn(setup: TurnSetup): Promise<void> {
+    const { earlier } = this.#options;
+    const { turns } = this.#context.agent;
+    if (earlier === undefined || turns === undefined) return;
+    if (await isStillThere({ context: this.#context, turns, setup }, earlier)) {
+      Object.assign(this.#conversation, { id: earlier, isResumable: true });
+      return;
+    }
+    const text = "The earlier conversation cannot be gone on with; this one begins anew.";
+    this.#report({ type: "notice", text });
   }
 
   async #readVersion(): Promise<string> {

@@ -14,6 +14,7 @@ import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
+import type { TurnPlace } from "./happenings.ts";
 import { LiveSession, showSession } from "./live-session.ts";
 import { openReaderLease, type ReaderLease } from "./reader-lease.ts";
 import type { Sessions } from "./sessions.ts";
@@ -31,6 +32,8 @@ export interface SessionsOptions {
   now?(): Date;
   /** How long a leased session lives on without a reader. Default 2 s. */
   readerGraceMs?: number;
+  /** Told of every event of a turn, before its reader is. */
+  onTurn?(session: TurnPlace, event: TurnEvent): void;
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
@@ -56,8 +59,9 @@ class LiveSessions implements Sessions {
     const id = randomUUID();
     const fixed = { id, owner, sandboxId, agent, kind, createdAt };
     const row: SessionRow = { ...fixed, status: "starting", turns: 0 };
+    const earlier = await this.#findEarlier(sandboxId, request);
     await repository.insert(row);
-    return this.#begin(row, request, running).view();
+    return this.#begin({ row, request, running, earlier }).view();
   }
 
   async get(id: string): Promise<Session> {
@@ -84,7 +88,10 @@ class LiveSessions implements Sessions {
     if (session === undefined) {
       throw new CattlegridError("SESSION_ENDED", "The session has ended.");
     }
-    yield* session.turn(request, signal);
+    for await (const event of session.turn(request, signal)) {
+      this.#options.onTurn?.(session, event);
+      yield event;
+    }
   }
 
   async cancelTurn(id: string, turnId: string): Promise<void> {
@@ -125,13 +132,21 @@ class LiveSessions implements Sessions {
     return [...this.#sessions.values()].filter(isMeant);
   }
 
-  #begin(row: SessionRow, request: SessionCreate, running: RunningSandbox): LiveSession {
+  /** The newest conversation in which a turn has succeeded. */
+  async #findEarlier(sandboxId: string, request: SessionCreate): Promise<string | undefined> {
+    if (request.kind !== "turns" || request.continues !== "latest") return undefined;
+    const rows = await this.#options.repository.listBySandbox(sandboxId);
+    return rows.findLast((row) => row.conversationId !== undefined)?.conversationId;
+  }
+
+  #begin({ row, request, running, earlier }: Beginning): LiveSession {
     const { sandboxes, agents, repository, logger, terminals, readerGraceMs } = this.#options;
     const { secrets = {}, ...rest } = request;
     let lease: ReaderLease | undefined;
     const session = new LiveSession({
       row,
       context: { agent: findAgent(agents, row.agent), request: rest, secrets, running, terminals },
+      ...(earlier === undefined ? {} : { earlier }),
       repository,
       logger,
       now: () => this.#now(),
@@ -172,14 +187,26 @@ class LiveSessions implements Sessions {
   }
 }
 
+interface Beginning {
+  row: SessionRow;
+  request: SessionCreate;
+  running: RunningSandbox;
+  earlier: string | undefined;
+}
+
 function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
-  const { kind, environment = {} } = request;
+  const { kind, environment = {}, turnOptions = {} } = request;
   // SECURITY: an environment may be shown and stored; a credential comes as a secret or not at all.
   const credential = agent.credentials.find((name) => environment[name] !== undefined);
   if (credential !== undefined) {
     throw new CattlegridError("ENVIRONMENT_INVALID", `${credential} is a credential.`, {
       hint: `Pass it on from your own environment with -e ${credential}.`,
     });
+  }
+  checkDirectory(agent, request);
+  if (Object.keys(turnOptions).length > 0 && agent.turns?.checkOptions === undefined) {
+    const message = `${agent.title} has no engine, model or configuration to choose.`;
+    throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
   }
   if (kind !== "turns") return;
   if (agent.turns === undefined) {
@@ -192,6 +219,12 @@ function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
     const message = "A session of turns takes prompts and no arguments.";
     throw new CattlegridError("REQUEST_INVALID", message);
   }
+}
+
+function checkDirectory(agent: AgentAdapter, { identityDirectory }: SessionCreate): void {
+  if (identityDirectory === undefined || agent.signIn?.loginToDirectory !== undefined) return;
+  const message = `${agent.title} has no sign-in through an organisation's directory.`;
+  throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
 }
 
 /** All that is known of a session of an earlier engine. */

@@ -58,10 +58,13 @@ async function askAccount(
 async function login(context: SessionContext, agentSignIn: AgentSignIn): Promise<void> {
   const { request, report, agent } = context;
   const watcher = agentSignIn.watchLogin();
+  const { identityDirectory: directory } = request;
+  const organisation =
+    directory === undefined ? undefined : agentSignIn.loginToDirectory?.(directory);
   const ending = await runInTerminal(context, {
     purpose: "login",
     request: {
-      argv: agentSignIn.login,
+      argv: organisation ?? agentSignIn.login,
       environment: { ...request.environment, ...agentSignIn.environment },
       ...(request.terminal === undefined ? {} : { terminal: request.terminal }),
     },

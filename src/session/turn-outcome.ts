@@ -17,6 +17,8 @@ export interface TurnResult {
   agentExitCode: number | null;
   /** What the command line exits with. */
   exitCode: number;
+  /** The agent said that the conversation it was to resume is not there. */
+  isConversationLost?: boolean;
 }
 
 export interface TurnFacts {
@@ -42,5 +44,7 @@ export function concludeTurn({ ending, stopped, judgement }: TurnFacts): TurnRes
   }
   const { outcome, reason } = judgement;
   const exitCode = ending.code === 0 ? EXIT_NOT_PROVEN : ending.code;
-  return { outcome, reason, answer, agentExitCode, exitCode };
+  const isConversationLost = judgement.outcome === "failed" && judgement.isConversationLost;
+  const lost = isConversationLost ? { isConversationLost } : {};
+  return { outcome, reason, answer, agentExitCode, exitCode, ...lost };
 }

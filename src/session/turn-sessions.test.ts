@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SessionYard } from "../../test/support/session-yard.ts";
-import type { TurnEvent } from "../protocol/session.ts";
+import type { SessionEvent, TurnEvent } from "../protocol/session.ts";
 
+const never = new AbortController().signal;
 const CANARY = "canary-7f3a90c2";
 
 let yard: SessionYard;
@@ -227,6 +228,54 @@ describe("a turn that is stopped", () => {
     await Promise.allSettled([reading]);
     expect(await yard.ending(id)).toMatchObject({ problem: { code: "SANDBOX_LOST" } });
   });
+});
+
+describe("a conversation of an earlier session", () => {
+  test("is gone on with when it is still there, and the session says so", async () => {
+    const sandbox = await yard.sandbox();
+    const first = await yard.session(sandbox, { kind: "turns" });
+    await yard.ask(first, "echo one");
+    await yard.engine.sessions.end(first);
+    const second = await yard.session(sandbox, { kind: "turns", continues: "latest" });
+    expect(await yard.until(second, "session-ready")).toMatchObject({ continued: true });
+    expect(await yard.ask(second, "echo $resumed")).toMatchObject({ answer: "yes", resumed: true });
+  });
+
+  test("that is gone is begun anew, and the session says why", async () => {
+    const sandbox = await yard.sandbox();
+    const first = await yard.session(sandbox, { kind: "turns" });
+    await yard.ask(first, "echo one");
+    writeFileSync(join(yard.home(sandbox), "conversation"), "another\n");
+    const second = await yard.session(sandbox, { kind: "turns", continues: "latest" });
+    const events: SessionEvent[] = [];
+    for await (const event of yard.engine.sessions.events(second, never)) {
+      events.push(event);
+      if (event.type === "session-ready") break;
+    }
+    expect(events.at(-1)).toMatchObject({ continued: false });
+    expect(JSON.stringify(events)).toContain("begins anew");
+    expect(await yard.ask(second, "echo $resumed")).toMatchObject({ answer: "no" });
+  });
+
+  test("is not looked for by a session that does not ask", async () => {
+    const sandbox = await yard.sandbox();
+    await yard.ask(await yard.session(sandbox, { kind: "turns" }), "echo one");
+    const other = await yard.session(sandbox, { kind: "turns" });
+    expect(await yard.ask(other, "echo $resumed")).toMatchObject({ answer: "no", resumed: false });
+  });
+});
+
+test("options that an agent does not have are refused before anything is made", async () => {
+  const sandbox = await yard.sandbox();
+  for (const request of [
+    { turnOptions: { engine: "v2" } },
+    { identityDirectory: { startUrl: "https://x.example", region: "r" } },
+  ]) {
+    await expect(yard.session(sandbox, { kind: "turns", ...request })).rejects.toMatchObject({
+      code: "AGENT_OPTION_UNAVAILABLE",
+    });
+  }
+  expect(await yard.engine.sessions.list(sandbox)).toEqual([]);
 });
 
 describe("the conversation", () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { AgentTurns, FinishedTurn } from "../agent/agent.ts";
+import type { AgentTurns, FinishedTurn, TurnSetup } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { TurnCreate, TurnEvent } from "../protocol/session.ts";
 import type { SessionContext } from "./context.ts";
@@ -26,7 +26,7 @@ export interface Turn {
 export interface TurnOptions {
   context: SessionContext;
   turns: AgentTurns;
-  version: string;
+  setup: TurnSetup;
   conversation: Conversation;
   request: TurnCreate;
   /** Called when the conversation has changed. */
@@ -61,14 +61,14 @@ interface TurnState {
 }
 
 async function* runTurn(options: TurnOptions, { id, state }: TurnState): AsyncGenerator<TurnEvent> {
-  const { context, conversation, save } = options;
+  const { context, conversation, save, setup } = options;
   const began = performance.now();
   const resumed = conversation.isResumable;
   if (resumed) await requireConversation(options);
   const number = ++conversation.turns;
   await save();
   const { sessionId } = context;
-  const reader = options.turns.createReader?.(options.version);
+  const reader = options.turns.createReader?.(setup.version, setup.options);
   const structured = reader !== undefined;
   yield { type: "turn-start", sessionId, turnId: id, number, resumed, structured };
   const process = await startProcess(options, resumed);
@@ -88,26 +88,27 @@ async function* runTurn(options: TurnOptions, { id, state }: TurnState): AsyncGe
     const written = { stdout: output.read(), stderr: errors.read() };
     const ending = await waitForEnding(process);
     const exitCode = ending.kind === "exited" ? ending.code : null;
-    finished = { exitCode, ...written, version: options.version };
+    finished = { exitCode, ...written, ...setup };
     result = judgeTurn(options, { ending, stopped: process.stopped, finished });
   } finally {
     // What the agent left running in its process group dies with its turn.
     await process.close();
   }
-  await followConversation(options, { outcome: result.outcome, finished, resumed });
+  const { isConversationLost = false, ...told } = result;
+  await followConversation(options, { ...told, finished, resumed, isConversationLost });
   const durationMs = Math.round(performance.now() - began);
-  yield { type: "turn-end", turnId: id, ...result, durationMs };
+  yield { type: "turn-end", turnId: id, ...told, durationMs };
 }
 
 async function startProcess(options: TurnOptions, resume: boolean): Promise<TurnProcess> {
-  const { context, turns, version, request } = options;
+  const { context, turns, setup, request } = options;
   const { running, signal, request: session } = context;
   const conversationId = options.conversation.id;
   const { argv, inputBytes } = turns.command({
     prompt: request.prompt,
     resume,
     ...(conversationId === undefined ? {} : { conversationId }),
-    version,
+    ...setup,
   });
   const process = await running.exec(
     {

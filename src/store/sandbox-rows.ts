@@ -14,6 +14,8 @@ export interface StoredSpecification {
   agentVersion?: string;
   environment: Readonly<Record<string, string>>;
   policy: { preset: string; file?: { path: string; text: string } };
+  /** Of the agent's service; absent: its default. */
+  regions?: readonly string[];
   allow: readonly string[];
   deny: readonly string[];
   limits: NonNullable<SandboxCreate["limits"]>;

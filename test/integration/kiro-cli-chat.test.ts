@@ -56,14 +56,14 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a scripted chat with Kiro"), 
 
   test("resumes from the second turn on, and only then", async () => {
     const prompts = ["--prompt", "Remember my name is Ada.", "--prompt", "What is my name?"];
-    const events = await json(...prompts);
+    const events = await json("--new", ...prompts);
     const starts = events.filter((event) => event.type === "turn-start");
     expect(starts.map(({ number, resumed }) => [number, resumed])).toEqual([
       [1, false],
       [2, true],
     ]);
     expect(endsOf(events).at(-1)).toMatchObject({ answer: "Your name is Ada." });
-    const other = await json("--prompt", "What is my name?");
+    const other = await json("--new", "--prompt", "What is my name?");
     expect(endsOf(other)[0]?.answer).not.toContain("Ada");
   });
 

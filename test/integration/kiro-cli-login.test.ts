@@ -26,12 +26,18 @@ function expectRestored(text: string): void {
 describe.skipIf(!NEEDS.met)(NEEDS.title("signing in to Kiro in the user's terminal"), () => {
   let yard: CommandLineYard;
   beforeAll(async () => {
-    yard = await CommandLineYard.open();
+    const arn = (region: string, name: string): string =>
+      `arn:aws:codewhisperer:${region}:123456789012:profile/${name}`;
+    const profiles = [
+      { arn: arn("us-east-1", "VIRGINIA"), profileName: "virginia" },
+      { arn: arn("eu-central-1", "FRANKFURT"), profileName: "frankfurt" },
+    ];
+    yard = await CommandLineYard.open({ account: { email: "a@example.invalid", profiles } });
   });
   afterAll(() => yard?.close());
 
-  function begin(name: string): RunningProgram {
-    return yard.startInTerminal(between(`cattlegrid run kiro --name ${name}`));
+  function begin(name: string, flags = ""): RunningProgram {
+    return yard.startInTerminal(between(`cattlegrid run kiro --name ${name} ${flags}`));
   }
 
   async function choose(terminal: RunningProgram, keys: string): Promise<string> {
@@ -57,6 +63,45 @@ describe.skipIf(!NEEDS.met)(NEEDS.title("signing in to Kiro in the user's termin
     const { text: all } = await terminal.finished;
     expect(all).toContain("status=0");
     expectRestored(all);
+  });
+
+  test("through an organisation takes start page, region and profile, which says where models run", async () => {
+    const page = "https://example-corp.awsapps.com/start";
+    const directory = `--identity-provider ${page} --identity-region eu-west-1`;
+    const terminal = begin("firm", `--region eu-central-1 --region eu-west-1 ${directory}`);
+    // Kiro asks all the same, with what was given filled in.
+    await terminal.until(/Enter Start URL[^]*example-corp/);
+    terminal.write("\r");
+    await terminal.until(/Enter Region[^]*eu-west-1/);
+    terminal.write("\r");
+    const address = /Open https:\/\/example-corp\S+user_code=([A-Z-]{9})/;
+    const code = address.exec(await terminal.until(address))![1]!;
+    yard.cloud.approve(code);
+    await terminal.until(/Select an IAM Identity Center profile[^]*frankfurt/);
+    terminal.write(`${DOWN}\r`);
+    await terminal.until(/Signed in as IAM Identity Center \(https:\/\/example-corp[^]*> /);
+    const before = yard.cloud.requests.length;
+    terminal.write("say: from afar\r");
+    await terminal.until(/from afar[^]*Credits/);
+    terminal.write("/quit\r");
+    expect((await terminal.finished).text).toContain("status=0");
+    const asked = yard.cloud.requests.slice(before).filter((line) => line.includes("generate"));
+    expect(asked).toEqual(["runtime.eu-central-1.kiro.dev POST /generateAssistantResponse"]);
+    expect(yard.cloud.requests).toContain("oidc.eu-west-1.amazonaws.com POST /token");
+    const { stdout } = await yard.run(["run", "kiro", "--name", "firm", "--", "whoami"]);
+    expect(stdout.toString()).toMatch(/\nProfile:\nfrankfurt\narn:aws:codewhisperer:eu-central-1:/);
+    const chat = await yard.run(["chat", "--name", "firm", "--prompt", "say: signed in"]);
+    expect([chat.exitCode, chat.stdout.toString()]).toEqual([
+      0,
+      expect.stringContaining("signed in"),
+    ]);
+  });
+
+  test("through an organisation needs page and region together, and an agent that has such a thing", async () => {
+    const half = await yard.run(["chat", "kiro", "--identity-region", "eu-west-1", "-p", "x"]);
+    expect([half.exitCode, half.text]).toEqual([125, expect.stringContaining("belong together")]);
+    const words = ["run", "kiro", "--region", "mars-1", "--name", "none", "--", "--version"];
+    expect((await yard.run(words)).text).toContain("AGENT_REGION_UNKNOWN");
   });
 
   test("shows address and code, and is no more once it was approved", async () => {

@@ -14,6 +14,7 @@ export interface Call {
   /** Sent instead of `body` as it is. */
   raw?: string;
   accept?: string;
+  headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
 }
 
@@ -34,6 +35,7 @@ export class ApiClient {
       headers: {
         ...(text === undefined ? {} : { "content-type": "application/json" }),
         ...(call.accept === undefined ? {} : { accept: call.accept }),
+        ...call.headers,
       },
       agent: false,
       ...(call.signal === undefined ? {} : { signal: call.signal }),

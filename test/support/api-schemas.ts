@@ -11,7 +11,7 @@ export class ApiSchemas {
     // `x-since` and what only OpenAPI knows are no errors; a keyword of JSON Schema used wrongly is.
     this.#ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true });
     (formats as unknown as (ajv: Ajv2020) => void)(this.#ajv);
-    for (const word of ["x-since", "components"]) this.#ajv.addKeyword(word);
+    for (const word of ["x-since", "x-older", "components"]) this.#ajv.addKeyword(word);
     this.#ajv.addSchema({ $id: "api", components: this.#document.components } as object, "api");
   }
 

@@ -78,6 +78,7 @@ export function createScriptedAgent(options: ScriptedAgentOptions): AgentAdapter
         if (!prompt.startsWith("/")) return;
         throw new CattlegridError("PROMPT_IS_COMMAND", "A prompt of Tool begins with no slash.");
       },
+      canResume: (id) => id.startsWith("c"),
       command({ prompt, resume }) {
         const argv = [program, "ask", ...(resume ? ["--resume"] : [])];
         if (prompt.length > 1000) return { argv, inputBytes: Buffer.from(prompt) };

@@ -15,10 +15,12 @@ import {
   CREATION_FLAGS,
   INPUT_FLAG,
   INSTALL_TIMEOUT_FLAG,
+  DIRECTORY_FLAGS,
   LOGIN_TIMEOUT_FLAG,
   RECORD_FLAG,
 } from "../creation-flags.ts";
 import type { GivenEnvironment } from "../environment.ts";
+import { describeLogin } from "../login-request.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { hasten, Lease } from "../lease.ts";
 import { ensureRunning, openSandbox, type SandboxTarget } from "../opening.ts";
@@ -37,6 +39,7 @@ const FLAGS = {
   ...CREATION_FLAGS,
   ...INSTALL_TIMEOUT_FLAG,
   ...LOGIN_TIMEOUT_FLAG,
+  ...DIRECTORY_FLAGS,
   prompt: { kind: "list", short: "p", value: "TEXT", help: "send this and end" },
   output: {
     kind: "text",
@@ -45,6 +48,10 @@ const FLAGS = {
     help: "json: one event per line; default: text",
   },
   keep: { kind: "switch", help: "keep the new sandbox instead of removing it at the end" },
+  new: { kind: "switch", help: "begin a new conversation although --name has one to go on with" },
+  engine: { kind: "text", value: "NAME", help: "which of its engines the agent runs" },
+  model: { kind: "text", value: "ID", help: "which model it asks" },
+  agent: { kind: "text", value: "NAME", help: "which of its own named configurations it uses" },
   slash: { kind: "switch", help: "send prompts that the agent takes for its own commands" },
   "turn-timeout": { kind: "text", value: "TIME", help: "deadline of each turn; default: 60m" },
   ...RECORD_FLAG,
@@ -66,7 +73,7 @@ export const CHAT = defineVerb({
     "Talks to an agent prompt by prompt: each one runs without a terminal, and the conversation goes on. Standard\n" +
     "output carries what the agent writes and nothing else. In a script give --prompt, or one prompt per line on\n" +
     "standard input; it stops at the first turn that does not succeed. Without --name or --keep the sandbox is new\n" +
-    "and is removed at the end. Ctrl+C cancels a turn; a second one, or Ctrl+D, ends the chat.",
+    "and is removed at the end; with --name a later chat goes on with the conversation. Ctrl+C cancels a turn; a second one, or Ctrl+D, ends the chat.",
   example: "cattlegrid chat AGENT --prompt 'What does this project do?'",
   operands: { min: 0, max: 2, names: "AGENT and WORKSPACE", suggest: ["agent", "directory"] },
   trailing: "none",
@@ -178,18 +185,25 @@ const END_TIMEOUT_MS = 10_000;
 function describeSession(
   { flags, settings }: Chat,
   { environment, secrets }: GivenEnvironment,
-  { hasTerminal, context: { caller } }: { hasTerminal: boolean; context: VerbContext },
+  { hasTerminal, context }: { hasTerminal: boolean; context: VerbContext },
 ): SessionCreate {
-  const loginTimeout = flags["login-timeout"] ?? settings.flags["login-timeout"];
+  const { caller } = context;
+  const { minor } = context.api;
+  const options = {
+    ...(flags.engine === undefined ? {} : { engine: flags.engine }),
+    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(flags.agent === undefined ? {} : { configuration: flags.agent }),
+  };
   return {
     kind: "turns",
     leased: true,
+    // A daemon of before begins anew, as it always did.
+    ...(flags.name === undefined || flags.new || minor < 1 ? {} : { continues: "latest" }),
+    ...(Object.keys(options).length === 0 ? {} : { turnOptions: options }),
     environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
     secrets,
     ...(hasTerminal ? { terminal: terminalSize(caller) } : {}),
-    ...(loginTimeout === undefined
-      ? {}
-      : { loginTimeoutMs: parseDuration(loginTimeout, "--login-timeout") }),
+    ...describeLogin("chat", flags, settings),
   };
 }
 

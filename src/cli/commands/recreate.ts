@@ -4,7 +4,7 @@ import { parseDuration } from "../amount.ts";
 import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
 import { INSTALL_TIMEOUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
-import { readMirrors } from "../mirrors.ts";
+import { readMirrors } from "../../client/mirrors.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const RECREATE = defineVerb({

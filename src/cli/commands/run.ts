@@ -3,7 +3,6 @@ import { tellQuarantined } from "../quarantined.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
-import { parseDuration } from "../amount.ts";
 import { type Flags, type FlagValues, usage } from "../arguments.ts";
 import { type Caller, tell, terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
 import {
@@ -12,12 +11,14 @@ import {
   INPUT_FLAG,
   INSTALL_TIMEOUT_FLAG,
   JSON_FLAG,
+  DIRECTORY_FLAGS,
   LOGIN_TIMEOUT_FLAG,
   RECORD_FLAG,
 } from "../creation-flags.ts";
 import { readDetachKeys } from "../detach.ts";
 import type { GivenEnvironment } from "../environment.ts";
 import { introduceSandbox } from "../first-run.ts";
+import { describeLogin } from "../login-request.ts";
 import { hasten } from "../lease.ts";
 import { ensureRunning, openSandbox } from "../opening.ts";
 import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
@@ -29,6 +30,7 @@ const FLAGS = {
   ...CREATION_FLAGS,
   ...INSTALL_TIMEOUT_FLAG,
   ...LOGIN_TIMEOUT_FLAG,
+  ...DIRECTORY_FLAGS,
   ...DETACH_KEYS_FLAG,
   ...RECORD_FLAG,
   rm: { kind: "switch", help: "remove the sandbox when the session ends" },
@@ -122,7 +124,6 @@ function describeSession(
   { environment, secrets }: GivenEnvironment,
   { hasTerminal, context: { caller } }: { hasTerminal: boolean; context: VerbContext },
 ): SessionCreate {
-  const loginTimeout = flags["login-timeout"] ?? settings.flags["login-timeout"];
   const wantsOwnTerminal = flags.detach === true && flags.tty !== false;
   return {
     kind: "interactive",
@@ -132,9 +133,7 @@ function describeSession(
     secrets,
     ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
     ...(hasTerminal || wantsOwnTerminal ? { terminal: terminalSize(caller) } : {}),
-    ...(loginTimeout === undefined
-      ? {}
-      : { loginTimeoutMs: parseDuration(loginTimeout, "--login-timeout") }),
+    ...describeLogin("run", flags, settings),
   };
 }
 

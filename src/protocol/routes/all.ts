@@ -1,5 +1,6 @@
 import { CHANGE_ROUTES } from "./changes.ts";
 import { DAEMON_ROUTES } from "./daemon.ts";
+import { EVENT_ROUTES } from "./event.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
 import { PRUNE_ROUTES } from "./prune.ts";
@@ -10,6 +11,7 @@ import { SESSION_ROUTES } from "./session.ts";
 /** Every operation of the API, by the name that the OpenAPI document and the SDK give it. */
 export const ROUTES = {
   ...DAEMON_ROUTES,
+  ...EVENT_ROUTES,
   ...SANDBOX_ROUTES,
   ...QUARANTINE_ROUTES,
   ...PORT_ROUTES,

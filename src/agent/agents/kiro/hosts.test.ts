@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
-import { hostsOf, KIRO_REGIONS } from "./hosts.ts";
+import { describe, expect, test } from "vitest";
+import { hostsIn } from "../../regions.ts";
+import { shell } from "../shell/shell.ts";
+import { DEFAULT_REGIONS, KIRO_REGIONS } from "./hosts.ts";
 import { kiro } from "./kiro.ts";
 
 const names = kiro.hosts.map(({ host }) => host);
@@ -17,8 +19,18 @@ test("telemetry, storage and pages for the browser stay closed", () => {
   expect(names.filter((name) => forbidden.test(name))).toEqual([]);
 });
 
-test("installation, sign-in, inference and management are open in both regions", () => {
-  for (const region of KIRO_REGIONS) {
+const every = Object.values(KIRO_REGIONS).flat();
+
+function namesIn(...regions: string[]): string[] {
+  return hostsIn(kiro, regions).map(({ host }) => host);
+}
+
+test("every host of every region is an exact name of Kiro or its sign-in", () => {
+  for (const { host } of every) expect(host).toMatch(/^[a-z0-9.-]+\.(kiro\.dev|amazonaws\.com)$/);
+});
+
+test("installation, sign-in, inference and management are open in both default regions", () => {
+  for (const region of DEFAULT_REGIONS) {
     expect(names).toEqual(
       expect.arrayContaining([
         "cli.kiro.dev",
@@ -32,6 +44,34 @@ test("installation, sign-in, inference and management are open in both regions",
   }
 });
 
-test("one region alone opens no host of the other", () => {
-  expect(hostsOf(["us-east-1"]).filter(({ host }) => host.includes("eu-central-1"))).toEqual([]);
+describe("a chosen region", () => {
+  test("opens no model of another one", () => {
+    const frankfurt = namesIn("eu-central-1");
+    expect(frankfurt).toContain("runtime.eu-central-1.kiro.dev");
+    expect(frankfurt).not.toContain("runtime.us-east-1.kiro.dev");
+    expect(frankfurt).not.toContain("q.us-east-1.amazonaws.com");
+  });
+
+  test.each(["us-gov-east-1", "us-gov-west-1"])("of GovCloud stays in it: %s", (region) => {
+    const found = namesIn(region);
+    expect(found).toEqual([
+      "cli.kiro.dev",
+      "prod.download.cli.kiro.dev",
+      `oidc.${region}.amazonaws.com`,
+      `q.${region}.amazonaws.com`,
+      `q-fips.${region}.amazonaws.com`,
+    ]);
+  });
+
+  test("that has only a directory adds its sign-in to the profile's region", () => {
+    const both = namesIn("eu-central-1", "eu-west-1");
+    expect(both).toEqual([...namesIn("eu-central-1"), "oidc.eu-west-1.amazonaws.com"]);
+  });
+
+  test("that is none is refused, with those there are", () => {
+    const refusal = { code: "AGENT_REGION_UNKNOWN", hint: expect.stringContaining("eu-central-1") };
+    expect(() => namesIn("mars-1")).toThrow(expect.objectContaining(refusal));
+    const none = { code: "AGENT_REGION_UNKNOWN", hint: expect.stringContaining("no regions") };
+    expect(() => hostsIn(shell, ["us-east-1"])).toThrow(expect.objectContaining(none));
+  });
 });

@@ -23,7 +23,7 @@ function judgeTurn({
   version = "2.21.2",
 }: Turn): TurnJudgement {
   const output = { stdout: Buffer.from(stdout as string), stderr: Buffer.from(stderr as string) };
-  return judge({ exitCode, ...output, version });
+  return judge({ exitCode, ...output, version, options: {} });
 }
 
 describe("a turn succeeded", () => {

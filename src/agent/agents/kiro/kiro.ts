@@ -1,5 +1,5 @@
 import type { AgentAdapter } from "../../agent.ts";
-import { hostsOf, KIRO_REGIONS } from "./hosts.ts";
+import { DEFAULT_REGIONS, hostsOf, KIRO_REGIONS } from "./hosts.ts";
 import { installation } from "./installation.ts";
 import { signIn } from "./sign-in.ts";
 import { turns } from "./turns.ts";
@@ -9,7 +9,8 @@ export const kiro: AgentAdapter = {
   id: "kiro",
   title: "Kiro CLI (AWS)",
   command: ["kiro-cli", "chat", "--trust-all-tools"],
-  hosts: hostsOf(KIRO_REGIONS),
+  hosts: hostsOf(DEFAULT_REGIONS),
+  regions: KIRO_REGIONS,
   environment: {
     KIRO_NO_AUTO_UPDATE: "1",
     KIRO_DISABLE_TELEMETRY: "1",

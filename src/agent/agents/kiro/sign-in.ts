@@ -4,10 +4,19 @@ import { toPlainText } from "./plain-text.ts";
 
 const ACCOUNT_CHARACTERS_MAX = 200;
 
+const DEVICE_LOGIN = ["kiro-cli", "login", "--use-device-flow"];
+
 export const signIn: AgentSignIn = {
   whoami: ["kiro-cli", "whoami"],
   readAccount,
-  login: ["kiro-cli", "login", "--use-device-flow"],
+  login: DEVICE_LOGIN,
+  // Kiro shows both prompts all the same, filled in: Enter confirms each.
+  loginToDirectory: ({ startUrl, region }) => [
+    ...DEVICE_LOGIN,
+    "--license=pro",
+    `--identity-provider=${startUrl}`,
+    `--region=${region}`,
+  ],
   // Only a session that looks remote gets the address printed beside the code.
   environment: { SSH_TTY: "/dev/pts/0" },
   watchLogin,

@@ -46,7 +46,7 @@ describe("a recorded turn is judged as its record says:", () => {
   test.each(judged.map((each) => [each.name, each.outcome, each] as const))(
     "%s %s",
     (name, outcome, { exitCode, version }) => {
-      expect(judge({ exitCode, version, ...read(name) })).toMatchObject({ outcome });
+      expect(judge({ exitCode, version, options: {}, ...read(name) })).toMatchObject({ outcome });
     },
   );
 
@@ -60,7 +60,7 @@ describe("a recorded turn is judged as its record says:", () => {
     for (let cut = 0; cut < stderr.length; cut++) {
       const part = { stdout, stderr: stderr.subarray(0, cut) };
       const whole = /Time: \S/.test(part.stderr.toString());
-      expect(judge({ exitCode: 0, version: "2.21.2", ...part }).outcome).toBe(
+      expect(judge({ exitCode: 0, version: "2.21.2", options: {}, ...part }).outcome).toBe(
         whole ? "succeeded" : "unknown",
       );
     }

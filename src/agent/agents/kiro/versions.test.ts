@@ -1,18 +1,42 @@
 import { describe, expect, test } from "vitest";
-import { generationOf, readVersion, versionNotice } from "./versions.ts";
+import { engineOf, generationOf, readVersion, versionNotice } from "./versions.ts";
+
+const JSON_LINES = ["--output-format", "stream-json"];
 
 test.each([
-  ["1.20.0", "v1", []],
-  ["2.17.9", "v1", []],
-  ["2.18.0", "v1", ["--agent-engine", "v1"]],
-  ["2.21.2", "v1", ["--agent-engine", "v1"]],
-  ["2.37.10", "v1", ["--agent-engine", "v1"]],
-  ["3.0.0", "v2", ["--v2"]],
-  ["3.2.9", "v2", ["--v2"]],
-  ["4.0.0", "v2", ["--v2"]],
-  ["nonsense", "v2", ["--v2"]],
-])("version %s runs engine %s, named by %j", (version, engine, engineArguments) => {
-  expect(generationOf(version)).toMatchObject({ engine, engineArguments });
+  ["1.20.0", undefined, "v1", [], "text"],
+  ["2.17.9", undefined, "v1", [], "text"],
+  ["2.18.0", undefined, "v1", ["--agent-engine", "v1"], "text"],
+  ["2.19.1", "v2", "v2", ["--agent-engine", "v2"], "text"],
+  ["2.19.2", "v2", "v2", ["--agent-engine", "v2", ...JSON_LINES], "stream-json"],
+  ["2.21.2", undefined, "v1", ["--agent-engine", "v1"], "text"],
+  ["2.21.2", "v3", "v3", ["--agent-engine", "v3", ...JSON_LINES], "stream-json"],
+  ["2.37.10", undefined, "v1", ["--agent-engine", "v1"], "text"],
+  ["3.0.0", undefined, "v2", ["--v2", ...JSON_LINES], "stream-json"],
+  ["3.2.9", "v3", "v3", ["--v3", ...JSON_LINES], "stream-json"],
+  ["4.0.0", undefined, "v2", ["--v2", ...JSON_LINES], "stream-json"],
+  ["nonsense", undefined, "v2", ["--v2", ...JSON_LINES], "stream-json"],
+])(
+  "version %s, asked for %s, runs %s by %j and prints %s",
+  (version, wanted, ...[engine, words, output]) => {
+    const use = engineOf({ version, options: { engine: wanted } });
+    expect(use).toEqual({ engine, arguments: words, output });
+  },
+);
+
+test.each([
+  ["1.20.0", "v2"],
+  ["2.17.0", "v3"],
+  ["3.0.0", "v1"],
+  ["2.21.2", "v4"],
+])("version %s has no engine %s, and says which it has", (version, engine) => {
+  const refusal = {
+    code: "AGENT_OPTION_UNAVAILABLE",
+    hint: expect.stringContaining(generationOf(version).engine),
+  };
+  expect(() => engineOf({ version, options: { engine } })).toThrow(
+    expect.objectContaining(refusal),
+  );
 });
 
 describe("the notice", () => {

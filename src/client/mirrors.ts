@@ -2,13 +2,18 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxStart } from "../protocol/sandbox.ts";
-import type { Caller } from "./caller.ts";
+
+export interface MirrorSources {
+  environment: Readonly<Record<string, string | undefined>>;
+  /** That a relative path begins at. */
+  directory: string;
+}
 
 /** CATTLEGRID_MIRRORS and CATTLEGRID_MIRROR_CA of the calling shell, for creating and for starting. Throws MIRROR_INVALID. */
 export async function readMirrors({
   environment,
   directory,
-}: Caller): Promise<SandboxStart["mirrors"]> {
+}: MirrorSources): Promise<SandboxStart["mirrors"]> {
   const targets = environment["CATTLEGRID_MIRRORS"];
   const file = environment["CATTLEGRID_MIRROR_CA"];
   if (targets === undefined || targets === "") return undefined;

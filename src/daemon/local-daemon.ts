@@ -1,0 +1,55 @@
+import { createAgentRegistry } from "../agent/registry.ts";
+import type { CeilingPlace } from "../egress/ceiling-files.ts";
+import type { LogFile } from "../platform/logger.ts";
+import type { Paths } from "../platform/paths.ts";
+import { readProgramVersion } from "../platform/version.ts";
+import { createLocalProvider } from "../sandbox/providers/local/provider.ts";
+import { createEngine } from "../session/engine.ts";
+import { openDaemon, type Daemon } from "./daemon.ts";
+import { AGENTS } from "./plugins.ts";
+
+const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
+const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
+
+export interface LocalDaemonOptions {
+  paths: Paths;
+  uid: number;
+  homeDirectory: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  logger: LogFile;
+  idleMs: number;
+}
+
+/** The daemon with all its plugins; in a process of its own, or in that of a program which embeds it. */
+export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
+  const { paths, uid, homeDirectory, environment, logger, idleMs } = options;
+  const local = createLocalProvider({
+    stateDirectory: paths.providerDirectory("local"),
+    runtimeDirectory: paths.runtimeDirectory,
+    logger,
+  });
+  return openDaemon({
+    paths,
+    uid,
+    version: readProgramVersion(),
+    agents: AGENTS,
+    openEngine: () =>
+      createEngine({
+        paths,
+        homeDirectory,
+        providers: [local],
+        agents: createAgentRegistry(AGENTS),
+        ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
+        upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
+        logger,
+      }),
+    logger,
+    idleMs,
+  });
+}
+
+/** SECURITY: the machine's own file is always read; one that the environment names limits further and never instead. */
+function placeCeilings(named: string | undefined): readonly CeilingPlace[] {
+  const further = named === undefined || named === "" ? [] : [{ path: named, isRequired: true }];
+  return [{ path: ORGANISATION_POLICY, isRequired: false }, ...further];
+}
