@@ -66,9 +66,13 @@ function describeRequest(parts: {
   if (typeof isUpgrade !== "boolean") return isUpgrade;
   const methodOverrides = METHOD_OVERRIDE_FIELDS.flatMap((name) => fields.get(name) ?? []);
   const isEmpty = body.length === 0;
+  const expectation = fields.get("expect");
+  if (expectation !== undefined && expectation.join().toLowerCase() !== "100-continue") {
+    return malformed("its Expect header is not 100-continue");
+  }
   // SECURITY: a WebSocket lets its client say anything, as a body does.
   const request = { method, path, methodOverrides, hasBody: !isEmpty || isUpgrade };
-  return { head: { request, isUpgrade, asksFirst: !isEmpty && fields.has("expect") }, body };
+  return { head: { request, isUpgrade, asksFirst: !isEmpty && expectation !== undefined }, body };
 }
 
 export function readFields(lines: readonly string[]): Fields | undefined {

@@ -118,6 +118,7 @@ const FORBIDDEN: readonly (readonly [string, string, HttpProblem["code"]])[] = [
     "request-malformed",
   ],
   ["an upgrade to h2c", head("Host: a.example", "Upgrade: h2c"), "request-refused"],
+  ["an expectation that no server knows", post("Expect: 200-ok"), "request-malformed"],
   ["HTTP/2 at once", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "request-malformed"],
   ["HTTP/0.9", "GET /\r\n\r\n", "request-malformed"],
   ["two spaces", "GET  / HTTP/1.1\r\nHost: a.example\r\n\r\n", "request-malformed"],
