@@ -74,16 +74,24 @@ async function findTarget(
   return { agent: await chooseAgent(offered, { caller, verb, asks }), ...path };
 }
 
+export interface StartWish {
+  settings: Settings;
+  installTimeout: string | undefined;
+  /** Whether what it wants of denied names is to be seen. */
+  learn?: boolean;
+}
+
 /** Starts the sandbox unless it runs. */
 export async function ensureRunning(
   sandbox: Sandbox,
-  { settings, installTimeout }: { settings: Settings; installTimeout: string | undefined },
+  { settings, installTimeout, learn }: StartWish,
   { api, caller }: VerbContext,
 ): Promise<Sandbox> {
   const timeout = installTimeout ?? settings.flags["install-timeout"];
   const mirrors = await readMirrors(caller);
   const request: SandboxStart = {
     ...(mirrors === undefined ? {} : { mirrors }),
+    ...(learn === true ? { learn } : {}),
     ...(timeout === undefined
       ? {}
       : { installTimeoutMs: parseDuration(timeout, "--install-timeout") }),

@@ -1,7 +1,7 @@
 import type { Socket as DatagramSocket } from "node:dgram";
 import type { EgressReason } from "../protocol/egress.ts";
 import { parseAddress } from "./address.ts";
-import { decide } from "./decide.ts";
+import { decide, type Denied } from "./decide.ts";
 import {
   addressData,
   nameData,
@@ -23,6 +23,8 @@ export interface NameAnswering {
   policy: EgressPolicy;
   names: SyntheticAddresses;
   sandboxName: string;
+  /** Denied names get an address too, so that what is wanted of them is seen; connections are decided as ever. */
+  isLearning?: boolean;
 }
 
 /** What is recorded of one query; undefined in `rule` when none speaks of it. */
@@ -93,14 +95,8 @@ function decideQuery(query: Query, answering: NameAnswering): Decided {
     return refuse(denial("name-malformed", `the name is not a host name${problem}`));
   }
   const decision = decide(answering.policy, { kind: "lookup", name: name.value });
-  if (decision.action === "deny") {
-    const { code, reason, rule } = decision;
-    const outcome = { ...denial(code, reason), ...(rule === undefined ? {} : { rule }) };
-    const where = { place: name.value, sandboxName: answering.sandboxName };
-    const remedy = explainRemedy(decision, where);
-    const explanation = `Refused by Cattlegrid's egress policy: ${reason}. ${remedy ?? ""}`.trim();
-    return { answer: { code: "refused", explanation }, outcome };
-  }
+  if (decision.action === "deny")
+    return denyLookup(query, { name: name.value, decision }, answering);
   if (query.class !== CLASS_IN) return refuse(denial("query-type", "only class IN is answered"));
   if (EMPTY_TYPES.includes(query.type)) return { answer: { code: "ok" } };
   if (query.type !== QUERY_TYPES.A) {
@@ -109,17 +105,34 @@ function decideQuery(query: Query, answering: NameAnswering): Decided {
   return assignAddress(name.value, answering.names, decision);
 }
 
+function denyLookup(
+  query: Query,
+  { name, decision }: { name: HostName; decision: Denied },
+  { sandboxName, isLearning, names }: NameAnswering,
+): Decided {
+  const { code, reason, rule } = decision;
+  const outcome = { ...denial(code, reason), ...(rule === undefined ? {} : { rule }) };
+  if (isLearning === true && query.class === CLASS_IN) {
+    if (EMPTY_TYPES.includes(query.type)) return { answer: { code: "ok" } };
+    if (query.type === QUERY_TYPES.A) return { ...assignAddress(name, names, outcome), outcome };
+  }
+  const remedy = explainRemedy(decision, { place: name, sandboxName }) ?? "";
+  const explanation = `Refused by Cattlegrid's egress policy: ${reason}. ${remedy}`.trim();
+  return { answer: { code: "refused", explanation }, outcome };
+}
+
 function assignAddress(
   name: HostName,
   names: SyntheticAddresses,
-  decision: { rule: Rule; reason: string },
+  decision: { rule?: Rule; reason: string },
 ): Decided {
   const address = parseAddress(names.assign(name) ?? "");
   if (address === undefined) {
     return refuse(denial("too-many-names", "too many names have open connections"));
   }
   const { rule, reason } = decision;
-  const outcome: LookupOutcome = { action: "allow", code: "allowed", reason, rule };
+  const shown = rule === undefined ? {} : { rule };
+  const outcome: LookupOutcome = { action: "allow", code: "allowed", reason, ...shown };
   return { answer: { code: "ok", data: addressData(address) }, outcome };
 }
 

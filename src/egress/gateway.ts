@@ -21,6 +21,8 @@ export interface GatewayOptions {
   /** The gateway owns them from here on: `close` closes them. */
   sockets: CaptureSockets;
   policy: EgressPolicy;
+  /** Lets denied names have addresses, so that the record tells what is wanted of them. Lets nothing more out. */
+  isLearning?: boolean | undefined;
   /** Default: none. */
   mirrors?: Mirrors | undefined;
   /** PEM certificates that vouch for the mirrors. Default: none. */
@@ -104,6 +106,7 @@ class OpenGateway implements Gateway {
         policy: this.#policy,
         names: this.#context.names,
         sandboxName: this.#options.sandboxName,
+        isLearning: this.#options.isLearning === true,
       });
       serveDns(socket, answering, (outcome) => this.#recordLookup(outcome));
       socket.on("error", this.#onSocketError);

@@ -113,6 +113,32 @@ export const policyForecastSchema = z
   .meta({ id: "PolicyForecast" });
 export type PolicyForecast = z.infer<typeof policyForecastSchema>;
 
+/** `GET /v1/sandboxes/{id}/egress/learned`: the smallest policy that would have allowed what the sandbox did and wanted. */
+export const learnedPolicySchema = z
+  .object({
+    rules: z
+      .array(
+        policyRuleSchema.extend({
+          /** How often it was let through, and how often refused. */
+          allowed: z.int(),
+          refused: z.int(),
+        }),
+      )
+      .readonly(),
+    /** Deny rules, which stay. */
+    deny: policyRulesSchema,
+    /** Allow rules of the policy in force, for comparison. */
+    inForce: policyRulesSchema,
+    /** What was refused and is not suggested, with why. */
+    left: z.array(z.object({ place: z.string(), reason: z.string(), count: z.int() })).readonly(),
+    /** Wildcards that would cover several names; never taken by themselves. */
+    families: z
+      .array(z.object({ pattern: z.string(), names: z.array(z.string()).readonly() }))
+      .readonly(),
+  })
+  .meta({ id: "LearnedPolicy" });
+export type LearnedPolicy = z.infer<typeof learnedPolicySchema>;
+
 /** `GET /v1/policy-presets`. */
 export const policyPresetsSchema = z
   .object({

@@ -93,6 +93,8 @@ export const sandboxStartSchema = z
   .strictObject({
     mirrors: mirrorsSchema.optional(),
     installTimeoutMs: z.int().positive().optional(),
+    /** Denied names get an address, so that the record tells what is wanted of them; nothing more gets out. */
+    learn: z.boolean().optional(),
   })
   .meta({ id: "SandboxStart" });
 export type SandboxStart = z.infer<typeof sandboxStartSchema>;

@@ -11,6 +11,7 @@ export interface GateParts {
   changes: readonly PolicyChangeRow[];
   sessionRules?: readonly PolicyChange[];
   mirrors: StoredSpecification["mirrors"];
+  isLearning?: boolean;
 }
 
 /** What a stored sandbox's policy is made of. */
@@ -23,6 +24,7 @@ export function describeGate(row: SandboxRow, parts: GateParts): GateRequest {
     allow,
     deny,
     changes: [...parts.changes.map(readChange), ...(parts.sessionRules ?? [])],
+    isLearning: parts.isLearning === true,
     hosts: hostsIn(parts.agent, regions),
     mirrors: parts.mirrors,
   };

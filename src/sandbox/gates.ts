@@ -15,6 +15,8 @@ export interface GateRequest {
   deny: readonly string[];
   /** What people changed since; default none. */
   changes?: readonly PolicyChange[];
+  /** Whether denied names get an address, so that the record tells what is wanted of them. */
+  isLearning?: boolean;
   /** What the agent declares it needs. */
   hosts: readonly AgentHost[];
   mirrors: StoredSpecification["mirrors"];

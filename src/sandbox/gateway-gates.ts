@@ -61,7 +61,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
   return {
     compile,
     prepare(request) {
-      const { sandboxId, sandboxName, mirrors: redirections } = request;
+      const { sandboxId, sandboxName, isLearning, mirrors: redirections } = request;
       const policy = compile(request);
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
@@ -81,6 +81,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
             {
               sandboxId,
               sandboxName,
+              isLearning,
               policy,
               mirrors,
               mirrorCertificates,
@@ -140,6 +141,7 @@ function tellRecords(recorder: Recorder, tell: (record: EgressRecord) => void): 
 interface GatewayParts {
   sandboxId: string;
   sandboxName: string;
+  isLearning: boolean | undefined;
   policy: EgressPolicy;
   mirrors: Mirrors;
   mirrorCertificates: readonly string[];

@@ -3,6 +3,7 @@ import { formatAddress } from "../egress/address.ts";
 import type { PolicyChange } from "../egress/compile-policy.ts";
 import { explainRemedy } from "../egress/explain.ts";
 import { forecastDecision } from "../egress/forecast.ts";
+import { learn } from "../egress/learn.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
 import { decideSample, findRules, isFixed } from "../egress/policy-rules.ts";
 import type { Rule } from "../egress/rule.ts";
@@ -12,6 +13,7 @@ import { assert, CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type {
+  LearnedPolicy,
   Policy,
   PolicyQuestion,
   PolicyForecast,
@@ -23,7 +25,7 @@ import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { describeGate } from "./gate-request.ts";
 import type { Gate, Gates } from "./gates.ts";
-import { showPolicy, showRule } from "./policy-view.ts";
+import { showLearned, showPolicy, showRule } from "./policy-view.ts";
 import { findAgent } from "./registry.ts";
 
 export interface PoliciesOptions {
@@ -45,6 +47,8 @@ export interface Policies {
   remove(id: string, rule: string): Promise<RulesRemoved>;
   /** What the gateway would decide. Throws REQUEST_INVALID. */
   check(id: string, question: PolicyQuestion): Promise<PolicyForecast>;
+  /** The smallest policy that would have allowed what is recorded. */
+  learned(id: string): Promise<LearnedPolicy>;
   /** Puts what is stored and what the ceilings say now into force. Never rejects: what cannot be read lets nothing out. */
   refresh(id: string): Promise<void>;
   /** Takes back what was granted for one session. */
@@ -107,6 +111,16 @@ class StoredPolicies implements Policies {
       dependsOnAddress,
       ...(remedy === undefined ? {} : { remedy }),
     };
+  }
+
+  async learned(id: string): Promise<LearnedPolicy> {
+    const policy = await this.#compile(await this.#getRow(id));
+    const { signal } = new AbortController();
+    const records: EgressRecord[] = [];
+    for await (const record of this.#options.gates.read(id, { follow: false, signal })) {
+      records.push(record);
+    }
+    return showLearned(policy, learn(policy, records));
   }
 
   refresh(id: string): Promise<void> {

@@ -1,7 +1,8 @@
+import type { Learned } from "../egress/learn.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
 import type { Rule } from "../egress/rule.ts";
 import { explainUpload } from "../egress/upload-host.ts";
-import type { Policy, PolicyRule } from "../protocol/policy.ts";
+import type { LearnedPolicy, Policy, PolicyRule } from "../protocol/policy.ts";
 
 export function showPolicy(sandbox: string, policy: EgressPolicy): Policy {
   return {
@@ -26,5 +27,14 @@ export function showRule(rule: Rule): PolicyRule {
     source,
     ...(reason === undefined ? {} : { reason }),
     ...(carriesDataOut === undefined ? {} : { carriesDataOut }),
+  };
+}
+
+export function showLearned(policy: EgressPolicy, learned: Learned): LearnedPolicy {
+  return {
+    ...learned,
+    rules: learned.rules.map(({ rule, ...counts }) => ({ ...showRule(rule), ...counts })),
+    deny: learned.deny.map(showRule),
+    inForce: policy.allow.map(showRule),
   };
 }

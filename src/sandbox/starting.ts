@@ -63,7 +63,9 @@ export async function startStored(
   const { toolchains, workspace } = row.specification;
   for (const path of toolchains) await checkToolchain(path, surroundings, workspace?.path);
   const changes = await store.policyChanges.list(row.id);
-  const gate = gates.prepare(describeGate(row, { agent, changes, mirrors }));
+  const gate = gates.prepare(
+    describeGate(row, { agent, changes, mirrors, isLearning: request.learn === true }),
+  );
   const layers = await options.layersFor(row.agent, {
     owner: row.owner,
     provider,

@@ -30,6 +30,11 @@ export function addPolicyRoutes(api: Api, { agents }: Pick<DaemonFacts, "agents"
     return policies.check(id, body());
   });
 
+  serve(api, POLICY_ROUTES.learnPolicy, async ({ request }) => {
+    const { id } = await openSandbox(api, request, "read");
+    return policies.learned(id);
+  });
+
   serve(api, POLICY_ROUTES.listPresets, async ({ principal }) => {
     authorise(principal, "read", { kind: "sandbox", owner: principal.id });
     return {

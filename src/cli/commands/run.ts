@@ -20,7 +20,7 @@ import type { GivenEnvironment } from "../environment.ts";
 import { introduceSandbox } from "../first-run.ts";
 import { describeLogin } from "../login-request.ts";
 import { hasten } from "../lease.ts";
-import { ensureRunning, openSandbox } from "../opening.ts";
+import { ensureRunning, type OpenedSandbox, openSandbox } from "../opening.ts";
 import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
@@ -33,6 +33,15 @@ const FLAGS = {
   ...DIRECTORY_FLAGS,
   ...DETACH_KEYS_FLAG,
   ...RECORD_FLAG,
+  learn: {
+    kind: "switch",
+    help: "in a throw-away sandbox: print the smallest policy that would have allowed what it wanted",
+  },
+  "learn-to": {
+    kind: "text",
+    value: "FILE",
+    help: "with --learn: write that policy as a file too",
+  },
   rm: { kind: "switch", help: "remove the sandbox when the session ends" },
   detach: { kind: "switch", short: "d", help: "print the session's id and leave it running" },
   tty: { kind: "switch", negatable: true, help: "whether the agent gets a terminal" },
@@ -66,6 +75,7 @@ export const RUN = defineVerb({
     if (flags.append && flags.replace) {
       throw usage("run", "--append and --replace exclude each other.");
     }
+    checkLearning(flags);
     if (flags.rm) requireFile("run", flags.record, "what the sandbox keeps goes with it");
     if (flags.detach && flags.record) {
       throw usage("run", "--detach records with --record alone: nobody looks on for a file.");
@@ -94,11 +104,43 @@ async function runAgent(
     verb: "run",
     operands,
     asks: flags.input !== false,
-    extra: () => (flags.rm ? { removeAfterSession: true } : {}),
+    extra: () => ({
+      ...(flags.rm ? { removeAfterSession: true } : {}),
+      ...(flags.learn ? { ephemeral: true } : {}),
+    }),
   };
   const opened = await openSandbox(wish, context);
   introduceSandbox(context.caller, opened.sandbox);
-  const start = { settings, installTimeout: flags["install-timeout"] };
+  const work = (): Promise<number> =>
+    runOpened(run, opened, { ...context, hasTerminal, detachKeys });
+  if (!flags.learn) return work();
+  const { learnFrom } = await import("../policy/learned.ts");
+  const learning = { file: flags["learn-to"], asks: flags.input !== false };
+  return learnFrom(context, { sandbox: opened.sandbox, learning }, work);
+}
+
+/** A run that is learnt from has a sandbox of its own, which ends with it. */
+function checkLearning(flags: RunFlags): void {
+  if (flags["learn-to"] !== undefined && !flags.learn) {
+    throw usage("run", "--learn-to needs --learn.");
+  }
+  if (flags.learn && (flags.detach || flags.rm)) {
+    throw usage("run", "--learn stays until the session ends and then removes the sandbox.");
+  }
+}
+
+interface RunContext extends VerbContext {
+  hasTerminal: boolean;
+  detachKeys: ReturnType<typeof readDetachKeys>;
+}
+
+async function runOpened(
+  run: Run,
+  opened: OpenedSandbox,
+  { hasTerminal, detachKeys, ...context }: RunContext,
+): Promise<number> {
+  const { flags, settings } = run;
+  const start = { settings, installTimeout: flags["install-timeout"], learn: flags.learn === true };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
   const request = describeSession(run, opened.given, { hasTerminal, context });
   const path = `/v1/sandboxes/${sandbox.id}/sessions`;

@@ -1,4 +1,5 @@
 import {
+  learnedPolicySchema,
   policyPresetsSchema,
   policyQuestionSchema,
   policySchema,
@@ -42,6 +43,13 @@ export const POLICY_ROUTES = declareRoutes({
     since: 1,
     body: policyQuestionSchema,
     answer: policyForecastSchema,
+  },
+  learnPolicy: {
+    method: "GET",
+    path: "/v1/sandboxes/{id}/egress/learned",
+    summary: "Gives the smallest policy that would have allowed what is recorded of a sandbox.",
+    since: 1,
+    answer: learnedPolicySchema,
   },
   listPresets: {
     method: "GET",
