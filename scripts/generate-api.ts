@@ -1,13 +1,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { ROUTES } from "../src/protocol/routes/all.ts";
 import { describePolicyFile } from "../src/egress/policy-schema.ts";
+import { configurationSchema, projectConfigurationSchema } from "../src/protocol/configuration.ts";
 import { renderApiDocuments } from "./api-documents.ts";
 
 const folder = join(import.meta.dirname, "..", "docs");
 const isCheck = process.argv.includes("--check");
+const describeSchema = (schema: z.ZodType): string =>
+  `${JSON.stringify(z.toJSONSchema(schema), undefined, 2)}\n`;
 const documents = {
   ...renderApiDocuments(ROUTES),
+  "schemas/configuration.schema.json": describeSchema(configurationSchema),
+  "schemas/project-configuration.schema.json": describeSchema(projectConfigurationSchema),
   "schemas/policy.schema.json": `${JSON.stringify(describePolicyFile(), undefined, 2)}\n`,
 };
 for (const [name, text] of Object.entries(documents)) {

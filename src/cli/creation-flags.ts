@@ -1,5 +1,14 @@
 import type { Flags } from "./arguments.ts";
 
+export const ENV_FILE_FLAG = {
+  "env-file": {
+    kind: "list",
+    value: "FILE",
+    suggest: ["file"],
+    help: "variables from a file of NAME=VALUE lines; -e wins over it",
+  },
+} as const satisfies Flags;
+
 /** What can be said about a sandbox when it is made; `run`, `chat` and `create` share it. */
 export const CREATION_FLAGS = {
   name: {
@@ -27,6 +36,7 @@ export const CREATION_FLAGS = {
     value: "NAME[=VALUE]",
     help: "a variable inside; without a value, this shell's own",
   },
+  ...ENV_FILE_FLAG,
   allow: {
     kind: "list",
     value: "RULE",

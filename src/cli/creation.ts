@@ -33,7 +33,7 @@ export async function describeCreation(
     const value = flags[name];
     return typeof value === "string" ? value : settings.flags[name];
   };
-  const mirrors = await readMirrors(caller);
+  const mirrors = await readMirrors(caller, settings);
   return dropAbsent({
     name: flags.name,
     provider: choose("provider"),
@@ -58,12 +58,55 @@ export async function describeCreation(
         ? await readGitIdentity(caller.environment, signal)
         : undefined,
     mirrors,
+    origins: findOrigins(flags, sources),
   });
+}
+
+/** Settings that are a flag's value, by the name `inspect` shows. */
+const FLAG_SETTINGS = {
+  provider: "provider",
+  isolation: "isolation",
+  mode: "mode",
+  policy: "policy",
+  cpus: "cpus",
+  memory: "memory",
+  idleStop: "idle-stop",
+  maxAge: "max-age",
+  gitIdentity: "git-identity",
+} as const;
+
+const LIST_SETTINGS = ["allow", "deny", "regions"];
+
+/** Where each value of a new sandbox was said; what is missing is built in. */
+function findOrigins(
+  flags: CreationFlags,
+  { settings, caller }: CreationSources,
+): Record<string, string> | undefined {
+  const shown = [...Object.keys(FLAG_SETTINGS), ...LIST_SETTINGS, "toolchains", "mirrors"];
+  const said = Object.entries(settings.origins).filter(([name]) => shown.includes(name));
+  const origins = Object.fromEntries(said);
+  for (const [name, flag] of Object.entries(FLAG_SETTINGS)) {
+    if (flags[flag] !== undefined) origins[name] = `--${flag}`;
+  }
+  if (flags.region.length > 0) origins["regions"] = "--region";
+  for (const name of ["allow", "deny"] as const) {
+    if (flags[name].length === 0) continue;
+    origins[name] = [origins[name], `--${name}`].filter((each) => each !== undefined).join(", ");
+  }
+  if ((caller.environment["CATTLEGRID_MIRRORS"] ?? "") !== "")
+    origins["mirrors"] = "CATTLEGRID_MIRRORS";
+  // Absent rather than empty: a daemon of before knows no such field.
+  return Object.keys(origins).length === 0 ? undefined : origins;
 }
 
 /** What of a description the user asked for in this very command, so that it may not be passed over. */
 export function keepAsked(request: SandboxCreate, flags: CreationFlags): SandboxCreate {
-  const { environment: _environment, toolchains: _toolchains, ...rest } = request;
+  const {
+    environment: _environment,
+    toolchains: _toolchains,
+    origins: _origins,
+    ...rest
+  } = request;
   const kept: SandboxCreate = { ...rest };
   for (const name of ["provider", "isolation", "mode", "policy"] as const) {
     if (flags[name] === undefined) delete kept[name];

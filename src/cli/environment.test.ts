@@ -1,8 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { readEnvironment } from "./environment.ts";
+import { readEnvironment as read, type GivenEnvironment } from "./environment.ts";
 
 const own = { HOME: "/home/me", AGENT_KEY: "s3cret", EMPTY: "" };
 const credentials = new Set(["AGENT_KEY"]);
+
+const readEnvironment = (
+  entries: readonly string[],
+  ...rest: [typeof own, Set<string>]
+): GivenEnvironment =>
+  read(
+    entries.map((text) => ({ text, place: "-e" })),
+    ...rest,
+  );
 
 describe("variables of -e", () => {
   test("come with a value, or with the caller's own", () => {
@@ -25,9 +34,9 @@ describe("variables of -e", () => {
     ["what is no name", "1A=x", '"1A" is no name'],
     ["no name", "=x", '"" is no name'],
   ])("%s is refused", (_title, entry, message) => {
-    const read = (): unknown => readEnvironment([entry], own, credentials);
-    expect(read).toThrow(expect.objectContaining({ code: "ENVIRONMENT_INVALID" }) as Error);
-    expect(read).toThrow(message);
+    const reading = (): unknown => readEnvironment([entry], own, credentials);
+    expect(reading).toThrow(expect.objectContaining({ code: "ENVIRONMENT_INVALID" }) as Error);
+    expect(reading).toThrow(message);
   });
 
   test("a refusal repeats no value", () => {

@@ -8,6 +8,13 @@ export interface GivenEnvironment {
   secrets: Record<string, string>;
 }
 
+/** One variable as it was written, and where. */
+export interface EnvironmentEntry {
+  text: string;
+  /** `-e`, or a file and line. */
+  place: string;
+}
+
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
@@ -15,23 +22,25 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * credential is a secret and comes only in the second form: a value on a command line is seen by every user.
  */
 export function readEnvironment(
-  entries: readonly string[],
+  entries: readonly EnvironmentEntry[],
   own: Readonly<Record<string, string | undefined>>,
   credentials: ReadonlySet<string>,
 ): GivenEnvironment {
   const given: GivenEnvironment = { environment: {}, secrets: {} };
-  for (const entry of entries) {
-    const equals = entry.indexOf("=");
-    const name = equals === -1 ? entry : entry.slice(0, equals);
-    if (!NAME.test(name)) throw invalid(`-e ${JSON.stringify(name)} is no name of a variable.`);
+  for (const { text, place } of entries) {
+    const equals = text.indexOf("=");
+    const name = equals === -1 ? text : text.slice(0, equals);
+    if (!NAME.test(name))
+      throw invalid(`${place}: ${JSON.stringify(name)} is no name of a variable.`);
     const isSecret = credentials.has(name);
     if (isSecret && equals !== -1) {
-      throw invalid(`${name} is a credential, and its value would stand on the command line.`, {
+      const where = place === "-e" ? "on the command line" : "in a file that is kept with others";
+      throw invalid(`${place}: ${name} is a credential, and its value would stand ${where}.`, {
         hint: `Set ${name} in your shell and pass -e ${name}.`,
       });
     }
-    const value = equals === -1 ? own[name] : entry.slice(equals + 1);
-    if (value === undefined) throw invalid(`-e ${name}: ${name} is not set in this shell.`);
+    const value = equals === -1 ? own[name] : text.slice(equals + 1);
+    if (value === undefined) throw invalid(`${place}: ${name} is not set in this shell.`);
     (isSecret ? given.secrets : given.environment)[name] = value;
   }
   return given;
@@ -39,7 +48,7 @@ export function readEnvironment(
 
 /** The same, asking the daemon for the names only when there is something to judge. */
 export async function takeEnvironment(
-  entries: readonly string[],
+  entries: readonly EnvironmentEntry[],
   own: Readonly<Record<string, string | undefined>>,
   api: Api,
 ): Promise<GivenEnvironment> {

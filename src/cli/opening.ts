@@ -6,8 +6,9 @@ import { parseDuration } from "./amount.ts";
 import type { Api } from "./api.ts";
 import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } from "./creation.ts";
 import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
+import { listVariables } from "./environment-file.ts";
 import { readMirrors } from "../client/mirrors.ts";
-import type { Settings } from "./settings.ts";
+import { readSettings, type Settings } from "./settings.ts";
 import { startSandbox } from "./start-progress.ts";
 import type { VerbContext } from "./verb.ts";
 
@@ -34,14 +35,24 @@ export interface OpenedSandbox {
 /** Finds or makes the sandbox that a command line speaks of. */
 export async function openSandbox(wish: OpeningWish, context: VerbContext): Promise<OpenedSandbox> {
   const { api, caller } = context;
-  const { flags, settings, extra } = wish;
+  const { flags, extra } = wish;
   const target = await findTarget(wish, context);
-  const given = await takeEnvironment(flags.env, caller.environment, api);
+  const settings = await addProjectSettings(wish.settings, target, caller);
+  const given = await takeEnvironment(await listVariables(flags, caller), caller.environment, api);
   const { environment } = given;
   const sources = { caller, settings, environment, signal: api.signal };
   const described = await describeCreation(flags, sources);
   const request: SandboxCreate = { ...described, ...target, ...extra?.(target) };
   return { sandbox: await create(api, request, flags), given };
+}
+
+/** Only a workspace that a new sandbox may be made for has a say. */
+async function addProjectSettings(
+  settings: Settings,
+  { workspace }: SandboxTarget,
+  caller: VerbContext["caller"],
+): Promise<Settings> {
+  return typeof workspace === "string" ? readSettings(caller, { workspace }) : settings;
 }
 
 /**
@@ -88,7 +99,7 @@ export async function ensureRunning(
   { api, caller }: VerbContext,
 ): Promise<Sandbox> {
   const timeout = installTimeout ?? settings.flags["install-timeout"];
-  const mirrors = await readMirrors(caller);
+  const mirrors = await readMirrors(caller, settings);
   const request: SandboxStart = {
     ...(mirrors === undefined ? {} : { mirrors }),
     ...(learn === true ? { learn } : {}),

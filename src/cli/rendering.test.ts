@@ -33,6 +33,7 @@ const sandbox: Sandbox = {
     { id: "s-1", kind: "interactive", status: "running" },
     { id: "s-0", kind: "interactive", status: "ended" },
   ],
+  origins: { mode: "--mode" },
   lifetime: { idleStopMs: 1_800_000, idleStopsAt: "2026-01-01T00:12:00.000Z" },
   createdAt: "2026-01-01T00:00:00.000Z",
 };
@@ -82,6 +83,8 @@ test("inspect shows every field in words", () => {
       "sessions:",
       "  - id s-1, kind interactive, status running",
       "  - id s-0, kind interactive, status ended",
+      "origins:",
+      "  mode: --mode",
       "lifetime:",
       "  idle stop: 30m, 12m left",
       "created at: 2026-01-01T00:00:00.000Z",

@@ -1,11 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { LineCounter, Node, Pair, ParsedNode, Scalar, YAMLMap } from "yaml";
 import { CattlegridError } from "../errors/error.ts";
+import { openPlainFile } from "../platform/plain-file.ts";
+import type { Configuration } from "../protocol/configuration.ts";
 import type { Caller } from "./caller.ts";
+import type { ConfigurationFile, ConfigurationKind } from "./configuration-file.ts";
+import { narrow } from "./narrowing.ts";
 
-/** What `config.yaml` in the state directory says in place of flags that are not given. */
+export const ORGANISATION_FILE = "/etc/cattlegrid/config.yaml";
+const PROJECT_FILE = ".cattlegrid/config.yaml";
+const PROJECT_BYTES_MAX = 64 * 1024;
+
+/** What stands in for flags that are not given. */
 export interface Settings {
   toolchains: readonly string[];
   allow: readonly string[];
@@ -15,41 +22,84 @@ export interface Settings {
   /** Values of flags of that name, as one would write them. */
   flags: Readonly<Record<string, string>>;
   gitIdentity: boolean;
+  mirrors: Readonly<Record<string, string>>;
+  mirrorCertificates?: string;
+  /** Where each value was said, by the name of its setting. */
+  origins: Readonly<Record<string, string>>;
 }
 
-const NO_SETTINGS: Settings = {
+export const NO_SETTINGS: Settings = {
   toolchains: [],
   allow: [],
   deny: [],
   regions: [],
   flags: {},
   gitIdentity: true,
+  mirrors: {},
+  origins: {},
 };
 
-const LISTS = ["toolchains", "allow", "deny", "regions"] as const;
-const TEXTS = [
-  "provider",
-  "isolation",
-  "mode",
-  "policy",
-  "idle-stop",
-  "max-age",
-  "cpus",
-  "memory",
-  "detach-keys",
-  "install-timeout",
-  "login-timeout",
-  "turn-timeout",
-  "identity-provider",
-  "identity-region",
-];
-const SWITCHES = ["git-identity"];
+/** Settings that are values of flags: by their name, the flag's. */
+const FLAGS = {
+  provider: "provider",
+  isolation: "isolation",
+  mode: "mode",
+  policy: "policy",
+  idleStop: "idle-stop",
+  maxAge: "max-age",
+  cpus: "cpus",
+  memory: "memory",
+  detachKeys: "detach-keys",
+  installTimeout: "install-timeout",
+  loginTimeout: "login-timeout",
+  turnTimeout: "turn-timeout",
+  identityProvider: "identity-provider",
+  identityRegion: "identity-region",
+} as const;
 
-/** Reads the caller's settings. Throws CONFIG_INVALID with file, line and column. */
-export async function readSettings(caller: Caller): Promise<Settings> {
-  const path = join(caller.paths.stateDirectory, "config.yaml");
-  const text = await readIfPresent(path);
-  return text === undefined ? NO_SETTINGS : parseSettings(text, path);
+type FlagSetting = keyof typeof FLAGS;
+
+export interface SettingsSources {
+  /** Whose project file counts too. */
+  workspace?: string | undefined;
+  /** Default: the machine's. */
+  organisationFile?: string;
+}
+
+/**
+ * Reads what counts for the caller, the later the stronger: the organisation's file, the user's own, the project's as
+ * far as it narrows, the environment. Throws CONFIG_INVALID with file, line and column.
+ */
+export async function readSettings(
+  caller: Pick<Caller, "environment" | "paths">,
+  sources: SettingsSources = {},
+): Promise<Settings> {
+  const { workspace, organisationFile = ORGANISATION_FILE } = sources;
+  const own = join(caller.paths.stateDirectory, "config.yaml");
+  let settings = NO_SETTINGS;
+  for (const path of [organisationFile, own]) {
+    const file = await parseIfPresent(await readIfPresent(path), path, "own");
+    if (file !== undefined) settings = addFile(settings, file, path);
+  }
+  if (workspace !== undefined) settings = await addProject(settings, workspace);
+  return addEnvironment(settings, caller.environment);
+}
+
+async function addProject(settings: Settings, workspace: string): Promise<Settings> {
+  const path = join(workspace, PROJECT_FILE);
+  const text = await openPlainFile(path, { bytesMax: PROJECT_BYTES_MAX, within: workspace });
+  const file = await parseIfPresent(text, path, "project");
+  return file === undefined ? settings : addFile(settings, narrow(file, settings.flags), path);
+}
+
+async function parseIfPresent(
+  text: string | undefined,
+  path: string,
+  kind: ConfigurationKind,
+): Promise<ConfigurationFile | undefined> {
+  if (text === undefined) return undefined;
+  const { parseConfiguration } = await import("./configuration-file.ts");
+  return parseConfiguration(text, path, kind);
 }
 
 async function readIfPresent(path: string): Promise<string | undefined> {
@@ -64,96 +114,74 @@ async function readIfPresent(path: string): Promise<string | undefined> {
   }
 }
 
-/** `path` is where the text came from: for messages, and for relative paths in it. */
-export async function parseSettings(text: string, path: string): Promise<Settings> {
-  const yaml = await import("yaml");
-  const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const [why = ""] = error.message.split("\n");
-    throw wrongAt({ path, lines, offset: error.pos[0] }, why);
-  }
-  const { contents } = document;
-  if (contents === null) return NO_SETTINGS;
-  const refuse = (node: unknown, why: string): never => {
-    throw wrongAt({ path, lines, offset: (node as Node | null)?.range?.[0] ?? 0 }, why);
+/** `path` is where the values came from: relative paths in them begin at its directory. */
+export function addFile(
+  settings: Settings,
+  { values, places }: ConfigurationFile,
+  path: string,
+): Settings {
+  const locate = (text: string): string =>
+    text.startsWith("~/") ? join(homedir(), text.slice(2)) : resolve(dirname(path), text);
+  const { toolchains = [], allow = [], deny = [], mirrors = {} } = values;
+  const { mirrorCertificates: certificates } = values;
+  return {
+    toolchains: [...settings.toolchains, ...toolchains.map(locate)],
+    allow: [...settings.allow, ...allow],
+    deny: [...settings.deny, ...deny],
+    regions: values.regions ?? settings.regions,
+    flags: { ...settings.flags, ...readFlags(values, locate) },
+    gitIdentity: values.gitIdentity ?? settings.gitIdentity,
+    mirrors: { ...settings.mirrors, ...mirrors },
+    ...(certificates === undefined
+      ? keepCertificates(settings)
+      : { mirrorCertificates: locate(certificates) }),
+    origins: joinOrigins(settings.origins, places),
   };
-  if (!yaml.isMap(contents)) return refuse(contents, "the file must be a list of `name: value`");
-  const reader = new SettingsReader(yaml, refuse, dirname(path));
-  for (const pair of (contents as YAMLMap.Parsed).items) reader.read(pair);
-  return reader.settings;
 }
 
-type Yaml = typeof import("yaml");
-
-class SettingsReader {
-  readonly #yaml: Yaml;
-  readonly #refuse: (node: unknown, why: string) => never;
-  readonly #directory: string;
-  settings: Settings = NO_SETTINGS;
-
-  constructor(yaml: Yaml, refuse: (node: unknown, why: string) => never, directory: string) {
-    this.#yaml = yaml;
-    this.#refuse = refuse;
-    this.#directory = directory;
-  }
-
-  read({ key, value }: Pair<ParsedNode, ParsedNode | null>): void {
-    const name = String((key as unknown as Scalar).value);
-    const list = LISTS.find((each) => each === name);
-    if (list !== undefined) this.#set({ [list]: this.#readList(name, value) });
-    else if (TEXTS.includes(name)) {
-      const flags = { ...this.settings.flags, [name]: this.#readText(name, value) };
-      this.#set({ flags });
-    } else if (SWITCHES.includes(name)) this.#set({ gitIdentity: this.#readSwitch(name, value) });
-    else {
-      const known = [...LISTS, ...TEXTS, ...SWITCHES].join(", ");
-      this.#refuse(key, `there is no setting ${JSON.stringify(name)}; there are ${known}`);
-    }
-  }
-
-  #set(change: Partial<Settings>): void {
-    this.settings = { ...this.settings, ...change };
-  }
-
-  #readList(name: string, node: ParsedNode | null): string[] {
-    if (!this.#yaml.isSeq(node)) return this.#refuse(node, `\`${name}\` must be a list`);
-    const texts = node.items.map((item) =>
-      this.#readText(`an entry of ${name}`, item as ParsedNode),
-    );
-    return name === "toolchains" ? texts.map((text) => this.#resolve(text)) : texts;
-  }
-
-  #readText(name: string, node: ParsedNode | null): string {
-    const value = this.#yaml.isScalar(node) ? node.value : undefined;
-    if (typeof value === "string" && value !== "") {
-      return name === "policy" && value.includes("/") ? this.#resolve(value) : value;
-    }
-    if (typeof value === "number") return String(value);
-    return this.#refuse(node, `\`${name}\` must be a text or a number`);
-  }
-
-  #readSwitch(name: string, node: ParsedNode | null): boolean {
-    const value = this.#yaml.isScalar(node) ? node.value : undefined;
-    if (typeof value === "boolean") return value;
-    return this.#refuse(node, `\`${name}\` must be true or false`);
-  }
-
-  #resolve(path: string): string {
-    return path.startsWith("~/") ? join(homedir(), path.slice(2)) : resolve(this.#directory, path);
-  }
+function keepCertificates({ mirrorCertificates }: Settings): Pick<Settings, "mirrorCertificates"> {
+  return mirrorCertificates === undefined ? {} : { mirrorCertificates };
 }
 
-interface Place {
-  path: string;
-  lines: LineCounter;
-  offset: number;
+function readFlags(
+  values: Configuration,
+  locate: (text: string) => string,
+): Record<string, string> {
+  const flags: Record<string, string> = {};
+  for (const [name, flag] of Object.entries(FLAGS) as [FlagSetting, string][]) {
+    const value = values[name];
+    if (value === undefined) continue;
+    const text = String(value);
+    flags[flag] = name === "policy" && text.includes("/") ? locate(text) : text;
+  }
+  return flags;
 }
 
-function wrongAt({ path, lines, offset }: Place, why: string): CattlegridError {
-  const { line, col } = lines.linePos(offset);
-  return new CattlegridError("CONFIG_INVALID", `${path}:${line}:${col}: ${why}.`, {
-    details: { path, line, column: col },
-  });
+const JOINED: ReadonlySet<string> = new Set(["toolchains", "allow", "deny", "mirrors"]);
+
+/** What is joined from several files has several origins. */
+function joinOrigins(
+  earlier: Settings["origins"],
+  later: Settings["origins"],
+): Record<string, string> {
+  const origins: Record<string, string> = { ...earlier };
+  for (const [name, place] of Object.entries(later)) {
+    const before = JOINED.has(name) ? earlier[name] : undefined;
+    origins[name] = before === undefined ? place : `${before}, ${place}`;
+  }
+  return origins;
+}
+
+/** `CATTLEGRID_IDLE_STOP` stands for `idleStop`, and so on for every setting that is a flag's value. */
+function addEnvironment(settings: Settings, environment: Caller["environment"]): Settings {
+  const flags: Record<string, string> = { ...settings.flags };
+  const origins: Record<string, string> = { ...settings.origins };
+  for (const [name, flag] of Object.entries(FLAGS)) {
+    const variable = `CATTLEGRID_${flag.replaceAll("-", "_").toUpperCase()}`;
+    const value = environment[variable];
+    if (value === undefined || value === "") continue;
+    flags[flag] = value;
+    origins[name] = variable;
+  }
+  return { ...settings, flags, origins };
 }

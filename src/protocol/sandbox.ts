@@ -80,6 +80,8 @@ export const sandboxCreateSchema = z
     ephemeral: z.boolean().optional(),
     /** Removed when its first session ends (`run --rm`). */
     removeAfterSession: z.boolean().optional(),
+    /** Where each value was said, by the name of its setting; for people. */
+    origins: z.record(z.string().max(64), z.string().max(16_384)).optional(),
     /** Stopped after this long with nothing going on in it. */
     idleStopMs: lifetimeMsSchema.optional(),
     /** Stopped this long after it was made, and not started any more. */
@@ -160,6 +162,8 @@ export const sandboxSchema = z
     sessions: z
       .array(z.object({ id: z.string(), kind: z.string(), status: z.string() }))
       .readonly(),
+    /** Where each value of its making was said: a flag, a file and line, a variable, or built in. */
+    origins: z.record(z.string(), z.string()).readonly(),
     lifetime: z.object({
       idleStopMs: z.int().exactOptional(),
       /** While it runs: when it is stopped unless something goes on in it. */

@@ -39,8 +39,7 @@ export function specify(
     toolchains: request.toolchains ?? [],
     ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
     mirrors: request.mirrors ?? null,
-    removeAfterSession: request.removeAfterSession ?? false,
-    lifetime: readLifetime(request),
+    ...describeKeeping(request),
     ...(request.unprotect === undefined ? {} : { unprotected: request.unprotect.map(checkLifted) }),
     protectedPaths: [],
     layers: [],
@@ -68,6 +67,16 @@ function chooseVersion(
 
 function chooseRegions({ regions }: SandboxCreate): Pick<StoredSpecification, "regions"> {
   return regions === undefined ? {} : { regions };
+}
+
+function describeKeeping(
+  request: SandboxCreate,
+): Pick<StoredSpecification, "removeAfterSession" | "lifetime" | "origins"> {
+  return {
+    removeAfterSession: request.removeAfterSession ?? false,
+    lifetime: readLifetime(request),
+    origins: request.origins ?? {},
+  };
 }
 
 function chooseMode(

@@ -51,10 +51,31 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     facts,
     ports,
     sessions: sessions.map(({ id, kind, status }) => ({ id, kind, status })),
+    origins: showOrigins(stored.origins),
     lifetime: showLifetime(parts),
     createdAt: row.createdAt,
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
   };
+}
+
+const SETTINGS = [
+  "provider",
+  "isolation",
+  "mode",
+  "policy",
+  "allow",
+  "deny",
+  "cpus",
+  "memory",
+  "idleStop",
+  "maxAge",
+  "toolchains",
+  "mirrors",
+  "gitIdentity",
+];
+
+function showOrigins(stored: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { ...Object.fromEntries(SETTINGS.map((name) => [name, "built in"])), ...stored };
 }
 
 function showLifetime({ row, idleStopsAtMs }: SandboxParts): Sandbox["lifetime"] {

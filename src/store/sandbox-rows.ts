@@ -25,6 +25,7 @@ export interface StoredSpecification {
   removeAfterSession: boolean;
   /** Absent in rows of an earlier version. */
   lifetime?: Lifetime;
+  origins?: Readonly<Record<string, string>>;
   /** Relative to the workspace: paths that the user lifted out of protection and quarantine. */
   unprotected?: readonly string[];
   /** Of the last start, and what was restored from quarantine since. */

@@ -31,7 +31,12 @@ export const APPLY = defineVerb({
     "them would overwrite a change of your own. What your machine could execute later is held back and told, with exit status 1,\n" +
     "until you approve it by name. Ended at any moment, the next `apply` or `diff` finishes it.",
   example: "cattlegrid apply my-sandbox src --approve .github/workflows/ci.yml",
-  operands: { min: 1, max: Infinity, names: "the name of a sandbox, and paths in its workspace" },
+  operands: {
+    min: 1,
+    max: Infinity,
+    names: "the name of a sandbox, and paths in its workspace",
+    suggest: ["sandbox"],
+  },
   trailing: "none",
   flags: FLAGS,
   async run({ flags, operands: [name = "", ...paths] }, context) {

@@ -12,7 +12,12 @@ export const DIFF = defineVerb({
     "Shows what a sandbox of mode overlay changed in its workspace and your own files do not have yet. Changes that your\n" +
     "machine could execute are marked as held, with the reason; those that you changed meanwhile, as conflicts.",
   example: "cattlegrid diff my-sandbox --stat",
-  operands: { min: 1, max: Infinity, names: "the name of a sandbox, and paths in its workspace" },
+  operands: {
+    min: 1,
+    max: Infinity,
+    names: "the name of a sandbox, and paths in its workspace",
+    suggest: ["sandbox"],
+  },
   trailing: "none",
   flags: {
     stat: { kind: "switch", help: "one line for each path, and a sum" },

@@ -12,7 +12,7 @@ export const DISCARD = defineVerb({
     "Drops everything that a stopped sandbox of mode overlay changed in its workspace and that was not applied. The sandbox stays,\n" +
     "with its home, and sees your files as they are. Your workspace is not touched.",
   example: "cattlegrid discard my-sandbox --yes",
-  operands: { min: 1, max: 1, names: "the name of a sandbox" },
+  operands: { min: 1, max: 1, names: "the name of a sandbox", suggest: ["sandbox"] },
   trailing: "none",
   flags: { yes: { kind: "switch", short: "y", help: "do not ask first" }, ...INPUT_FLAG },
   async run({ flags, operands: [name = ""] }, { api, caller }) {

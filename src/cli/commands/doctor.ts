@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { CattlegridError } from "../../errors/error.ts";
 import { readDistribution, translateInstall } from "../../platform/system-packages.ts";
+import type { Paths } from "../../platform/paths.ts";
 import type { DoctorProbe } from "../../protocol/doctor.ts";
 import type { Api } from "../api.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
@@ -31,7 +32,7 @@ export const DOCTOR = defineVerb({
 async function probe({ api, caller }: VerbContext): Promise<readonly DoctorProbe[]> {
   const platform = probePlatform();
   if (platform.status === "missing") return [platform];
-  const rows = [platform, ...(await probeDaemon(api))];
+  const rows = [platform, ...(await probeDaemon(api, caller.paths))];
   const { tool } = readDistribution();
   const inspect = `tail -n 40 ${quoteWord(caller.paths.logFile)}`;
   return rows.map(({ remedy, ...row }) => {
@@ -41,10 +42,13 @@ async function probe({ api, caller }: VerbContext): Promise<readonly DoctorProbe
   });
 }
 
-async function probeDaemon(api: Api): Promise<readonly DoctorProbe[]> {
+async function probeDaemon(api: Api, { logFile }: Paths): Promise<readonly DoctorProbe[]> {
   try {
     const { probes } = await api.get<{ probes: readonly DoctorProbe[] }>("/v1/doctor");
-    return [{ name: "daemon", status: "ok", detail: "it runs and answers" }, ...probes];
+    return [
+      { name: "daemon", status: "ok", detail: `it runs and answers; its log is ${logFile}` },
+      ...probes,
+    ];
   } catch (error) {
     if (!CattlegridError.is(error) || error.code === "INTERRUPTED") throw error;
     const detail = `${error.message} (${error.code})`;

@@ -3,7 +3,7 @@ import type { Exec, ProcessStarted } from "../../protocol/process.ts";
 import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
-import { RECORD_FLAG } from "../creation-flags.ts";
+import { ENV_FILE_FLAG, RECORD_FLAG } from "../creation-flags.ts";
 import { exitCodeOfEnding } from "../ending.ts";
 import { recordInto, wantsEngineRecording } from "../recording.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -32,6 +32,7 @@ export const EXEC = defineVerb({
       help: "a variable for the command; without a value, this shell's own",
     },
     ...RECORD_FLAG,
+    ...ENV_FILE_FLAG,
     tty: {
       kind: "switch",
       short: "t",
@@ -47,7 +48,7 @@ export const EXEC = defineVerb({
       argv: [...argv],
       ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
-      ...(await describeSurroundings(flags.env, hasTerminal, context)),
+      ...(await describeSurroundings(flags, hasTerminal, context)),
     };
     const started = api.post<ProcessStarted>(sandboxPath(name, "/exec"), request);
     const [{ terminalId }, link] = await Promise.all([started, loadLink(hasTerminal)]);
@@ -60,14 +61,16 @@ export const EXEC = defineVerb({
 });
 
 async function describeSurroundings(
-  entries: readonly string[],
+  flags: { env: readonly string[]; "env-file": readonly string[] },
   hasTerminal: boolean,
   { caller, api }: VerbContext,
 ): Promise<Pick<Exec, "environment" | "secrets" | "terminal">> {
   const own = hasTerminal ? terminalEnvironment(caller) : {};
   const terminal = hasTerminal ? { terminal: terminalSize(caller) } : {};
-  if (entries.length === 0) return { environment: own, ...terminal };
+  if (flags.env.length + flags["env-file"].length === 0) return { environment: own, ...terminal };
   const { takeEnvironment } = await import("../environment.ts");
+  const { listVariables } = await import("../environment-file.ts");
+  const entries = await listVariables(flags, caller);
   const { environment, secrets } = await takeEnvironment(entries, caller.environment, api);
   return { environment: { ...own, ...environment }, secrets, ...terminal };
 }

@@ -5,6 +5,7 @@ import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
 import { INSTALL_TIMEOUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
 import { readMirrors } from "../../client/mirrors.ts";
+import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const RECREATE = defineVerb({
@@ -48,7 +49,7 @@ async function describeRequest(
   flags: { "keep-login": boolean | undefined; "install-timeout": string | undefined },
   { caller }: VerbContext,
 ): Promise<SandboxRecreate> {
-  const mirrors = await readMirrors(caller);
+  const mirrors = await readMirrors(caller, await readSettings(caller));
   const timeout = flags["install-timeout"];
   return {
     keepLogin: flags["keep-login"] === true,
