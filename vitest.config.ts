@@ -22,8 +22,8 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "{scripts,simulator,bench}/**/*.test.ts"],
           exclude: ["src/sandbox/providers/**"],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: 2,
           retry,
           sequence: { groupOrder: 0 },
@@ -33,8 +33,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: INTEGRATION_TESTS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.
           fileParallelism: false,
           retry,

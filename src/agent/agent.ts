@@ -176,6 +176,8 @@ export interface AgentAdapter {
   readonly credentials: readonly string[];
   /** First words that run alone: no sign-in before, no session after. */
   readonly standaloneWords: readonly string[];
+  /** Arguments with which the program speaks the Agent Client Protocol on its streams. Absent: it cannot. */
+  readonly acp?: readonly string[];
   readonly locations: AgentLocations;
   readonly modelEndpoint: ModelEndpoint;
   readonly install?: AgentInstallation;

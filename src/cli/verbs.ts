@@ -91,6 +91,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "show, ask and change what may leave a sandbox",
     load: async () => (await import("./commands/policy.ts")).POLICY,
   },
+  acp: {
+    summary: "let an editor work with an agent in its sandbox (Agent Client Protocol)",
+    load: async () => (await import("./commands/acp.ts")).ACP,
+  },
   agents: {
     summary: "list the agents, or show what one runs, reaches and keeps",
     load: async () => (await import("./commands/agents.ts")).AGENTS,

@@ -15,6 +15,8 @@ export const agentSummarySchema = z
     credentials: z.array(z.string()).readonly(),
     /** Whether `chat` can send it prompts. */
     takesPrompts: z.boolean(),
+    /** Arguments with which the program speaks the Agent Client Protocol. Absent: it cannot. */
+    acp: z.array(z.string()).readonly().exactOptional(),
     /** What is installed unless `AGENT@VERSION` says otherwise. Absent: the newest, or nothing is installed. */
     version: z.string().exactOptional(),
     /** What the policy `agent` lets it reach, and why it needs to. */

@@ -81,7 +81,7 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
 const HTTPS_PORT = 443;
 
 function summarise(agent: AgentAdapter): AgentSummary {
-  const { id, title, command, standaloneWords, credentials, turns, install } = agent;
+  const { id, title, command, standaloneWords, credentials, turns, install, acp } = agent;
   const { locations, modelEndpoint } = agent;
   return {
     id,
@@ -92,6 +92,7 @@ function summarise(agent: AgentAdapter): AgentSummary {
     locations,
     modelEndpoint,
     takesPrompts: turns !== undefined,
+    ...(acp === undefined ? {} : { acp }),
     ...(install?.version === undefined ? {} : { version: install.version }),
     hosts: agent.hosts.map(({ host, port = HTTPS_PORT, reason }) => ({ host, port, reason })),
   };

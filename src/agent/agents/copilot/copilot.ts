@@ -30,6 +30,7 @@ export const copilot: AgentAdapter = {
   environment: { COPILOT_AUTO_UPDATE: "false" },
   credentials: ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_PROVIDER_API_KEY"],
   standaloneWords: ["--version", "--help", "login", "help"],
+  acp: ["--acp", "--allow-all-tools", "--allow-all-paths"],
   locations: {
     configuration: [".copilot/config.json", ".copilot/mcp-config.json"],
     signIn: [".copilot/config.json"],

@@ -20,6 +20,7 @@ export const gemini: AgentAdapter = {
   environment: { COLORTERM: "truecolor" },
   credentials: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
   standaloneWords: ["--version", "--help", "mcp", "extensions"],
+  acp: ["--acp", "--yolo", "--skip-trust"],
   locations: {
     configuration: [".gemini/settings.json"],
     signIn: [".gemini/oauth_creds.json", ".gemini/google_accounts.json"],

@@ -17,6 +17,7 @@ export const kiro: AgentAdapter = {
     Q_DISABLE_TELEMETRY: "1",
   },
   credentials: ["KIRO_API_KEY"],
+  acp: ["acp", "--agent-engine", "v2", "--trust-all-tools"],
   locations: {
     configuration: [".kiro"],
     signIn: [".local/share/kiro-cli"],

@@ -31,6 +31,7 @@ export const opencode: AgentAdapter = {
     "OPENCODE_API_KEY",
   ],
   standaloneWords: ["--version", "--help", "auth", "models", "mcp"],
+  acp: ["acp"],
   locations: {
     configuration: [".config/opencode"],
     signIn: [".local/share/opencode/auth.json"],

@@ -20,6 +20,7 @@ export const qwen: AgentAdapter = {
   environment: { QWEN_CODE_SUPPRESS_YOLO_WARNING: "1" },
   credentials: ["OPENAI_API_KEY", "DASHSCOPE_API_KEY"],
   standaloneWords: ["--version", "--help", "mcp", "extensions", "auth"],
+  acp: ["--acp", "--yolo"],
   locations: {
     configuration: [".qwen/settings.json"],
     signIn: [".qwen/oauth_creds.json", ".qwen/.env"],
