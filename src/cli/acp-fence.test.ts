@@ -60,8 +60,10 @@ test.each([
 ])("a session in %j is let in: %s", (cwd, isIn) => {
   const line = request("session/new", { cwd, mcpServers: [] });
   const { pass, reply } = fence.fromEditor(line);
-  if (isIn) expect(pass).toBe(line);
-  else expect(JSON.parse(reply ?? "")).toEqual(error(-32602));
+  expect(pass).toBe(isIn ? line : undefined);
+  expect(reply === undefined ? undefined : JSON.parse(reply)).toEqual(
+    isIn ? undefined : error(-32602),
+  );
 });
 
 test("what is no message is answered to an editor, and kept from one", () => {

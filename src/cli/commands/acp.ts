@@ -21,7 +21,7 @@ export const ACP = defineVerb({
     "Speaks the Agent Client Protocol on its streams, for an editor, and hands it to an agent in its sandbox.\n" +
     "The agent works with the files and commands of the sandbox: those of the editor are not offered to it.\n" +
     "Sign in first with `cattlegrid run AGENT`, or pass the agent's key with -e NAME.",
-  example: "cattlegrid acp gemini ~/my-project",
+  example: "cattlegrid acp AGENT ~/my-project",
   operands: { min: 1, max: 2, names: "AGENT and WORKSPACE", suggest: ["agent", "directory"] },
   trailing: "none",
   flags: FLAGS,
