@@ -1,47 +1,8 @@
-import { describe, expect, test } from "vitest";
-import { readRecordedTurn } from "../../../../test/support/recorded-turn.ts";
+import { describeRecordedTurns } from "../../../../test/support/recorded-turn.ts";
 import { gemini } from "./gemini.ts";
 
-describe("a recorded turn of Gemini CLI", () => {
-  test("that used a tool tells the tool, what it said, and the answer", () => {
-    const { judgement, events } = readRecordedTurn(gemini, "tool");
-    expect(judgement).toMatchObject({ outcome: "succeeded" });
-    expect(judgement.answer).toMatch(/^The command said: [^]*made-by-agent/);
-    expect(events).toMatchObject([
-      { type: "tool-start", name: "run_shell_command" },
-      { type: "tool-end", isError: false, output: expect.stringContaining("made-by-agent") },
-      { type: "message-delta", text: expect.stringContaining("made-by-agent") },
-      { type: "message-delta", text: "\n" },
-    ]);
-    const [start] = events;
-    expect(JSON.stringify(start)).toContain("echo made-by-agent > made.txt");
-  });
-
-  test("that went on with a conversation tells its id, which resumes it", () => {
-    const { judgement, conversationId } = readRecordedTurn(gemini, "resumed");
-    expect(judgement).toEqual({ outcome: "succeeded", answer: "Your name is Ada." });
-    const turn = {
-      prompt: "again",
-      resume: true,
-      version: "",
-      conversationId: conversationId ?? "",
-    };
-    expect(gemini.turns?.command(turn).argv.join(" ")).toContain(conversationId ?? "no id");
-    expect(gemini.turns?.command({ ...turn, resume: false }).argv.join(" ")).not.toContain(
-      conversationId,
-    );
-  });
-
-  test("that the model refused has failed, with the reason", () => {
-    expect(readRecordedTurn(gemini, "failed", 1).judgement).toMatchObject({
-      outcome: "failed",
-      reason: expect.stringContaining("The scripted model fails."),
-    });
-    // Its own word is believed although the status says otherwise.
-    expect(readRecordedTurn(gemini, "failed", 0).judgement.outcome).toBe("failed");
-  });
-
-  test("that was cut off before its end is never called a success", () => {
-    expect(readRecordedTurn(gemini, "cut-off").judgement.outcome).toBe("unknown");
-  });
+describeRecordedTurns(gemini, {
+  tool: "run_shell_command",
+  reason:
+    '[API Error: {"type":"error","error":{"type":"invalid_request_error","code":400,"status":"INVALID_ARGUMENT","message":"The scripted model fails."}}]',
 });
