@@ -8,7 +8,7 @@ import { daemonEntry } from "../src/platform/daemon-start.ts";
 import { resolvePaths } from "../src/platform/paths.ts";
 import { spawnProcess, type ChildProcess } from "../src/platform/process.ts";
 import type { Exec, ProcessStarted } from "../src/protocol/process.ts";
-import type { Sandbox } from "../src/protocol/sandbox.ts";
+import type { Sandbox, SandboxCreate } from "../src/protocol/sandbox.ts";
 
 /** Should the bench be killed, its sandboxes go with their leases and then the daemon. */
 const IDLE_MS = 5_000;
@@ -79,13 +79,21 @@ export class BenchDaemon implements AsyncDisposable {
   }
 
   /** A sandbox that runs, with a shell for an agent; it lives no longer than this client. */
-  async start(name: string): Promise<Sandbox> {
-    const wish = { name, agent: "shell", workspace: this.workspace, ephemeral: true };
+  async start(name: string, more: Partial<SandboxCreate> = {}): Promise<Sandbox> {
+    const fixed = { name, agent: "shell", workspace: this.workspace, ephemeral: true };
+    const wish = { ...fixed, ...more };
     const { id } = await this.post<Sandbox>("/v1/sandboxes", wish);
     const lease = await this.#send("GET", `/v1/sandboxes/${id}/lease`);
     lease.on("error", () => undefined).resume();
     this.#leases.push(lease);
     return this.post<Sandbox>(`/v1/sandboxes/${id}/start`, {});
+  }
+
+  async remove(id: string): Promise<void> {
+    const answer = await this.#send("DELETE", `/v1/sandboxes/${id}`);
+    const text = await readText(answer);
+    if ((answer.statusCode ?? 500) < 400) return;
+    throw new CattlegridError("INTERNAL", `DELETE ${id}: ${text}`);
   }
 
   /** Starts a program and attaches to it. */

@@ -7,6 +7,9 @@ import { measureCreate } from "./create.ts";
 import { measureCrowd } from "./crowd.ts";
 import { measureEgress } from "./egress.ts";
 import { measureExec } from "./exec.ts";
+import { measureNeighbour } from "./neighbour.ts";
+import { measureSoak } from "./soak.ts";
+import { measureToolchain } from "./toolchain.ts";
 import { measureTerminal } from "./terminal.ts";
 import { describeMachine, missedGates, renderTable, type Figure, type Report } from "./report.ts";
 import { Yard, type Bench } from "./yard.ts";
@@ -17,10 +20,15 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   P3: measureCrowd,
   P4: measureTerminal,
   P5: measureEgress,
+  P9: measureToolchain,
   P10: measureCommandLine,
+  NEIGHBOUR: measureNeighbour,
+  SOAK: measureSoak,
 };
+/** More than half an hour: only when asked for. */
+const UNASKED = Object.keys(BENCHES).filter((name) => name !== "SOAK");
 const USAGE = `usage: npm run bench -- [--only P1,P3] [--runs FACTOR] [--json FILE] [--baseline]
-  --only      the promises to measure; default: ${Object.keys(BENCHES).join(",")}
+  --only      the promises to measure; default: ${UNASKED.join(",")}; also SOAK
   --runs      how often, as a multiple of the usual number; default: 1
   --json      where the figures go besides the table; default: bench/results/latest.json
   --baseline  also writes bench/baseline.json, which is committed`;
@@ -48,7 +56,7 @@ function readArguments(): Wish {
       baseline: { type: "boolean", default: false },
     },
   });
-  const promises = values.only?.toUpperCase().split(",") ?? Object.keys(BENCHES);
+  const promises = values.only?.toUpperCase().split(",") ?? UNASKED;
   const effort = Number(values.runs);
   const unknown = promises.find((promise) => !Object.hasOwn(BENCHES, promise));
   if (unknown !== undefined) throw new TypeError(`${unknown} is not measured here`);

@@ -137,7 +137,10 @@ function noOverlay({ name, specification: { workspace } }: SandboxRow): Cattlegr
     workspace === null ? "has no workspace" : `has its workspace in mode ${workspace.mode}`;
   const message = `${name} ${what}: there are no changes to look at, apply or drop.`;
   return new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message, {
-    hint: "Make the sandbox with --mode overlay to keep its changes apart until you apply them.",
+    hint:
+      workspace?.mode === "clone"
+        ? `Its work comes as a branch: \`cattlegrid fetch ${name}\`, then \`git diff\`.`
+        : "Make the sandbox with --mode overlay to keep its changes apart until you apply them.",
   });
 }
 

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { ECHO, childrenOf, findKeeper } from "./bare-runtime.ts";
+import { BenchDaemon } from "./daemon.ts";
+import { proportionalBytes } from "./memory.ts";
+import type { Figure } from "./report.ts";
+import type { BenchContext } from "./yard.ts";
+
+const CYCLES = 500;
+const WARM_UP_CYCLES = 20;
+const TERMINAL_MS = 30 * 60_000;
+const MIB = 2 ** 20;
+/** The collector gives memory back when it likes. */
+const MEMORY_GROWTH_MIB_MAX = 48;
+
+/** SOAK: many sandboxes made, used and removed, and one terminal that goes on writing: what the engine holds stays flat. */
+export async function measureSoak({ yard, signal, effort }: BenchContext): Promise<Figure[]> {
+  await using daemon = await BenchDaemon.open(yard.makeDirectory("soak"));
+  for (let cycle = 0; cycle < WARM_UP_CYCLES; cycle += 1) await live(daemon, `warm-${cycle}`);
+  const before = await takeStock(daemon.pid);
+  const cycles = Math.max(1, Math.ceil(CYCLES * effort));
+  for (let cycle = 0; cycle < cycles; cycle += 1) {
+    signal.throwIfAborted();
+    await live(daemon, `soak-${cycle}`);
+  }
+  const after = await takeStock(daemon.pid);
+  const minutes = (TERMINAL_MS * effort) / 60_000;
+  const grownMiB = await writeFor(daemon, TERMINAL_MS * effort, signal);
+  const figure = { promise: "SOAK", gates: true } as const;
+  const by = `after ${cycles} × create, exec, rm`;
+  const grown = (name: keyof Stock): number => after[name] - before[name];
+  const memory = { unit: "MiB", target: { atMost: MEMORY_GROWTH_MIB_MAX } } as const;
+  const none = { unit: "", target: { atMost: 0 } } as const;
+  return [
+    { ...figure, ...none, what: `descriptors more ${by}`, value: grown("descriptors") },
+    { ...figure, ...none, what: `processes more ${by}`, value: grown("processes") },
+    { ...figure, ...none, what: `mounts more ${by}`, value: grown("mounts") },
+    { ...figure, ...memory, what: `memory more ${by}`, value: grown("bytes") / MIB },
+    { ...figure, ...memory, what: `memory more, a terminal of ${minutes} min`, value: grownMiB },
+  ];
+}
+
+async function live(daemon: BenchDaemon, name: string): Promise<void> {
+  const wish = { name, agent: "shell", workspace: daemon.workspace };
+  const { id } = await daemon.post<{ id: string }>("/v1/sandboxes", wish);
+  await daemon.post(`/v1/sandboxes/${id}/start`, {});
+  const sink = { output: async () => undefined, errors: async () => undefined };
+  const link = await daemon.exec(id, { argv: ECHO }, sink);
+  await link.ending;
+  await daemon.remove(id);
+}
+
+/** MiB that the engine grew by, while a program inside wrote all the time and its viewer read. */
+async function writeFor(
+  daemon: BenchDaemon,
+  durationMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { id } = await daemon.start("writer");
+  const argv = ["sh", "-c", "while :; do head -c 20000 /dev/zero | tr '\\0' x; sleep 0.05; done"];
+  const sink = { output: async () => undefined, errors: async () => undefined };
+  const terminal = { columns: 80, rows: 24 };
+  using link = await daemon.exec(id, { argv, terminal }, sink);
+  await delay(Math.min(5000, durationMs / 10), undefined, { signal });
+  const before = proportionalBytes(daemon.pid);
+  await delay(durationMs, undefined, { signal });
+  const grown = proportionalBytes(daemon.pid) - before;
+  link.control({ type: "kill" });
+  await link.ending;
+  return grown / MIB;
+}
+
+interface Stock {
+  descriptors: number;
+  processes: number;
+  mounts: number;
+  bytes: number;
+}
+
+/** Of engine and keeper together, once what was removed is gone. */
+async function takeStock(enginePid: number): Promise<Stock> {
+  await delay(2000);
+  const holder = findKeeper(enginePid);
+  const keeper = childrenOf(holder)[0] ?? -1;
+  const pids = [enginePid, keeper];
+  const sum = (count: (pid: number) => number): number =>
+    pids.reduce((total, pid) => total + count(pid), 0);
+  return {
+    descriptors: sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
+    processes: childrenOf(enginePid).length + childrenOf(keeper).length,
+    mounts: readFileSync(`/proc/${keeper}/mountinfo`, "utf8").split("\n").length,
+    bytes: sum(proportionalBytes),
+  };
+}
