@@ -261,7 +261,7 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("the command line in scripts")
       expect(verbs).toEqual(Object.keys(VERBS));
       for (const verb of verbs) {
         expect((await cli.run([verb, "--help"])).stdout).toMatch(
-          /\nUsage: [^]+\nExample: cattlegrid /,
+          /\nUsage: [^]+\nExample: .*cattlegrid /,
         );
       }
     });

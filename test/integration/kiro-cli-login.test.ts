@@ -197,3 +197,22 @@ describe.skipIf(!NEEDS.met)(NEEDS.title("a Kiro that prints only the code"), () 
     }
   });
 });
+
+describe.skipIf(!NEEDS.met)(NEEDS.title("a Kiro sandbox that is made anew"), () => {
+  test("is signed in still with --keep-login, and not without", async () => {
+    const yard = await CommandLineYard.open();
+    try {
+      await yard.signIn("anew");
+      await yard.inside("anew", "touch ~/junk");
+      const whoami = ["run", "kiro", "--name", "anew", "--", "whoami"];
+      const kept = await yard.run(["recreate", "anew", "--keep-login"]);
+      expect(kept.text).toContain("anew is made anew, with its sign-in.");
+      expect((await yard.run(whoami)).exitCode).toBe(0);
+      expect(await yard.inside("anew", "ls ~")).not.toContain("junk");
+      expect((await yard.run(["recreate", "anew"])).exitCode).toBe(0);
+      expect((await yard.run(whoami)).exitCode).not.toBe(0);
+    } finally {
+      await yard.close();
+    }
+  }, 180_000);
+});
