@@ -18,8 +18,11 @@ export async function measureCrowd(
   { effort, signal }: Pick<BenchContext, "effort" | "signal">,
 ): Promise<Figure[]> {
   const { ports } = gateway;
-  const allowed = [ports["crowd-0"] ?? 0, ports["crowd-2"] ?? 0];
-  const denied = [ports["crowd-1"] ?? 0, ports["crowd-3"] ?? 0];
+  const crowd = Object.entries(ports).filter(([label]) => label.startsWith("crowd-"));
+  const portsOf = (parity: number): number[] =>
+    crowd.filter((_each, at) => at % 2 === parity).map(([, port]) => port);
+  const [allowed, denied] = [portsOf(0), portsOf(1)];
+  const places = [...allowed, ...denied];
   const share = OPEN_CONNECTIONS / allowed.length;
   const held = (await Promise.all(allowed.map((port) => openMany({ port }, share)))).flat();
   const attempts: { port: number; outcome: Promise<Attempt> }[] = [];
@@ -31,7 +34,7 @@ export async function measureCrowd(
     const wait = start + (index * 1000) / NEW_PER_SECOND - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     if (index === Math.floor(count / 2)) change = changePolicy(gateway, held);
-    const port = [...allowed, ...denied][index % 4] ?? 0;
+    const port = places[index % places.length] ?? 0;
     attempts.push({ port, outcome: attempt(port) });
   }
   const { from, until, resetMs } = (await change) ?? { from: 0, until: 0, resetMs: Number.NaN };

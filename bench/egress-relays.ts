@@ -28,7 +28,7 @@ const [kind = "", directory = "", plainPort = "", tlsPort = ""] = process.argv.s
 const pem = readFileSync(join(directory, "server.pem"), "utf8");
 const serverAuthority = readFileSync(join(directory, "authority.pem"), "utf8");
 /** A sandbox may hold 512 connections, so that many need several. */
-const SANDBOXES = 4;
+const SANDBOXES = 8;
 
 function report(content: RelayReport): void {
   process.send?.(content);

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
+import { runProcess } from "../../src/platform/process.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
 import type { CaptureSockets, RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
@@ -26,11 +27,20 @@ const RULES = [
   "npm.example/tiny,GET",
   "pypi.example/simple/tiny/,GET",
   "pypi.example/files/**,GET",
+  "crates.example/index/**,GET",
+  "crates.example/dl/tiny/**,GET",
   "deb.example/flat/**,GET",
   "chat.example/room",
   "db.example:5432",
 ];
 const NODE_TOOLCHAIN = dirname(dirname(process.execPath));
+
+/** Rust is seldom the distribution's; a sandbox sees it as a toolchain. */
+async function rustToolchain(): Promise<string[]> {
+  if (!program("rustc").met) return [];
+  const { code, stdout } = await runProcess(["rustc", "--print", "sysroot"]);
+  return code === 0 && stdout.startsWith("/") ? [stdout.trim()] : [];
+}
 
 describe.skipIf(!needed.met)(
   needed.title("inside a sandbox whose connections are inspected"),
@@ -51,7 +61,7 @@ describe.skipIf(!needed.met)(
       cpSync("node_modules/ws", join(workspace, "node_modules/ws"), { recursive: true });
       const specification = yard.specify({
         workspace: { path: workspace, mode: "direct" },
-        toolchains: [NODE_TOOLCHAIN],
+        toolchains: [NODE_TOOLCHAIN, ...(await rustToolchain())],
         certificates: [authority.certificate],
       });
       const onCapture = (sockets: CaptureSockets): void => {
@@ -165,6 +175,22 @@ describe.skipIf(!needed.met)(
       expect(failed(outcome)).toBe("tiny from pypi\n");
       expect((await sh(sandbox, `${install} other 2>&1`)).code).not.toBe(0);
       expect(requests("deny")).toEqual(["GET /simple/other/"]);
+    });
+
+    test("cargo fetches what its rules name", async (context) => {
+      if ((await sh(sandbox, "cargo --version")).code !== 0) return context.skip("no cargo inside");
+      const script = `mkdir -p /tmp/c/src && cd /tmp/c && : >src/lib.rs && cat >Cargo.toml <<'EOF'
+[package]
+name = "c"
+version = "1.0.0"
+[dependencies]
+tiny = { version = "1", registry = "own" }
+EOF
+      CARGO_REGISTRIES_OWN_INDEX=sparse+https://crates.example/index/ cargo fetch 2>&1
+      ls ~/.cargo/registry/cache/*/`;
+      const outcome = await sh(sandbox, script);
+      expect(outcome.output).toContain("tiny-1.0.0.crate");
+      expect(servers.asked).toContain("crates.example GET /dl/tiny/1.0.0/download");
     });
 
     test("apt reads a list and fetches a package", async (context) => {

@@ -12,7 +12,7 @@ import { WebSocketServer } from "ws";
 import { createCertificates } from "../../simulator/cloud/certificate.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
 
-export const NAMES = ["api", "git", "npm", "pypi", "deb", "chat", "db"].map(
+export const NAMES = ["api", "git", "npm", "pypi", "crates", "deb", "chat", "db"].map(
   (each) => `${each}.example`,
 );
 
@@ -34,6 +34,7 @@ export async function openRealServers(directory: string): Promise<RealServers> {
     "git.example": serveGit(await makeRepository(directory)),
     "npm.example": serveFiles(await makeNodePackage(directory)),
     "pypi.example": serveFiles(await makeWheel(directory)),
+    "crates.example": serveFiles(await makeCrate(directory)),
     "deb.example": serveFiles(await makeDebian(directory)),
   };
   const dispatch: Answer = (request, response) => {
@@ -54,6 +55,7 @@ export async function openRealServers(directory: string): Promise<RealServers> {
     ["git.example:443", web],
     ["npm.example:443", web],
     ["pypi.example:443", web],
+    ["crates.example:443", web],
     ["deb.example:443", web],
     ["chat.example:443", chat],
     ["git.example:22", createSshServer(repository)],
@@ -223,6 +225,23 @@ with zipfile.ZipFile("${name}", "w") as wheel:
   return new Map<string, string | Buffer>([
     ["/simple/tiny/", `<!DOCTYPE html><a href="../../files/${name}">${name}</a>`],
     [`/files/${name}`, readFileSync(join(folder, name))],
+  ]);
+}
+
+async function makeCrate(directory: string): Promise<Files> {
+  const folder = join(directory, "crates");
+  mkdirSync(join(folder, "tiny-1.0.0/src"), { recursive: true });
+  const manifest = '[package]\nname = "tiny"\nversion = "1.0.0"\n';
+  writeFileSync(join(folder, "tiny-1.0.0/Cargo.toml"), manifest);
+  writeFileSync(join(folder, "tiny-1.0.0/src/lib.rs"), "");
+  await must(["tar", "czf", "tiny.crate", "tiny-1.0.0"], folder);
+  const crate = readFileSync(join(folder, "tiny.crate"));
+  const cksum = createHash("sha256").update(crate).digest("hex");
+  const line = { name: "tiny", vers: "1.0.0", deps: [], cksum, features: {}, yanked: false };
+  return new Map<string, string | Buffer>([
+    ["/index/config.json", JSON.stringify({ dl: "https://crates.example/dl" })],
+    ["/index/ti/ny/tiny", `${JSON.stringify(line)}\n`],
+    ["/dl/tiny/1.0.0/download", crate],
   ]);
 }
 

@@ -6,18 +6,14 @@ import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createCertificates } from "../../../simulator/cloud/certificate.ts";
-import {
-  expectRefused,
-  openYard,
-  readToEnd,
-  type RigOptions,
-} from "../../../test/support/gateway-rig.ts";
+import { expectRefused, readToEnd, type RigOptions } from "../../../test/support/gateway-rig.ts";
+import { INSPECTED, openInspectionYard } from "../../../test/support/inspection-yard.ts";
 import { HostTrust } from "../inspection/host-trust.ts";
 import { ProxyCredentials, type CredentialSource } from "./credentials.ts";
 import { createUpstream, type Upstream } from "./tunnel.ts";
 import { readUpstream } from "./upstream-file.ts";
 
-const yard = openYard();
+const yard = openInspectionYard();
 const SECRET = "ada:s3cret word";
 let directory: string;
 
@@ -155,6 +151,29 @@ describe("with an upstream proxy, an allowed connection", () => {
     expect((await readToEnd(await there.connect("far.example", 22))).received).toBe("welcome");
     await expectRefused(await there.connect("own.example", 22));
     expect(proxy.heads).toHaveLength(1);
+  });
+
+  test("is inspected there too, and a server that the proxy's authority vouches for is believed", async () => {
+    const server = await yard.server((_request, response) => response.end("welcome"));
+    const proxy = await openProxy(server.port);
+    writeFileSync(join(directory, "ca.pem"), server.authority);
+    const yaml = `proxy: http://127.0.0.1:${proxy.port}`;
+    const options = {
+      allow: [`${INSPECTED}/public/**`],
+      addresses: { [INSPECTED]: ["93.184.215.14"] },
+      mirrors: "",
+    };
+    const ask = async (text: string, path: string): Promise<string> => {
+      const rig = await yard.inspectingRig(server, { ...options, upstream: upstreamOf(text) });
+      const client = await rig.open({ protocols: ["http/1.1"] });
+      const fields = `Host: ${INSPECTED}\r\nConnection: close`;
+      client.write(`GET ${path} HTTP/1.1\r\n${fields}\r\n\r\n`);
+      return (await readToEnd(client)).received;
+    };
+    const trusting = `${yaml}\ncertificates: ca.pem`;
+    expect(await ask(trusting, "/public/a")).toContain("welcome");
+    expect(await ask(trusting, "/private/a")).toContain("403 Forbidden");
+    expect(await ask(yaml, "/public/a")).toContain("502 Bad Gateway");
   });
 
   test("speaks TLS with a proxy that proves its name, and with no other", async () => {
