@@ -2,7 +2,7 @@ import type { Change, Entry, EntryState, Hold, Surroundings } from "./change.ts"
 import { findGitDirectories, findGitHolds, type GitDirectories } from "./git-path.ts";
 import { findLinkHolds } from "./link.ts";
 import { findManifestHolds } from "./manifest.ts";
-import { findDeception, findNameHolds, foldName } from "./name.ts";
+import { createNameSearch, findDeception, foldName, type FindNameHolds } from "./name.ts";
 
 const SET_ID = 0o6000;
 
@@ -16,22 +16,32 @@ export function classify(
 ): readonly Entry[] {
   const git = findGitDirectories(changes, surroundings);
   const collisions = findCollisions(changes, surroundings);
+  const search: Search = { git, findNames: createNameSearch() };
   return changes.map((change) => {
-    const holds = [...findHolds(change, git), ...(collisions.get(change.path) ?? [])];
+    const holds = [...findHolds(change, search), ...(collisions.get(change.path) ?? [])];
     return { path: change.path, verdict: holds.length === 0 ? "plain" : "held", holds };
   });
 }
 
-function findHolds(change: Change, git: GitDirectories): readonly Hold[] {
+interface Search {
+  git: GitDirectories;
+  findNames: FindNameHolds;
+}
+
+function findHolds(change: Change, { git, findNames }: Search): readonly Hold[] {
   const components = change.path.split("/");
   const gitHolds = findGitHolds(components, change, git);
-  const obeyed = gitHolds.length > 0 ? gitHolds : findObeyed(components, change);
+  const obeyed = gitHolds.length > 0 ? gitHolds : findObeyed(components, change, findNames);
   return [...findDeception(components), ...obeyed, ...findKindHolds(components, change.after)];
 }
 
-function findObeyed(components: readonly string[], change: Change): readonly Hold[] {
+function findObeyed(
+  components: readonly string[],
+  change: Change,
+  findNames: FindNameHolds,
+): readonly Hold[] {
   if (isPlainDirectory(change)) return [];
-  const names = findNameHolds(components);
+  const names = findNames(components);
   if (names.length > 0) return names;
   return findManifestHolds(foldName(components.at(-1) ?? ""), change);
 }

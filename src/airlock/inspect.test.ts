@@ -43,3 +43,9 @@ test("a look for secrets ends when it is called off", async () => {
   const signal = AbortSignal.abort(new DOMException("enough", "AbortError"));
   await expect(inspectChanges([file("a", "b")], { signal })).rejects.toThrow("enough");
 });
+
+test("looking for secrets leaves nothing behind in a process that lives long", async () => {
+  const marks = performance.getEntries().length;
+  for (let number = 0; number < 50; number += 1) await reasonsOf(file(`f${number}`, "text"));
+  expect(performance.getEntries().length - marks).toBeLessThan(50);
+});

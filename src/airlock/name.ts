@@ -20,22 +20,49 @@ const PROTECTED_CLASSES: readonly (readonly [RegExp, HoldClass])[] = [
  * file system, or one that the tree is copied to, would take `.GIT` or `.g\u200cit` for `.git`.
  */
 export function foldName(name: string): string {
+  return PLAIN_NAME.test(name) ? name : foldAny(name);
+}
+
+/** By far the most names, and equal to themselves folded. */
+const PLAIN_NAME = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+function foldAny(name: string): string {
   const visible = name.normalize("NFKC").replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "");
   const folded = visible.toLowerCase().replace(/[. ]+$/, "");
   return folded === "git~1" ? ".git" : folded;
 }
 
 /** Why the names of a path are reason to hold it back: programs of the host obey them. */
-export function findNameHolds(components: readonly string[]): readonly Hold[] {
-  const folded = components.map(foldName);
-  const found = NAME_PATTERNS.filter(({ components: pattern }) => isNamed(folded, pattern));
-  const first = found[0];
-  return first === undefined ? [] : [first.hold];
+export type FindNameHolds = (components: readonly string[]) => readonly Hold[];
+
+/** Remembers which patterns begin with which name: large trees have many paths and few names. */
+export function createNameSearch(): FindNameHolds {
+  const beginnings = new Map<string, readonly NamePattern[]>();
+  const beginningWith = (name: string): readonly NamePattern[] => {
+    const known = beginnings.get(name);
+    if (known !== undefined) return known;
+    const found = BEGINNINGS.test(name)
+      ? NAME_PATTERNS.filter(({ components: [first] }) => first?.test(name))
+      : [];
+    beginnings.set(name, found);
+    return found;
+  };
+  return (components) => {
+    const folded = components.map(foldName);
+    for (const [start, name] of folded.entries()) {
+      const found = beginningWith(name).find(({ components: pattern }) =>
+        pattern.every((wanted, offset) => wanted.test(folded[start + offset] ?? "\0")),
+      );
+      if (found !== undefined) return [found.hold];
+    }
+    return [];
+  };
 }
 
 /** Why the look of a name is reason to hold it back; it may deceive whoever reads it. */
 export function findDeception(components: readonly string[]): readonly Hold[] {
   const hold = (reason: string): Hold[] => [{ class: "name", reason }];
+  if (components.every((name) => PLAIN_NAME.test(name) && !name.startsWith("-"))) return [];
   const path = components.join("/");
   if (/\p{Cc}|[\u2028\u2029]/u.test(path)) return hold("its name holds control characters");
   if (/\p{Bidi_Control}/u.test(path)) return hold("its name is not shown in the order it has");
@@ -47,12 +74,6 @@ export function findDeception(components: readonly string[]): readonly Hold[] {
     return hold("programs take its name for an option");
   }
   return [];
-}
-
-function isNamed(components: readonly string[], pattern: readonly RegExp[]): boolean {
-  return components.some((_, start) =>
-    pattern.every((wanted, offset) => wanted.test(components[start + offset] ?? "\0")),
-  );
 }
 
 /** `*` stands for any characters within one component. */
@@ -74,3 +95,9 @@ const NAME_PATTERNS: readonly NamePattern[] = [
     paths.map((path) => compile(path, { class: kind as HoldClass, reason })),
   ),
 ];
+
+/** Whether any pattern begins with a name, in one test. */
+const BEGINNINGS = new RegExp(
+  [...new Set(NAME_PATTERNS.map(({ components: [first] }) => first?.source))].join("|"),
+  "s",
+);

@@ -1,4 +1,5 @@
 import { lintSource } from "@secretlint/core";
+import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { Hold } from "./change.ts";
 
@@ -6,6 +7,8 @@ import type { Hold } from "./change.ts";
 const SWITCHES_OFF = "@secretlint/secretlint-rule-filter-comments";
 const RULES = rules.filter(({ meta }) => meta.id !== SWITCHES_OFF);
 const REASONS_MAX = 3;
+// It would keep a hundred marks in memory for every file that is looked at, for as long as the process lives.
+secretLintProfiler.setEnabled(false);
 
 /** Why a text is held back: it looks as if it held secrets. Says which kind and line, never the secret itself. */
 export async function findSecrets(path: string, text: string): Promise<readonly Hold[]> {
