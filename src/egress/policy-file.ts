@@ -33,7 +33,11 @@ export function readPolicyFile(
   from: RuleSource = "file",
 ): PolicyFile {
   const lines = new LineCounter();
-  const document = parseDocument(file.text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(file.text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    logLevel: "error",
+  });
   const source: Source = { path: file.path, document, lines };
   const [syntax] = [...document.errors, ...document.warnings];
   if (syntax !== undefined) {

@@ -1,9 +1,10 @@
 /**
  * Groups A, B and C of the attack list, made from inside real sandboxes under the widest policy, `open`.
- * Covered elsewhere: A4 src/egress/compile-policy.test.ts; A5–A8, A11–A16 src/egress/decide.test.ts and
- * gateway.test.ts; B18 name-resolver.test.ts; C26–C33 http-message.test.ts, speech.test.ts, client-hello.test.ts and,
- * inside TLS, inspection/inspect.test.ts and http2.test.ts, which have C32, C34, C36 and C37 too; C35
- * test/egress; parsers are fuzzed in test/fuzz; C42 test/provider/local-death.test.ts.
+ * Covered elsewhere: A1–A3, A6–A8, A14–A16 and B20, by three clients each, policy.test.ts; A4
+ * src/egress/compile-policy.test.ts; A5–A8, A11–A16 src/egress/decide.test.ts and gateway.test.ts; B18
+ * name-resolver.test.ts; C26–C33 http-message.test.ts, speech.test.ts, client-hello.test.ts and, inside TLS,
+ * inspection/inspect.test.ts and http2.test.ts, which have C32, C34, C36 and C37 too; C35 test/egress; parsers are
+ * fuzzed in test/fuzz; C42 test/provider/local-death.test.ts.
  */
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server } from "node:net";
