@@ -57,7 +57,7 @@ async function reportFailure(
     error = await suggestName(error, argv, api);
   }
   const text = renderError(error);
-  await write(caller.errors, text.includes("apt-get") ? await translate(text, caller) : text);
+  await write(caller.errors, /apt-get|sudo /.test(text) ? await translate(text, caller) : text);
   return exitCodeOf(error, endedBy);
 }
 
