@@ -51,7 +51,7 @@ describe.skipIf(!needs.met)(
         `${script}\n[ ${state} = state ] || { ${CLEAR}\n} > /dev/null 2>&1\nexit 0`,
       );
       const namespace = before === "" ? [] : ["unshare", "-U", "-r", "-m"];
-      const [command = "", ...argv] = [...namespace, "bash", file];
+      const [command, ...argv]: [string, ...string[]] = ["env", ...namespace, "bash", file];
       const output = execFileSync(command, argv, {
         cwd: join(yard.root, "home/hello"),
         encoding: "utf8",
