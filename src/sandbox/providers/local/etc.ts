@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
 import {
+  chmod,
   copyFile,
   lstat,
   mkdir,
+  mkdtemp,
   readdir,
   readlink,
-  rename,
-  rm,
   symlink,
   writeFile,
 } from "node:fs/promises";
@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import { AGENT_ID, HOME, HOME_PATH } from "./environment.ts";
+import { moveOnce } from "./trust-stores.ts";
 
 /**
  * What of the host's /etc the toolchain needs: which programs and libraries to use, and facts of the
@@ -65,9 +66,9 @@ export function etcStamp(): string {
 /** Writes the part of /etc that all sandboxes share to `directory`, which appears complete or not at all. */
 export async function buildBaseEtc(directory: string, sources: EtcSources): Promise<void> {
   if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return;
-  const building = `${directory}.new`;
-  await rm(building, { recursive: true, force: true });
-  await mkdir(building, { recursive: true });
+  const building = await mkdtemp(`${directory}.`);
+  // As root the sandbox's user is another one, who reads what it holds.
+  await chmod(building, 0o755);
   const families = (await readdir("/etc")).filter((name) => COPIED_FAMILIES.test(name));
   for (const name of [...COPIED, ...families])
     await copyEntry(join("/etc", name), join(building, name));
@@ -76,7 +77,7 @@ export async function buildBaseEtc(directory: string, sources: EtcSources): Prom
   }
   await symlink("/proc/self/mounts", join(building, "mtab"));
   if (sources.owner !== undefined) giveTree(building, sources.owner);
-  await rename(building, directory);
+  await moveOnce(building, directory);
 }
 
 /** Writes the part that is this sandbox's own; synchronous, as it lies on the way to the first byte. */

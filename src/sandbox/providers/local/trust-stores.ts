@@ -60,8 +60,8 @@ export async function buildTrustStores(
   return { name };
 }
 
-/** Of several starts that need the same set at once, the first leaves it there. */
-async function moveOnce(building: string, directory: string): Promise<void> {
+/** Of several starts that need the same directory at once, the first leaves it there. */
+export async function moveOnce(building: string, directory: string): Promise<void> {
   try {
     await rename(building, directory);
   } catch (error) {
