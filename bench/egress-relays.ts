@@ -21,7 +21,8 @@ export type RelayKind = "gateway" | "relay" | "tls-proxy";
 export type RelayOrder = { kind: "policy"; allow: string[] } | { kind: "memory" };
 export type RelayReport =
   | { kind: "ports"; ports: Record<string, number>; authority?: string }
-  | { kind: "held" }
+  /** How long it took to hold, open connections included. */
+  | { kind: "held"; elapsedMs: number }
   | { kind: "memory"; bytes: number };
 
 const [kind = "", directory = "", plainPort = "", tlsPort = ""] = process.argv.slice(2);
@@ -112,8 +113,9 @@ async function openGateways(): Promise<void> {
       globalThis.gc?.();
       return report({ kind: "memory", bytes: process.memoryUsage().rss });
     }
+    const start = performance.now();
     for (const gateway of gateways.slice(3)) gateway.setPolicy(policyOf(order.allow));
-    report({ kind: "held" });
+    report({ kind: "held", elapsedMs: performance.now() - start });
   });
   report({ kind: "ports", ports, authority: authority.certificate });
 }
