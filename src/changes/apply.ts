@@ -62,7 +62,10 @@ export async function applyChanges(
 }
 
 /** Takes an interrupted application to its end, or, when the host has changed meanwhile, back. */
-export async function settle(source: ChangeSource, options: ApplyOptions): Promise<void> {
+export async function settle(
+  source: Pick<ChangeSource, "workspace" | "records">,
+  options: ApplyOptions,
+): Promise<void> {
   const { records } = source;
   const journal = records.readJournal();
   if (journal === undefined) return;

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makeEveryChange, OverlayYard } from "../../test/support/overlay-yard.ts";
+import { root } from "../../test/support/requirement.ts";
 
 let yard: OverlayYard;
 beforeEach(() => void (yard = new OverlayYard()));
@@ -74,5 +75,29 @@ describe("damaged records", () => {
     yard.wrote("a", "two");
     await expect(yard.apply()).rejects.toMatchObject({ code: "CHANGES_CONFLICT" });
     expect(yard.tree()).toEqual({ a: "644 one" });
+  });
+});
+
+const asRoot = root();
+
+describe.skipIf(!asRoot.met)(asRoot.title("a disk that is full during an application"), () => {
+  test("is told, leaves the host as it was, and gets the changes once there is room", async () => {
+    const parent = dirname(yard.workspace);
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", parent]);
+    try {
+      mkdirSync(yard.workspace);
+      yard.host("a", "old");
+      await yard.begin();
+      yard.wrote("a", "new");
+      yard.wrote("large", "x".repeat(2 ** 21));
+      await expect(yard.apply()).rejects.toMatchObject({ code: "DISK_FULL" });
+      expect(yard.tree()).toEqual({ a: "644 old" });
+      expect(yard.leftovers()).toEqual([]);
+      spawnSync("mount", ["-o", "remount,size=8m", parent]);
+      await yard.apply();
+      expect(yard.tree()["a"]).toBe("644 new");
+    } finally {
+      spawnSync("umount", [parent]);
+    }
   });
 });

@@ -163,7 +163,7 @@ class EngineSandboxes implements Sandboxes {
         await options.terminals.recordings.remove(row.id);
         await options.gates.remove(row.id);
         await options.clones.remove(row.id);
-        this.changes.forget(row.id);
+        await this.changes.forget(row);
       },
     });
     this.policies = createPolicies({

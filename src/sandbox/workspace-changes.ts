@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { applyChanges, type Applied, type ApplyWish, type ChangeSource } from "../changes/apply.ts";
+import {
+  applyChanges,
+  settle,
+  type Applied,
+  type ApplyWish,
+  type ChangeSource,
+} from "../changes/apply.ts";
 import { baselineOf, renderBaseline } from "../changes/baseline.ts";
 import { ChangeRecords } from "../changes/journal.ts";
 import {
@@ -40,8 +46,8 @@ export interface WorkspaceChanges {
   begin(row: SandboxRow): void;
   /** How many are not applied; 0 for a sandbox without an overlay. */
   count(id: string, signal: AbortSignal): Promise<number>;
-  /** The sandbox is removed: what was recorded about its changes goes too. */
-  forget(id: string): void;
+  /** The sandbox is removed: an interrupted application is finished, then what was recorded goes too. */
+  forget(row: SandboxRow): Promise<void>;
 }
 
 export function createWorkspaceChanges(options: WorkspaceChangesOptions): WorkspaceChanges {
@@ -78,9 +84,16 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
         if (row.specification.workspace?.mode !== "overlay") return 0;
         return countChanges((await sources.open(id)).source, signal);
       }),
-    forget(id) {
+    async forget({ id, specification: { workspace } }) {
       queues.delete(id);
-      sources.records(id).remove();
+      const records = sources.records(id);
+      try {
+        const signal = new AbortController().signal;
+        if (workspace !== null) await settle({ workspace: workspace.path, records }, { signal });
+      } catch (error) {
+        options.logger.warn("an interrupted application was not finished", { id, error });
+      }
+      records.remove();
     },
   };
 }
