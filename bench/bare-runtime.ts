@@ -117,7 +117,7 @@ export class BareRuntime {
 
   /** The donor's container. */
   get donor(): { id: string; stateRoot: string } {
-    const stateRoot = join(this.#donor.directory, "crun");
+    const stateRoot = join(this.#donor.directory, "state");
     const [id = ""] = readdirSync(stateRoot);
     return { id, stateRoot };
   }

@@ -23,9 +23,11 @@ export interface LocalDaemonOptions {
 /** The daemon with all its plugins; in a process of its own, or in that of a program which embeds it. */
 export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
   const { paths, uid, homeDirectory, environment, logger, idleMs } = options;
+  const { CATTLEGRID_RUNSC: runsc } = environment;
   const local = createLocalProvider({
     stateDirectory: paths.providerDirectory("local"),
     runtimeDirectory: paths.runtimeDirectory,
+    ...(runsc ? { runsc } : {}),
     logger,
   });
   return openDaemon({

@@ -178,6 +178,7 @@ export class Clones {
       agent: { id: "git", hosts: [], environment: {} },
       preset: "locked",
       provider,
+      isolation: row.specification.isolation,
       mirrors: null,
       workspace: { path: cloneOf(row).path, mode, source },
       signal,

@@ -99,6 +99,10 @@ function chooseIsolation(
     throw new CattlegridError("ISOLATION_UNAVAILABLE", message);
   }
   if (capabilities.isolation.includes(isolation)) return isolation;
+  const lacking = capabilities.lacking?.find((each) => each.isolation === isolation);
+  if (lacking !== undefined) {
+    throw new CattlegridError("ISOLATION_UNAVAILABLE", lacking.why, { hint: lacking.remedy });
+  }
   const message = `This sandbox provider does not offer the isolation ${isolation}.`;
   throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
     hint: `Use --isolation ${capabilities.isolation.join(" or ")}.`,

@@ -13,6 +13,8 @@ export interface SandboxSpecification {
   id: string;
   /** Becomes the host name inside. */
   name: string;
+  /** How strong the boundary has to be. Default: what the provider states first. */
+  isolation?: Isolation;
   /**
    * Real path of the user's directory, at which something is mounted inside: that directory, or another one of the
    * host, `source` (mode `clone`). Absent for a sandbox without one.
@@ -121,7 +123,10 @@ export interface Probe {
 
 /** What a provider can do; nothing outside a provider asks which one it is. */
 export interface SandboxCapabilities {
+  /** What it can do here, the default first. */
   isolation: readonly Isolation[];
+  /** Grades that it knows and this machine lacks, with what to do about it. */
+  lacking?: readonly { isolation: Isolation; why: string; remedy: string }[];
   workspaceModes: readonly WorkspaceMode[];
   /** `connection`: decided per name, port and protocol by our gateway. `address`: by address only. */
   egress: "connection" | "address" | "none";

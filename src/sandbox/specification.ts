@@ -26,6 +26,7 @@ export function toSpecification(
   return {
     id: row.id,
     name: row.name,
+    isolation: stored.isolation,
     ...(stored.workspace === null
       ? {}
       : { workspace: { ...stored.workspace, ...(parts.source && { source: parts.source }) } }),

@@ -2,7 +2,7 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
-import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { createDirectoryReader } from "../workspace/directory-reader.ts";
 import { withoutLifted } from "../workspace/created-paths.ts";
@@ -25,6 +25,7 @@ const DISK_BYTES = 32 * 1024 * 1024;
 export interface LayersContext {
   owner: string;
   provider: SandboxProvider;
+  isolation?: StoredSpecification["isolation"];
   /** The redirections in force for the start that needs the layers. */
   mirrors: NonNullable<SandboxStart["mirrors"]> | null;
   installTimeoutMs?: number;
@@ -69,6 +70,7 @@ export async function startStored(
   const layers = await options.layersFor(row.agent, {
     owner: row.owner,
     provider,
+    isolation: row.specification.isolation,
     mirrors,
     ...(request.installTimeoutMs === undefined
       ? {}

@@ -8,6 +8,8 @@ import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./pr
 export interface ThrowAwayOptions {
   agent: Pick<AgentAdapter, "id" | "hosts" | "environment" | "install">;
   provider: SandboxProvider;
+  /** That of the sandbox for which it is made: what runs there is as little trusted. Default: the provider's. */
+  isolation?: StoredSpecification["isolation"];
   mirrors: StoredSpecification["mirrors"];
   signal: AbortSignal;
   /** Default: `agent`, with which it reaches the agent's hosts. */
@@ -37,7 +39,7 @@ export async function createThrowAway(
   gates: Gates,
   options: ThrowAwayOptions,
 ): Promise<ThrowAwaySandbox> {
-  const { agent, provider, mirrors, signal } = options;
+  const { agent, provider, isolation, mirrors, signal } = options;
   const id = randomUUID();
   const hosts = [...agent.hosts, ...(agent.install?.hosts ?? [])];
   const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts };
@@ -46,6 +48,7 @@ export async function createThrowAway(
   const specification = {
     id,
     name,
+    ...(isolation === undefined ? {} : { isolation }),
     ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     protectedPaths: [],
     homeLayers: [],

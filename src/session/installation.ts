@@ -139,8 +139,9 @@ async function installInThrowAway(
   work: InstallationWork,
 ): Promise<void> {
   const { agent, key, context, signal, report } = work;
-  const { provider, mirrors } = context;
-  const box = await options.createThrowAway({ agent, provider, mirrors, signal });
+  const { provider, isolation, mirrors } = context;
+  const wanted = { agent, provider, mirrors, signal };
+  const box = await options.createThrowAway({ ...wanted, ...(isolation && { isolation }) });
   try {
     await checkNeeds(box.running, agent, signal);
     const version = await runInstaller(box, work);

@@ -16,6 +16,8 @@ export interface ProviderDirectories {
 
 export type MakeProvider = (directories: ProviderDirectories) => SandboxProvider;
 
+export type Kernel = "host" | "own";
+
 export interface Outcome {
   code: number;
   output: string;

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
 import { ProcessLauncher } from "../../src/platform/process-launcher.ts";
 import type { ExecTarget } from "../../src/sandbox/providers/local/exec-target.ts";
+import { CRUN as CRUN_RUNTIME } from "../../src/sandbox/providers/local/runtimes/crun.ts";
 import { SeccompProgram } from "../../src/sandbox/providers/local/seccomp-program.ts";
 import { allOf, program, requirement } from "./requirement.ts";
 
@@ -79,7 +80,8 @@ export async function openCrunContainer(
     target: {
       launcher: new ProcessLauncher(),
       enter,
-      runtime: "crun",
+      program: "crun",
+      runtime: CRUN_RUNTIME,
       stateRoot,
       containerId: "box",
       scratchDirectory,

@@ -15,6 +15,7 @@ const UMOUNT_NOFOLLOW = 8;
 const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 
+const MOUNT_FLAGS: Readonly<Record<string, number>> = { ro: 0x1, rw: 0, nosuid: 0x2, nodev: 0x4 };
 const ATTRIBUTES = { readonly: 0x1, noSetuid: 0x2, noDevices: 0x4 };
 const MOUNT_ATTR_IDMAP = 0x00100000;
 
@@ -62,6 +63,13 @@ export interface MountAttributes {
 /** Mounts a new, empty file system in memory. `options` are those of mount(8) for tmpfs. */
 export function mountMemory(target: string, options: string): void {
   checkCall(mount("none", target, "tmpfs", 0, options), `mount memory on ${target}`);
+}
+
+/** Mounts an overlay; `options` as mount(8) takes them. */
+export function mountOverlay(target: string, options: readonly string[]): void {
+  const flags = options.reduce((sum, option) => sum | (MOUNT_FLAGS[option] ?? 0), 0);
+  const data = options.filter((option) => MOUNT_FLAGS[option] === undefined).join(",");
+  checkCall(mount("overlay", target, "overlay", flags, data), `mount an overlay on ${target}`);
 }
 
 /** Copies the mount at `path`, with everything mounted below, into a tree attached nowhere; returns its fd. */

@@ -12,6 +12,9 @@ const LFLAG_OFFSET = 12;
 const OPOST = 1;
 const ICANON = 2;
 
+const TIOCSPTLCK = 0x40045431;
+
+const openTerminalMaster = libc.func("int posix_openpt(int flags)");
 const ioctl = libc.func("int ioctl(int fd, unsigned long request, void *value)");
 const ioctlNumber = libc.func("int ioctl(int fd, unsigned long request, long value)");
 const tcgetattr = libc.func("int tcgetattr(int fd, _Out_ void *termios)");
@@ -20,6 +23,13 @@ const tcsetattr = libc.func("int tcsetattr(int fd, int when, void *termios)");
 export interface WindowSize {
   columns: number;
   rows: number;
+}
+
+/** Makes a terminal and returns its master. */
+export function openTerminal(): number {
+  const fd = checkCall(openTerminalMaster(O_RDWR_NOCTTY_CLOEXEC), "open a terminal");
+  checkCall(ioctl(fd, TIOCSPTLCK, Buffer.alloc(4)), "unlock a terminal");
+  return fd;
 }
 
 /** A read or write that would have to wait then fails with EAGAIN. */

@@ -1,15 +1,15 @@
 import type { ProcessLauncher } from "../../../platform/process-launcher.ts";
 import type { ProcessDefaults } from "./bundle.ts";
+import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 
 /** What is needed to start a process in a running sandbox. */
 export interface ExecTarget {
   launcher: ProcessLauncher;
   /** Command prefix that enters the sandbox's cgroup, if it has one, and the keeper's namespaces. */
   enter: readonly string[];
-  /** Path of the OCI runtime. */
-  runtime: string;
-  /** Options before the runtime's own `exec`. Default: none. */
-  runtimeOptions?: readonly string[];
+  /** Path of the OCI runtime's program, and how it is driven. */
+  program: string;
+  runtime: OciRuntime;
   /** Its `--root`, in the keeper's mount namespace. */
   stateRoot: string;
   containerId: string;

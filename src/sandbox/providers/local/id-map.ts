@@ -3,6 +3,7 @@ import { assert } from "../../../errors/error.ts";
 import { spawnProcess } from "../../../platform/process.ts";
 import { AGENT_ID } from "./environment.ts";
 import type { Keeper } from "./keeper.ts";
+import type { IdMap } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 
@@ -44,7 +45,9 @@ export async function lendIdMap(
   owner: { uid: number; gid: number },
 ): Promise<string> {
   const key = `${owner.uid}:${owner.gid}`;
-  const lending = idMaps.get(key) ?? lend(keeper, machine, { key, ...owner });
+  const { first } = machine.subordinate;
+  const [uidMap, gidMap] = [workspaceIdMap(owner.uid, first), workspaceIdMap(owner.gid, first)];
+  const lending = idMaps.get(key) ?? lend(keeper, machine, { key, uidMap, gidMap });
   idMaps.set(key, lending);
   try {
     await lending;
@@ -55,11 +58,41 @@ export async function lendIdMap(
   return key;
 }
 
-async function lend(
-  keeper: Keeper,
-  { tools, subordinate }: Machine,
-  { key, uid, gid }: { key: string; uid: number; gid: number },
-): Promise<void> {
+const SENTRY_KEY = "sentry";
+
+/**
+ * The user namespace in which gVisor runs, as a descriptor of the keeper: its root is an id that stands for nobody, its
+ * 1000 the agent.
+ */
+export async function lendSentryNamespace(
+  { keeper, idMaps }: LaunchedKeeper,
+  machine: Machine,
+): Promise<number> {
+  const map = sentryIdMap(machine);
+  const lending =
+    idMaps.get(SENTRY_KEY) ?? lend(keeper, machine, { key: SENTRY_KEY, uidMap: map, gidMap: map });
+  idMaps.set(SENTRY_KEY, lending);
+  try {
+    return await lending;
+  } catch (error) {
+    idMaps.delete(SENTRY_KEY);
+    throw error;
+  }
+}
+
+/** SECURITY: no id inside stands for the host's root, nor for any but the agent's and subordinate ones. */
+function sentryIdMap({ isRoot, subordinate }: Machine): string {
+  if (isRoot) return `0 ${subordinate.first} ${subordinate.count}\n`;
+  return `0 1 1\n${AGENT_ID} 0 1\n`;
+}
+
+/** Who the root of that namespace is, in the keeper's ids. */
+export function sentryOwner({ isRoot, subordinate }: Machine): { uid: number; gid: number } {
+  const id = isRoot ? subordinate.first : 1;
+  return { uid: id, gid: id };
+}
+
+async function lend(keeper: Keeper, { tools }: Machine, map: Omit<IdMap, "pid">): Promise<number> {
   const child = spawnProcess(
     [...keeper.enter, tools.unshare, "--user", "--", "/bin/sh", "-c", "echo $$; read line"],
     { cwd: "/", stdio: ["pipe", "pipe", "ignore"], environment: { PATH: "/usr/bin:/bin" } },
@@ -68,12 +101,7 @@ async function lend(
   try {
     assert(child.stdout !== null, "the lender has no output");
     const line = await Promise.race([once(child.stdout, "data"), closed.then(() => [""])]);
-    await keeper.map({
-      key,
-      pid: Number(String(line[0])),
-      uidMap: workspaceIdMap(uid, subordinate.first),
-      gidMap: workspaceIdMap(gid, subordinate.first),
-    });
+    return await keeper.map({ ...map, pid: Number(String(line[0])) });
   } finally {
     child.stdin?.end();
     await closed;

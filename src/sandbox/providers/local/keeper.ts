@@ -13,6 +13,7 @@ import type {
   KeeperRequest,
   KeeperSetup,
   SandboxPlan,
+  StagePlan,
   TreeMount,
   UnprotectedPath,
 } from "./keeper/message.ts";
@@ -29,6 +30,13 @@ export interface OpenedSandbox {
   sockets: CaptureSockets;
   mounts: readonly TreeMount[];
   unprotected: readonly UnprotectedPath[];
+}
+
+export interface LaunchOptions {
+  /** Directory of compiled code. */
+  cache: string;
+  /** For an ordinary user: also the user's subordinate ids, which newuidmap gives. */
+  withRange: boolean;
 }
 
 interface Pending {
@@ -74,13 +82,21 @@ export class Keeper {
   }
 
   /** Starts the keeper; fails with ISOLATION_UNAVAILABLE where the machine does not let it. */
-  static async launch(machine: Machine, setup: KeeperSetup, cache: string): Promise<Keeper> {
+  static async launch(
+    machine: Machine,
+    setup: KeeperSetup,
+    options: LaunchOptions,
+  ): Promise<Keeper> {
     const sockets = new CaptureChannel();
-    const child = spawnProcess(launchCommand(machine), {
+    const child = spawnProcess(launchCommand(machine, options), {
       cwd: "/",
       // Its own session: a terminal's signals must not end the sandboxes of a daemon in the foreground.
       detached: true,
-      environment: { PATH: "/usr/bin:/bin", NODE_COMPILE_CACHE: cache, UV_THREADPOOL_SIZE: "1" },
+      environment: {
+        PATH: "/usr/bin:/bin",
+        NODE_COMPILE_CACHE: options.cache,
+        UV_THREADPOOL_SIZE: "1",
+      },
       // SECURITY: no descriptor of ours goes in but the two channels and a pipe for errors.
       stdio: ["ignore", "ignore", "pipe", "ipc", sockets.keeperFd],
     });
@@ -157,8 +173,16 @@ export class Keeper {
     if (this.isAlive) await this.#ask({ kind: "close", sandbox });
   }
 
-  async map(map: IdMap): Promise<void> {
-    await this.#ask({ kind: "map", map });
+  /** Returns the number of the user namespace's descriptor in the keeper. */
+  async map(map: IdMap): Promise<number> {
+    const reply = await this.#ask({ kind: "map", map });
+    assert(reply.kind === "mapped", "the keeper mapped nothing");
+    return reply.fd;
+  }
+
+  /** Mounts what the runtime of an opened sandbox cannot mount by itself. */
+  async stage(sandbox: number, stage: StagePlan): Promise<void> {
+    await this.#ask({ kind: "stage", sandbox, stage });
   }
 
   /**
@@ -201,11 +225,15 @@ export class Keeper {
   }
 }
 
-function launchCommand({ isRoot, tools }: Machine): readonly string[] {
+function launchCommand(
+  { isRoot, tools }: Machine,
+  { withRange }: LaunchOptions,
+): readonly string[] {
   const main = new URL(`./keeper/main${extname(import.meta.url)}`, import.meta.url);
   return [
     tools.unshare,
     ...(isRoot ? [] : ["--user", "--map-root-user"]),
+    ...(isRoot || !withRange ? [] : ["--map-auto"]),
     "--net",
     "--mount",
     // Mounts made on the host later are seen inside; nothing made inside reaches the host.

@@ -27,7 +27,6 @@ const SUBORDINATE_OWNERS = new Set(["root", "0", "cattlegrid"]);
 export interface Tools {
   unshare: string;
   nsenter: string;
-  crun: string;
 }
 
 /** What the provider needs to know of the host. */
@@ -41,7 +40,7 @@ export interface Machine {
   explainRefusal(error: unknown, keeperErrors: string): CattlegridError;
 }
 
-/** Reads what is needed; fails with RUNTIME_MISSING or DEPENDENCY_MISSING when a program is absent. */
+/** Reads what is needed; fails with DEPENDENCY_MISSING when a program is absent. */
 export function inspectMachine(): Machine {
   return {
     isRoot: isHostRoot(process.getuid?.() ?? -1, readIfPresent("/proc/self/uid_map")),
@@ -49,7 +48,6 @@ export function inspectMachine(): Machine {
     tools: {
       unshare: requireTool("unshare"),
       nsenter: requireTool("nsenter"),
-      crun: requireRuntime(),
     },
     subordinate: {
       first: subordinateRange(readIfPresent("/etc/subuid")),
@@ -97,13 +95,7 @@ function requireTool(name: string): string {
   });
 }
 
-function requireRuntime(): string {
-  const found = findTool("crun");
-  if (found !== undefined) return found;
-  throw new CattlegridError("RUNTIME_MISSING", "The OCI runtime crun is not installed.");
-}
-
-function isExecutable(path: string): boolean {
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

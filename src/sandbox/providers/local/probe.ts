@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { openNftables } from "../../../platform/native/nftables.ts";
 import { runProcess } from "../../../platform/process.ts";
-import type { CaptureSockets, Probe, RunningSandbox, SandboxProvider } from "../../provider.ts";
+import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "./directories.ts";
 import { findTool } from "./machine.ts";
+import { statusOf, tryInSandbox, type TrialGround } from "./trial.ts";
 
 export interface ProbeContext {
   stateDirectory: string;
@@ -15,14 +16,16 @@ export interface ProbeContext {
   signal: AbortSignal;
 }
 
-type Check = (context: ProbeContext) => Promise<Omit<Probe, "name">>;
+type Finding = Omit<Probe, "name">;
+type Check = (context: ProbeContext) => Promise<Finding>;
 
 const CHECKS: readonly { name: string; check: Check }[] = [
   { name: "namespace tools", check: checkTools },
   { name: "OCI runtime", check: checkRuntime },
   { name: "packet filter", check: checkPacketFilter },
   { name: "state directory", check: checkStateDirectory },
-  { name: "sandbox", check: checkSandbox },
+  { name: "sandbox", check: (context) => checkSandbox(context, "namespaces") },
+  { name: "gVisor", check: checkSentry },
   { name: "cpu and memory limits", check: checkLimits },
 ];
 
@@ -36,14 +39,18 @@ export async function probeMachine(context: ProbeContext): Promise<readonly Prob
   return probes;
 }
 
-async function performed(check: Check, context: ProbeContext): Promise<Omit<Probe, "name">> {
+async function performed(check: Check, context: ProbeContext): Promise<Finding> {
   try {
     return await check(context);
   } catch (error) {
     const { message, hint } = asCattlegridError(error);
-    const remedy = commandIn(hint);
-    return { status: "missing", detail: message, ...(remedy === undefined ? {} : { remedy }) };
+    return { status: "missing", detail: message, ...withRemedy(hint) };
   }
+}
+
+function withRemedy(hint: string): { remedy?: string } {
+  const remedy = commandIn(hint);
+  return remedy === undefined ? {} : { remedy };
 }
 
 /** The command that a hint shows between backquotes; `doctor` itself would be no remedy. */
@@ -52,7 +59,7 @@ function commandIn(hint: string): string | undefined {
   return command?.startsWith("cattlegrid ") ? undefined : command;
 }
 
-async function checkTools(): Promise<Omit<Probe, "name">> {
+async function checkTools(): Promise<Finding> {
   const missing = ["unshare", "nsenter"].filter((name) => findTool(name) === undefined);
   if (missing.length === 0) return { status: "ok", detail: "unshare and nsenter are installed" };
   return {
@@ -62,7 +69,7 @@ async function checkTools(): Promise<Omit<Probe, "name">> {
   };
 }
 
-async function checkRuntime(): Promise<Omit<Probe, "name">> {
+async function checkRuntime(): Promise<Finding> {
   const crun = findTool("crun");
   if (crun === undefined) {
     return {
@@ -75,58 +82,55 @@ async function checkRuntime(): Promise<Omit<Probe, "name">> {
   return { status: "ok", detail: stdout.split("\n", 1)[0] ?? "crun" };
 }
 
-async function checkPacketFilter(): Promise<Omit<Probe, "name">> {
+async function checkPacketFilter(): Promise<Finding> {
   openNftables();
   return { status: "ok", detail: "libnftables can be loaded" };
 }
 
-async function checkStateDirectory({ stateDirectory }: ProbeContext): Promise<Omit<Probe, "name">> {
+async function checkStateDirectory({ stateDirectory }: ProbeContext): Promise<Finding> {
   openDirectories(stateDirectory);
   return { status: "ok", detail: `${stateDirectory} is on a local disk` };
 }
 
 /** With a workspace, as that is what some file systems do not allow. */
-async function checkSandbox(context: ProbeContext): Promise<Omit<Probe, "name">> {
+async function checkSandbox(context: ProbeContext, isolation: Isolation): Promise<Finding> {
   const { provider, stateDirectory, signal } = context;
-  const id = `probe-${randomBytes(6).toString("hex")}`;
-  const path = join(stateDirectory, id);
-  const specification = {
-    id,
-    name: "probe",
-    workspace: { path, mode: "direct" as const },
-    protectedPaths: [],
-    homeLayers: [],
-    toolchains: [],
-    environment: {},
-    certificates: [],
-    limits: {},
+  const path = join(stateDirectory, `probe-${randomBytes(6).toString("hex")}`);
+  const ground: TrialGround = {
+    async start(specification, hooks) {
+      await provider.create(specification, signal);
+      return provider.start(specification, hooks, signal);
+    },
+    destroy: (sandboxId) => provider.destroy(sandboxId),
   };
-  const taken: CaptureSockets[] = [];
-  let sandbox: RunningSandbox | undefined;
   await mkdir(path, { recursive: true });
   try {
-    await provider.create(specification, signal);
-    const onCapture = (sockets: CaptureSockets): void => void taken.push(sockets);
-    sandbox = await provider.start(specification, { onCapture }, signal);
-    const program = await sandbox.exec({ argv: ["touch", "made"] }, signal);
-    program.input.end();
-    program.output.resume();
-    program.errors?.resume();
-    const { code } = await program.ended;
-    if (code === 0) return { status: "ok", detail: "a sandbox started and wrote to its workspace" };
-    return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };
+    const workspace = { path, mode: "direct" as const };
+    return await tryInSandbox(ground, { isolation, workspace }, async (sandbox) => {
+      const code = await statusOf(sandbox, { argv: ["touch", "made"] }, signal);
+      if (code !== 0)
+        return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };
+      const runtime = String(sandbox.facts["runtime"]);
+      const detail = `a sandbox started under ${runtime} and wrote to its workspace`;
+      return { status: "ok", detail };
+    });
   } finally {
-    await sandbox?.stop();
-    for (const { tcp, udp } of taken) {
-      tcp.close();
-      for (const socket of udp) socket.close();
-    }
-    await provider.destroy(id);
     await rm(path, { recursive: true, force: true });
   }
 }
 
-async function checkLimits({ stateDirectory }: ProbeContext): Promise<Omit<Probe, "name">> {
+/** Nobody needs it who does not ask for it. */
+async function checkSentry(context: ProbeContext): Promise<Finding> {
+  const { lacking } = await context.provider.capabilities(context.signal);
+  const found = lacking?.find(({ isolation }) => isolation === "gvisor");
+  const finding =
+    found === undefined
+      ? await performed((each) => checkSandbox(each, "gvisor"), context)
+      : { status: "degraded" as const, detail: found.why, ...withRemedy(found.remedy) };
+  return finding.status === "ok" ? finding : { ...finding, status: "degraded" };
+}
+
+async function checkLimits({ stateDirectory }: ProbeContext): Promise<Finding> {
   const place = findCgroupPlace(stateDirectory);
   if (place !== undefined) return { status: "ok", detail: `cgroup version ${place.version}` };
   return {

@@ -7,10 +7,10 @@ export interface FailedStart {
   text: string;
 }
 
-/** Says why a program did not start, from the words of crun 1.8 and later, and of runc. */
+/** Says why a program did not start, from the words of crun 1.8 and later, of runc and of runsc. */
 export function explainFailedStart({ program, cwd, text }: FailedStart): CattlegridError {
   const details = { program };
-  if (/\bchdir\b|\bchdir to cwd\b|mkdir .* cwd/i.test(text)) {
+  if (/\bchdir\b|\bchdir to cwd\b|mkdir .* cwd|initial working directory/i.test(text)) {
     const problem = /permission denied/i.test(text) ? "cannot be entered" : "does not exist";
     return new CattlegridError("DIRECTORY_MISSING", `${cwd} ${problem} inside the sandbox.`, {
       details: { cwd },
@@ -49,6 +49,6 @@ function isRefusedExecution(text: string): boolean {
   return (
     /open executable|exec format error|text file busy|is a directory/i.test(text) ||
     /exists but it is not executable|not a regular file/i.test(text) ||
-    /(exec|open)\b.*(permission denied|operation not permitted)/i.test(text)
+    /(exec|open|failed to load)\b.*(permission denied|operation not permitted)/i.test(text)
   );
 }

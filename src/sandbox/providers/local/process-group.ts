@@ -9,6 +9,14 @@ const GONE_POLL_MS_MAX = 50;
 /** What leads to the runtime, the runtime, and the program. */
 const DEPTH_MAX = 4;
 
+/** The processes of one exec. */
+export interface ProgramGroup {
+  /** Sends a signal to the program's own process group and to the one that its terminal's keys reach. */
+  signal(name: NodeJS.Signals, foreground: number | undefined): Promise<void>;
+  /** Kills the program's whole session and resolves when nothing of it runs. */
+  kill(): Promise<void>;
+}
+
 /**
  * The processes of one exec, in this process's own numbering: those of its session, which a program leaves only
  * by making a session of its own.
@@ -17,24 +25,30 @@ const DEPTH_MAX = 4;
  * only while it is in the sandbox's process namespace, and is signalled through a handle that cannot change its
  * meaning.
  */
-export interface ProcessGroup {
+interface ProcessGroup {
   group: number;
   session: number;
   namespace: string;
 }
 
 /** Finds the program that the runtime started below `clientPid` under its own number for it. */
-export function findProcessGroup(clientPid: number, reportedPid: number): ProcessGroup | undefined {
+export function findProcessGroup(clientPid: number, reportedPid: number): ProgramGroup | undefined {
   const pid = findDescendant(clientPid, reportedPid);
   if (pid === undefined) return undefined;
   const namespace = readNamespace(pid);
   const status = readStatus(pid);
   if (namespace === undefined || status === undefined) return undefined;
-  return { ...status, namespace };
+  const owner = { ...status, namespace };
+  return {
+    async signal(name, foreground) {
+      signalGroups(owner, [owner.group, ...(foreground === undefined ? [] : [foreground])], name);
+    },
+    kill: () => killSession(owner),
+  };
 }
 
 /** Sends `signal` to every process of the given groups. */
-export function signalGroups(
+function signalGroups(
   owner: ProcessGroup,
   groups: readonly number[],
   signal: NodeJS.Signals,
@@ -45,7 +59,7 @@ export function signalGroups(
 }
 
 /** Kills the whole session and resolves when nothing of it runs. */
-export async function killSession(owner: ProcessGroup): Promise<void> {
+async function killSession(owner: ProcessGroup): Promise<void> {
   for (let pauseMs = GONE_POLL_MS; ; pauseMs = Math.min(pauseMs * 2, GONE_POLL_MS_MAX)) {
     const members = listMembers(owner, ({ session }) => session === owner.session);
     if (members.length === 0) return;

@@ -4,9 +4,9 @@ import type { Readable, Writable } from "node:stream";
 import { ERROR_CODES } from "../../../errors/codes.ts";
 import type { CattlegridError } from "../../../errors/error.ts";
 import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
+import { startOnOwnTerminal } from "./own-terminal.ts";
 import { startPiped } from "./piped-process.ts";
 import { isTooEarly } from "./process-failure.ts";
-import { signalGroups } from "./process-group.ts";
 import type { ExecTarget } from "./exec-target.ts";
 import type { ClientExit } from "./runtime-client.ts";
 import { explainProblem, type ProcessStart, type StartedProgram } from "./started-program.ts";
@@ -31,8 +31,9 @@ export async function execProcess(
 
 async function startProgram(start: ProcessStart, retries: number): Promise<StartedProgram> {
   try {
-    return start.request.terminal === undefined
-      ? await startPiped(start)
+    if (start.request.terminal === undefined) return await startPiped(start);
+    return start.target.runtime.terminals === "ours"
+      ? await startOnOwnTerminal(start)
       : await startInTerminal(start);
   } catch (error) {
     if (retries === 0 || !isTooEarly(error)) throw error;
@@ -64,9 +65,7 @@ class ContainerProcess implements SandboxProcess {
   async signal(name: NodeJS.Signals): Promise<void> {
     const { client } = this.#program;
     if (client.group === undefined || client.hasExited) return;
-    const foreground = this.#program.foregroundGroup();
-    const groups = [client.group.group, ...(foreground === undefined ? [] : [foreground])];
-    signalGroups(client.group, groups, name);
+    await client.group.signal(name, this.#program.foregroundGroup());
   }
 
   async kill(): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
@@ -31,15 +31,18 @@ import { createLayers } from "./layers.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 import { probeMachine } from "./probe.ts";
 import { createOverlays } from "./overlays.ts";
-import { ResidentKeeper } from "./resident-keeper.ts";
-import { removeRuntimeFiles } from "./runtime-files.ts";
-import { modeOf, readRuntimeVersion, startSandbox } from "./start.ts";
+import { Residence, type ResidenceOptions } from "./residence.ts";
+import { findContainerRuntime, requireSentry, SENTRY_REMEDY } from "./runtimes/choice.ts";
+import { modeOf, startSandbox } from "./start.ts";
+import { trySentry } from "./trial.ts";
 
 export interface LocalProviderOptions {
   /** Homes and layers; on a disk that can hold overlays. One provider at a time uses it. */
   stateDirectory: string;
   /** Short-lived files and sockets; only this user may enter it. */
   runtimeDirectory: string;
+  /** gVisor's program. Default: `runsc` where programs of the system are. */
+  runsc?: string;
   logger?: Logger;
 }
 
@@ -47,6 +50,10 @@ export interface LocalProviderOptions {
 export function createLocalProvider(options: LocalProviderOptions): SandboxProvider {
   return new LocalProvider(options);
 }
+
+const TRIAL_TIMEOUT_MS = 60_000;
+
+type Grade = "namespaces" | "gvisor";
 
 interface Host {
   machine: Machine;
@@ -59,20 +66,28 @@ class LocalProvider implements SandboxProvider {
   readonly overlays: SandboxOverlays;
   readonly #options: LocalProviderOptions;
   readonly #logger: Logger;
-  readonly #keeper: ResidentKeeper;
+  readonly #residences: Readonly<Record<Grade, Residence>>;
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
   #host: Host | undefined;
-  #runtimeVersion: Promise<string> | undefined;
+  #sentryTrial: Promise<void> | undefined;
 
   constructor(options: LocalProviderOptions) {
     this.#options = options;
     this.#logger = options.logger ?? SILENT_LOGGER;
-    this.#keeper = new ResidentKeeper(() => ({
+    const host = (): ReturnType<ResidenceOptions["host"]> => ({
       ...this.#open(),
-      runtimeDirectory: options.runtimeDirectory,
       owner: rootOwner(this.#open().machine),
-    }));
+    });
+    const { runtimeDirectory, runsc } = options;
+    this.#residences = {
+      namespaces: new Residence({ runtimeDirectory, host, find: () => findContainerRuntime() }),
+      gvisor: new Residence({
+        runtimeDirectory: join(runtimeDirectory, "gvisor"),
+        host,
+        find: () => requireSentry(this.#open().machine, runsc),
+      }),
+    };
     this.layers = createLayers({
       directories: () => this.#open().directories,
       owner: () => agentOwner(this.#open().machine),
@@ -87,7 +102,7 @@ class LocalProvider implements SandboxProvider {
 
   async capabilities(): Promise<SandboxCapabilities> {
     return {
-      isolation: ["namespaces"],
+      ...this.#isolation(),
       workspaceModes: ["direct", "readonly", "overlay", "clone"],
       egress: "connection",
       limits: findCgroupPlace(this.#options.stateDirectory) !== undefined,
@@ -111,9 +126,11 @@ class LocalProvider implements SandboxProvider {
       throw explainDiskError(error, sandboxes);
     }
     // The first start then finds the keeper resident; why it could not be launched is that start's to tell.
-    this.#keeper.get().catch((error: unknown) => {
-      this.#logger.warn("the keeper did not start", { error: String(error) });
-    });
+    this.#residenceOf(specification)
+      .launch()
+      .catch((error: unknown) => {
+        this.#logger.warn("the keeper did not start", { error: String(error) });
+      });
   }
 
   async start(
@@ -128,6 +145,7 @@ class LocalProvider implements SandboxProvider {
     }
     this.#starting.add(specification.id);
     try {
+      if (specification.isolation === "gvisor") await this.#requireWorkingSentry();
       return await this.#start(specification, hooks, signal);
     } catch (error) {
       throw explainDiskError(error, this.#options.stateDirectory);
@@ -145,7 +163,7 @@ class LocalProvider implements SandboxProvider {
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
     const { sandboxes, trash } = this.#openOrExplain();
-    if (!this.#keeper.isWanted) await removeRuntimeFiles(this.#options.runtimeDirectory);
+    for (const residence of Object.values(this.#residences)) await residence.clear();
     for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
     const found = await readdir(sandboxes);
     const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
@@ -157,8 +175,8 @@ class LocalProvider implements SandboxProvider {
 
   async close(): Promise<void> {
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
-    await this.#keeper.kill();
-    await removeRuntimeFiles(this.#options.runtimeDirectory);
+    await Promise.all(Object.values(this.#residences).map((residence) => residence.close()));
+    await rm(join(this.#options.runtimeDirectory, "gvisor"), { recursive: true, force: true });
   }
 
   async #start(
@@ -169,11 +187,8 @@ class LocalProvider implements SandboxProvider {
     const { machine, directories } = this.#open();
     const directory = join(directories.sandboxes, specification.id);
     if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
-    this.#runtimeVersion ??= readRuntimeVersion(machine);
-    const [launched, runtimeVersion] = await Promise.all([
-      this.#keeper.get(),
-      this.#runtimeVersion,
-    ]);
+    const residence = this.#residenceOf(specification);
+    const [launched, runtimeVersion] = await Promise.all([residence.launch(), residence.version()]);
     signal.throwIfAborted();
     const cgroups = findCgroupPlace(this.#options.stateDirectory);
     const { sandboxes } = directories;
@@ -182,6 +197,7 @@ class LocalProvider implements SandboxProvider {
       launched,
       sandboxes,
       cgroups,
+      runtime: residence.find().runtime,
       runtimeVersion,
       logger: this.#logger,
     };
@@ -198,6 +214,46 @@ class LocalProvider implements SandboxProvider {
     makeSandboxDirectories(directory, owner);
     if (workspace?.mode !== "overlay") return;
     makeWorkspaceDirectories(directory, modeOf(workspace.path), owner);
+  }
+
+  /** SECURITY: nothing runs under a gVisor that was not seen to work, and nothing weaker runs in its place. */
+  #requireWorkingSentry(): Promise<void> {
+    // Several may wait for it, so that none of them stops it.
+    const trial = this.#sentryTrial ?? this.#trySentry(AbortSignal.timeout(TRIAL_TIMEOUT_MS));
+    this.#sentryTrial = trial;
+    // What failed may have been mended by the next time.
+    trial.catch(() => {
+      if (this.#sentryTrial === trial) this.#sentryTrial = undefined;
+    });
+    return trial;
+  }
+
+  async #trySentry(signal: AbortSignal): Promise<void> {
+    const ground = {
+      start: (specification: SandboxSpecification, hooks: StartHooks) =>
+        this.#start(specification, hooks, signal),
+      destroy: (sandboxId: string) => this.destroy(sandboxId),
+    };
+    const version = await this.#residences.gvisor.version();
+    await trySentry(ground, { version, remedy: SENTRY_REMEDY }, signal);
+  }
+
+  #residenceOf({ isolation = "namespaces" }: SandboxSpecification): Residence {
+    if (isolation === "namespaces" || isolation === "gvisor") return this.#residences[isolation];
+    const message = `The local sandbox provider has no isolation ${isolation}.`;
+    throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
+  }
+
+  /** Whether gVisor works here is tried when it is first asked for; whether it could is told at once. */
+  #isolation(): Pick<SandboxCapabilities, "isolation" | "lacking"> {
+    try {
+      this.#residences.gvisor.find();
+      return { isolation: ["namespaces", "gvisor"] };
+    } catch (error) {
+      if (!CattlegridError.is(error)) throw error;
+      const lacking = { isolation: "gvisor" as const, why: error.message, remedy: error.hint };
+      return { isolation: ["namespaces"], lacking: [lacking] };
+    }
   }
 
   #isBusy(sandboxId: string): boolean {

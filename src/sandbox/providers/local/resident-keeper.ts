@@ -9,6 +9,10 @@ import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
 export interface KeeperResidence {
   machine: Machine;
   directories: Directories;
+  /** The program that runs its sandboxes. */
+  program: string;
+  /** Whether an ordinary user's subordinate ids are needed. */
+  withRange: boolean;
   runtimeDirectory: string;
   /** Who owns the root directories inside, in host ids. */
   owner: { uid: number; gid: number };
@@ -18,7 +22,7 @@ export interface LaunchedKeeper {
   keeper: Keeper;
   files: RuntimeFiles;
   /** Id maps that this keeper holds already, by key. */
-  idMaps: Map<string, Promise<void>>;
+  idMaps: Map<string, Promise<number>>;
   seccomp: SeccompProgram;
   launcher: ProcessLauncher;
 }
@@ -59,7 +63,7 @@ export class ResidentKeeper {
 }
 
 async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
-  const { machine, directories, runtimeDirectory, owner } = residence;
+  const { machine, directories, runtimeDirectory, owner, withRange } = residence;
   const files = openRuntimeFiles(runtimeDirectory, machine.isRoot ? owner : undefined);
   const setup = {
     directories: [
@@ -67,10 +71,10 @@ async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
       { name: "l", source: directories.layers },
       { name: "r", source: files.directory },
     ],
-    runtime: realpathSync(machine.tools.crun),
+    runtime: realpathSync(residence.program),
     owner,
   };
-  const keeper = await Keeper.launch(machine, setup, files.cache);
+  const keeper = await Keeper.launch(machine, setup, { cache: files.cache, withRange });
   const [seccomp, launcher] = [new SeccompProgram(), new ProcessLauncher()];
   return { keeper, files, idMaps: new Map(), seccomp, launcher };
 }

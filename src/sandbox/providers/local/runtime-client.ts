@@ -5,13 +5,15 @@ import { hasErrno } from "../../../platform/native/libc.ts";
 import { openAnonymousFile, openPipe } from "../../../platform/native/descriptor.ts";
 import { exitCode } from "../../../platform/process.ts";
 import type { LaunchDescriptor, LaunchedProcess } from "../../../platform/process-launcher.ts";
-import { findProcessGroup, killSession, type ProcessGroup } from "./process-group.ts";
+import type { ProgramGroup } from "./process-group.ts";
+import { findProgramGroup } from "./program-group.ts";
 import { RuntimeReport } from "./process-report.ts";
 import type { ExecTarget } from "./exec-target.ts";
 
 const START_TIMEOUT_MS = 30_000;
 /** How long a start that is given up may take to tell which processes are to be killed. */
 const ABANDON_TIMEOUT_MS = 1_000;
+const SETSID = "/usr/bin/setsid";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface ClientOptions {
@@ -23,6 +25,8 @@ export interface ClientOptions {
   /** Given to the program from descriptor 3 on. */
   extras: readonly LaunchDescriptor[];
   consolePath?: string;
+  /** The standard streams are a terminal that the client is to have as its own, to be told of its size and its end. */
+  ownsTerminal?: boolean;
 }
 
 export interface ClientExit {
@@ -41,12 +45,14 @@ export class RuntimeClient {
   readonly started: Promise<void>;
   readonly #isStarted: Promise<boolean>;
   readonly #report: RuntimeReport;
+  readonly #target: ExecTarget;
   readonly #spawnProblem: string;
-  #group: ProcessGroup | undefined;
+  #group: ProgramGroup | undefined;
   #hasExited = false;
 
   private constructor(launch: Launch) {
-    const { child, report, problem, processFd } = launch;
+    const { target, child, report, problem, processFd } = launch;
+    this.#target = target;
     this.child = child;
     this.#report = report;
     this.#spawnProblem = problem;
@@ -64,12 +70,14 @@ export class RuntimeClient {
     const processFd = openAnonymousFile(JSON.stringify(options.specification));
     const { readFd, writeFd } = openPipe();
     const report = new RuntimeReport(readFd);
+    const { target } = options;
     try {
       const child = await launch(options, [processFd, writeFd]);
-      return new RuntimeClient({ child, report, problem: "", processFd });
+      return new RuntimeClient({ target, child, report, problem: "", processFd });
     } catch (error) {
       if (!CattlegridError.is(error)) throw error;
-      return new RuntimeClient({ child: undefined, report, problem: error.message, processFd });
+      const problem = error.message;
+      return new RuntimeClient({ target, child: undefined, report, problem, processFd });
     } finally {
       closeSync(writeFd);
     }
@@ -80,7 +88,7 @@ export class RuntimeClient {
   }
 
   /** The program's processes; undefined when it had ended before anybody could look. */
-  get group(): ProcessGroup | undefined {
+  get group(): ProgramGroup | undefined {
     return this.#group;
   }
 
@@ -117,7 +125,7 @@ export class RuntimeClient {
   /** Kills the program with its session, and the client; resolves when all of it is gone. Idempotent. */
   async kill(): Promise<void> {
     if (this.#group === undefined) this.#killClient();
-    else await killSession(this.#group);
+    else await this.#group.kill();
     await this.exited;
   }
 
@@ -151,7 +159,7 @@ export class RuntimeClient {
     ftruncateSync(processFd);
     closeSync(processFd);
     if (pid === undefined || this.child === undefined) return false;
-    this.#group = findProcessGroup(this.child.pid, pid);
+    this.#group = findProgramGroup(this.#target, this.child.pid, pid);
     return true;
   }
 
@@ -167,6 +175,7 @@ export class RuntimeClient {
 }
 
 interface Launch {
+  target: ExecTarget;
   child: LaunchedProcess | undefined;
   report: RuntimeReport;
   problem: string;
@@ -185,21 +194,20 @@ function launch(options: ClientOptions, own: readonly number[]): Promise<Launche
 
 function runtimeCommand(options: ClientOptions): readonly string[] {
   const { target, extras, consolePath } = options;
+  const { stateRoot, containerId } = target;
   const processFd = 3 + extras.length;
-  const report = `/proc/self/fd/${processFd + 1}`;
   return [
     ...target.enter,
-    target.runtime,
-    ...(target.runtimeOptions ?? []),
-    `--root=${target.stateRoot}`,
-    `--log=${report}`,
-    "--log-format=json",
-    "exec",
-    `--process=/proc/self/fd/${processFd}`,
-    `--pid-file=${report}`,
-    `--preserve-fds=${extras.length}`,
-    ...(consolePath === undefined ? [] : [`--console-socket=${consolePath}`]),
-    target.containerId,
+    ...(options.ownsTerminal === true ? [SETSID, "--ctty"] : []),
+    target.program,
+    ...target.runtime.exec({
+      stateRoot,
+      containerId,
+      processFd,
+      reportFd: processFd + 1,
+      extraCount: extras.length,
+      ...(consolePath === undefined ? {} : { consolePath }),
+    }),
   ];
 }
 

@@ -1,20 +1,26 @@
-import { closeSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { openPipe } from "../../../platform/native/descriptor.ts";
 import type { ProcessLauncher } from "../../../platform/process-launcher.ts";
-import { readIfPresent, type SandboxFiles } from "./runtime-files.ts";
+import { RuntimeReport } from "./process-report.ts";
+import type { SandboxFiles } from "./runtime-files.ts";
+import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 
-/** The runtime leaves cgroups alone: who starts it puts it into one first. */
-export const RUNTIME_OPTIONS = ["--cgroup-manager=disabled"];
+/** The runtime's descriptor for its report, behind the first process's three. */
+const REPORT_FD = 3;
 
-/** What `crun run` needs to start a sandbox's first process. */
+/** What the runtime needs to start a sandbox's first process. */
 export interface RunPlan {
   launcher: ProcessLauncher;
   enter: readonly string[];
-  runtime: string;
+  program: string;
+  runtime: OciRuntime;
   files: SandboxFiles;
+  /** The bundle's directory and the runtime's state, as the runtime reaches them. */
+  bundle: string;
+  stateRoot: string;
   containerId: string;
   configuration: object;
 }
@@ -22,57 +28,53 @@ export interface RunPlan {
 export interface StartedContainer {
   /** The first process, in the keeper's numbering. */
   pid: number;
-  stateRoot: string;
   /** Resolves when the first process is dead: nothing else holds its standard output. */
   died: Promise<void>;
 }
 
 /** Starts the container in the background; rejects with SANDBOX_START_FAILED and what the runtime said. */
 export async function runContainer(plan: RunPlan): Promise<StartedContainer> {
-  const { directory } = plan.files;
-  const stateRoot = join(directory, "crun");
-  const pidFile = join(directory, "pid");
-  const log = join(directory, "log");
-  writeFileSync(join(directory, "config.json"), JSON.stringify(plan.configuration));
-  const { code, died } = await runRuntime(plan.launcher, [
-    ...plan.enter,
-    plan.runtime,
-    `--root=${stateRoot}`,
-    `--log=${log}`,
-    ...RUNTIME_OPTIONS,
-    "run",
-    // One keyring per sandbox would meet the quota of 200 per user.
-    "--no-new-keyring",
-    "--detach",
-    `--bundle=${directory}`,
-    `--pid-file=${pidFile}`,
-    plan.containerId,
-  ]);
-  if (code !== 0) throw startFailure(readIfPresent(log), code);
-  const pid = Number(readFileSync(pidFile, "utf8"));
-  assert(Number.isSafeInteger(pid) && pid > 1, "the runtime wrote no process number");
-  return { pid, stateRoot, died };
+  const { bundle, stateRoot, containerId } = plan;
+  const configuration = join(plan.files.directory, "config.json");
+  writeFileSync(configuration, JSON.stringify(plan.configuration));
+  // The runtime's own user may be another one; the directory is for nobody else to enter.
+  chmodSync(configuration, 0o644);
+  const report = `/proc/self/fd/${REPORT_FD}`;
+  const place = { stateRoot, bundle, containerId, pidFile: report, log: report };
+  const argv = [...plan.enter, plan.program, ...plan.runtime.run(place)];
+  const { code, died, pid, problem } = await runRuntime(plan.launcher, argv);
+  if (code !== 0) throw startFailure(problem, code);
+  assert(pid !== undefined && pid > 1, "the runtime told no process number");
+  return { pid, died };
+}
+
+interface RunOutcome {
+  code: number;
+  pid: number | undefined;
+  problem: string;
+  died: Promise<void>;
 }
 
 /** Resolves when the runtime has ended; what it started may live on. */
-async function runRuntime(
-  launcher: ProcessLauncher,
-  argv: readonly string[],
-): Promise<{ code: number; died: Promise<void> }> {
+async function runRuntime(launcher: ProcessLauncher, argv: readonly string[]): Promise<RunOutcome> {
   const nothingFd = openNothing();
-  const { readFd, writeFd } = openPipe();
-  const died = discard(readFd);
-  // SECURITY: the first process keeps these descriptors, and the runtime makes the agent their owner. So none
+  const output = openPipe();
+  const reported = openPipe();
+  const report = new RuntimeReport(reported.readFd);
+  const died = discard(output.readFd);
+  // SECURITY: the first process keeps the first three, and the runtime makes the agent their owner. So none
   // of them is a terminal or a file of ours; as root, /dev/null here would become the agent's for everybody.
-  const descriptors = [nothingFd, writeFd, nothingFd];
-  const opened = [nothingFd, writeFd];
+  const descriptors = [nothingFd, output.writeFd, nothingFd, reported.writeFd];
+  const opened = [nothingFd, output.writeFd, reported.writeFd];
   try {
     const environment = { PATH: "/usr/bin:/bin" };
     const { exited } = await launcher.launch(argv, { descriptors, environment });
     for (const fd of opened.splice(0)) closeSync(fd);
-    return { code: (await exited).code ?? 1, died };
+    const code = (await exited).code ?? 1;
+    return { code, died, pid: await report.started, problem: report.problem };
   } finally {
     for (const fd of opened) closeSync(fd);
+    report.close();
   }
 }
 
@@ -90,9 +92,8 @@ function discard(readFd: number): Promise<void> {
   return new Promise((resolve) => void output.once("close", () => resolve()));
 }
 
-function startFailure(log: string, code: number): CattlegridError {
-  const lines = log.split("\n").filter((line) => line.trim() !== "");
-  const why = lines.at(-1) ?? `the runtime ended with status ${code}`;
+function startFailure(problem: string, code: number): CattlegridError {
+  const why = problem || `the runtime ended with status ${code}`;
   if (/No space left|Disk quota/i.test(why)) {
     return new CattlegridError("DISK_FULL", `The sandbox cannot start: ${why}`);
   }

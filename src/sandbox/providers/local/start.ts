@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import type { Logger } from "../../../platform/logger.ts";
-import { runProcess } from "../../../platform/process.ts";
 import type { SandboxSpecification, StartHooks } from "../../provider.ts";
 import {
   KEEPER_DIRECTORIES,
@@ -26,7 +25,9 @@ import { Protection } from "./protection.ts";
 import { explainOverlay } from "./refusal.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 import { rootLayout, type RootLayout } from "./root-layout.ts";
-import { RUNTIME_OPTIONS, runContainer } from "./runtime.ts";
+import { runContainer } from "./runtime.ts";
+import type { OciRuntime } from "./runtimes/oci-runtime.ts";
+import { prepareWay } from "./runtimes/way.ts";
 import {
   emptyHomeLayer,
   etcLayers,
@@ -42,7 +43,8 @@ export interface StartContext {
   /** The directory that holds those of the sandboxes. */
   sandboxes: string;
   cgroups: CgroupPlace | undefined;
-  /** Name and version of the runtime. */
+  runtime: OciRuntime;
+  /** Its name and version. */
   runtimeVersion: string;
   logger: Logger;
 }
@@ -131,28 +133,22 @@ async function run(
   attempt: Attempt,
   parts: { hooks: StartHooks; etc: readonly string[] },
 ): Promise<LocalSandbox> {
-  const { launched } = context;
+  const { launched, runtime } = context;
   const { specification, files, number, bounds } = attempt;
   const { keeper, launcher } = launched;
   writeOwnEtc(join(files.directory, "etc"), specification);
   const cwd = specification.workspace?.path ?? HOME;
   const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
-  const enter = [...(attempt.cgroup?.enter ?? []), ...keeper.enter];
   const containerId = `sandbox-${number}`;
-  const runtime = RUNTIME;
   const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
   const opened = await open(context, attempt);
   offer(parts.hooks, opened);
   const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
-  const container = await runContainer({
-    launcher,
-    enter,
-    runtime,
-    files,
-    containerId,
-    configuration,
-  });
-  launched.seccomp.keep(container.stateRoot, containerId);
+  const { networkFd } = opened;
+  const way = await prepareWay(context, { ...attempt, networkFd, configuration });
+  const client = { launcher, program: RUNTIME, runtime, containerId, stateRoot: way.stateRoot };
+  const container = await runContainer({ ...way, ...client, enter: way.enterToRun, files });
+  launched.seccomp.keep(way.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
   const adopted = keeper.adopt(number, container.pid);
   guard(context, attempt, opened);
@@ -168,12 +164,8 @@ async function run(
         unprotected: attempt.protection?.unprotected ?? opened.unprotected,
       }),
     target: {
-      launcher,
-      enter,
-      runtime,
-      runtimeOptions: RUNTIME_OPTIONS,
-      stateRoot: container.stateRoot,
-      containerId,
+      ...client,
+      enter: way.enter,
       scratchDirectory: files.directory,
       process: defaults,
       cwd,
@@ -190,7 +182,7 @@ async function run(
 
 /** From now on what protects paths of the workspace is made again whenever a program of the host undoes it. */
 function guard(
-  { launched, logger }: StartContext,
+  { launched, logger, runtime }: StartContext,
   attempt: Attempt,
   { unprotected }: OpenedSandbox,
 ): void {
@@ -198,6 +190,8 @@ function guard(
   const directory = specification.workspace?.path;
   const paths = layout.trees.flatMap((tree) => tree.protectedPaths);
   if (directory === undefined || paths.length === 0) return;
+  // The mounts that programs inside see are gVisor's own: none can be added, and `inspect` says so.
+  if (runtime.isolation === "gvisor") return;
   const options = {
     directory,
     paths,
@@ -306,13 +300,4 @@ async function dispose({ launched, sandboxes }: StartContext, attempt: Attempt):
   openWorkDirectories(join(sandboxes, attempt.specification.id));
   await removeSandboxFiles(attempt.files);
   attempt.cgroup?.remove();
-}
-
-/**
- * Name and version as the runtime states them, such as `crun 1.8.1`. Without an environment: even for this it would
- * make a directory of its own in the user's XDG_RUNTIME_DIR.
- */
-export async function readRuntimeVersion(machine: Machine): Promise<string> {
-  const { stdout } = await runProcess([machine.tools.crun, "--version"], { environment: {} });
-  return stdout.split("\n", 1)[0]?.replace("version ", "").trim() ?? "crun";
 }

@@ -21,7 +21,7 @@ const COMPLAINTS_LENGTH_MAX = 4096;
 const ERRORS_DESCRIPTOR = 2;
 const GATE_DESCRIPTOR = 3;
 
-interface TerminalStart extends ProcessStart {
+export interface TerminalStart extends ProcessStart {
   client: RuntimeClient;
   extras: ExtraPipes;
 }
@@ -59,7 +59,10 @@ export async function startInTerminal(start: ProcessStart): Promise<StartedProgr
   }
 }
 
-async function openProgram(start: TerminalStart, master: TerminalMaster): Promise<StartedProgram> {
+export async function openProgram(
+  start: TerminalStart,
+  master: TerminalMaster,
+): Promise<StartedProgram> {
   const { client, extras, request, signal } = start;
   await client.during(client.started, signal);
   if (request.terminal?.rawOutput === true) master.disableOutputProcessing();

@@ -12,6 +12,7 @@ import {
 import { connectInside } from "./connection.ts";
 import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
 import { protectInside } from "./protection.ts";
+import { Stage } from "./stage.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
   MEMORY,
@@ -23,6 +24,7 @@ import {
   type KeeperRequest,
   type KeeperSetup,
   type SandboxPlan,
+  type StagePlan,
 } from "./message.ts";
 
 /** How often the end of a killed sandbox is looked for: there is no event for it without a thread. */
@@ -32,6 +34,7 @@ const HAND_OVER_PAUSE_MS = 1;
 
 interface KeptSandbox {
   plan: SandboxPlan;
+  stage?: Stage;
   network: NetworkNamespace;
   init?: ProcessHandle;
 }
@@ -69,7 +72,8 @@ class Keeper {
     if (message.kind === "open") return this.#open(message.request, message.plan);
     if (message.kind === "protect") return this.#protect(message);
     if (message.kind === "setup") this.#setUp(message.setup);
-    if (message.kind === "map") this.#map(message.map);
+    if (message.kind === "stage") this.#stage(message.sandbox, message.stage);
+    if (message.kind === "map") return this.#map(message.request, message.map);
     if (message.kind === "connect") await this.#connect(message);
     if (message.kind === "adopt") this.#adopt(message.sandbox, message.pid);
     if (message.kind === "close") await this.#close(message.sandbox);
@@ -95,12 +99,14 @@ class Keeper {
   }
 
   /** Only a process that has its own user namespace can give one; the caller ends that process. */
-  #map({ key, pid, uidMap, gidMap }: IdMap): void {
+  #map(request: number, { key, pid, uidMap, gidMap }: IdMap): void {
     writeFileSync(`/proc/${pid}/uid_map`, uidMap);
     writeFileSync(`/proc/${pid}/gid_map`, gidMap);
     const earlier = this.#idMaps.get(key);
-    this.#idMaps.set(key, openSync(`/proc/${pid}/ns/user`, "r"));
+    const fd = openSync(`/proc/${pid}/ns/user`, "r");
+    this.#idMaps.set(key, fd);
     if (earlier !== undefined) closeSync(earlier);
+    reply({ kind: "mapped", request, fd });
   }
 
   async #open(request: number, plan: SandboxPlan): Promise<void> {
@@ -114,6 +120,13 @@ class Keeper {
       this.#forget(plan.sandbox);
       throw error;
     }
+  }
+
+  #stage(sandbox: number, plan: StagePlan): void {
+    const kept = this.#sandboxes.get(sandbox);
+    assert(kept !== undefined, `no sandbox ${sandbox}`);
+    kept.stage = new Stage(sandbox);
+    kept.stage.set(plan);
   }
 
   #adopt(sandbox: number, pid: number): void {
@@ -154,6 +167,7 @@ class Keeper {
     this.#sandboxes.delete(sandbox);
     kept.init?.close();
     closeSync(kept.network.fd);
+    kept.stage?.clear();
     removeRootTree(kept.plan);
   }
 }

@@ -7,6 +7,7 @@ export type KeeperRequest =
   /** Connects to a port of the sandbox's loopback; the connection is sent before the answer, as at `open`. */
   | { kind: "connect"; request: number; sandbox: number; port: number }
   | { kind: "close"; request: number; sandbox: number }
+  | { kind: "stage"; request: number; sandbox: number; stage: StagePlan }
   | { kind: "map"; request: number; map: IdMap };
 
 /**
@@ -17,6 +18,8 @@ export const SOCKETS_FD = 4;
 
 export type KeeperReply =
   | { kind: "done"; request: number }
+  /** The user namespace's descriptor in the keeper. */
+  | { kind: "mapped"; request: number; fd: number }
   | {
       kind: "opened";
       request: number;
@@ -78,6 +81,16 @@ export interface SandboxPlan {
   links: readonly { name: string; target: string }[];
   trees: readonly TreePlan[];
 }
+
+/** What a runtime that cannot mount by itself finds mounted, beside the trees of its sandbox. */
+export interface StagePlan {
+  /** Each is mounted at its name under the sandbox's own directory; options as mount(8) takes them. */
+  overlays: readonly { name: string; options: readonly string[] }[];
+  /** Who owns the directory of the runtime's state, which is `STATE` beside them; in the keeper's ids. */
+  owner: { uid: number; gid: number };
+}
+
+export const STATE = "state";
 
 /** `pid` is a process, in the keeper's numbering, whose new user namespace takes on the maps. */
 export interface IdMap {

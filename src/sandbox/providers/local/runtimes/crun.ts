@@ -1,0 +1,41 @@
+import type { OciRuntime } from "./oci-runtime.ts";
+
+/** The runtime leaves cgroups alone: who starts it puts it into one first. */
+const OPTIONS = ["--cgroup-manager=disabled"];
+
+export const CRUN: OciRuntime = {
+  name: "crun",
+  isolation: "namespaces",
+  needsRange: false,
+  terminals: "runtime",
+  run({ stateRoot, bundle, pidFile, log, containerId }) {
+    return [
+      `--root=${stateRoot}`,
+      `--log=${log}`,
+      "--log-format=json",
+      ...OPTIONS,
+      "run",
+      // One keyring per sandbox would meet the quota of 200 per user.
+      "--no-new-keyring",
+      "--detach",
+      `--bundle=${bundle}`,
+      `--pid-file=${pidFile}`,
+      containerId,
+    ];
+  },
+  exec({ stateRoot, containerId, processFd, reportFd, extraCount, consolePath }) {
+    const report = `/proc/self/fd/${reportFd}`;
+    return [
+      ...OPTIONS,
+      `--root=${stateRoot}`,
+      `--log=${report}`,
+      "--log-format=json",
+      "exec",
+      `--process=/proc/self/fd/${processFd}`,
+      `--pid-file=${report}`,
+      `--preserve-fds=${extraCount}`,
+      ...(consolePath === undefined ? [] : [`--console-socket=${consolePath}`]),
+      containerId,
+    ];
+  },
+};

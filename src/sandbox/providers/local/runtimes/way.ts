@@ -1,0 +1,80 @@
+import { chmodSync } from "node:fs";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Cgroup } from "../cgroup.ts";
+import { lendSentryNamespace, sentryOwner } from "../id-map.ts";
+import { sandboxMemory, STATE } from "../keeper/message.ts";
+import type { Machine } from "../machine.ts";
+import type { LaunchedKeeper } from "../resident-keeper.ts";
+import type { SandboxFiles } from "../runtime-files.ts";
+import { sentryBundle } from "../sentry-bundle.ts";
+import type { OciRuntime } from "./oci-runtime.ts";
+
+interface WayContext {
+  launched: LaunchedKeeper;
+  machine: Machine;
+  runtime: OciRuntime;
+}
+
+interface OpenSandbox {
+  number: number;
+  cgroup: Cgroup | undefined;
+  files: SandboxFiles;
+  networkFd: number;
+  /** As the container runtimes take it. */
+  configuration: object;
+}
+
+export interface Way {
+  /** Command prefixes that put the runtime where it is to be: for the first process, and for later ones. */
+  enterToRun: readonly string[];
+  enter: readonly string[];
+  bundle: string;
+  stateRoot: string;
+  configuration: object;
+}
+
+/** gVisor mounts nothing itself, and runs as a user whom the agent's files do not belong to. */
+export async function prepareWay(
+  { launched, machine, runtime }: WayContext,
+  sandbox: OpenSandbox,
+): Promise<Way> {
+  const { number, cgroup, files, networkFd, configuration } = sandbox;
+  const { keeper } = launched;
+  const enter = [...(cgroup?.enter ?? []), ...keeper.enter];
+  const { directory, insideKeeper } = files;
+  if (runtime.isolation !== "gvisor") {
+    const stateRoot = join(directory, "state");
+    return { enterToRun: enter, enter, configuration, bundle: directory, stateRoot };
+  }
+  const userFd = await lendSentryNamespace(launched, machine);
+  const bundle = sentryBundle(configuration, number);
+  await keeper.stage(number, { overlays: bundle.overlays, owner: sentryOwner(machine) });
+  // SECURITY: to be passed by the runtime's own user; nobody else can come here.
+  chmodSync(directory, 0o711);
+  const { nsenter } = machine.tools;
+  const toSentry = [
+    nsenter,
+    `--net=/proc/1/fd/${networkFd}`,
+    "--",
+    // Once in the user namespace, nothing could enter the network any more.
+    nsenter,
+    "--setuid=0",
+    "--setgid=0",
+    `--user=/proc/1/fd/${userFd}`,
+    "--",
+  ];
+  return {
+    enterToRun: [...enter, ...filtered(), ...toSentry],
+    enter: [...enter, ...toSentry],
+    bundle: insideKeeper,
+    stateRoot: `${sandboxMemory(number)}/${STATE}`,
+    configuration: bundle.configuration,
+  };
+}
+
+/** Command prefix that runs a program under a filter of our own: gVisor has none that we could choose. */
+function filtered(): readonly string[] {
+  const program = new URL(`../filtered-program${extname(import.meta.url)}`, import.meta.url);
+  return [process.execPath, "--disable-warning=ExperimentalWarning", fileURLToPath(program)];
+}
