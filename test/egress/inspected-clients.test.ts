@@ -179,7 +179,7 @@ describe.skipIf(!needed.met)(
 
     test("cargo fetches what its rules name", async (context) => {
       if ((await sh(sandbox, "cargo --version")).code !== 0) return context.skip("no cargo inside");
-      const script = `mkdir -p /tmp/c/src && cd /tmp/c && : >src/lib.rs && cat >Cargo.toml <<'EOF'
+      const script = `mkdir -p /tmp/crate/src && cd /tmp/crate && : >src/lib.rs && cat >Cargo.toml <<'EOF'
 [package]
 name = "c"
 version = "1.0.0"
