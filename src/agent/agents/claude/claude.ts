@@ -23,6 +23,8 @@ export const claude: AgentAdapter = {
     { host: "platform.claude.com", reason: "sign-in with a Claude account, and renewing it" },
   ],
   environment: {
+    // The sandbox is what bounds it, so it need not ask whether the folder is trusted.
+    CLAUDE_CODE_SANDBOXED: "1",
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     DISABLE_INSTALLATION_CHECKS: "1",

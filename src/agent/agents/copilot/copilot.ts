@@ -27,7 +27,8 @@ export const copilot: AgentAdapter = {
     { host: "api.github.com", reason: "the account and its plan" },
     { host: "github.com", reason: "sign-in with a device code" },
   ],
-  environment: { COPILOT_AUTO_UPDATE: "false" },
+  // Exactly "true" also spares the question whether the folder is trusted: the sandbox is what bounds it.
+  environment: { COPILOT_AUTO_UPDATE: "false", COPILOT_ALLOW_ALL: "true" },
   credentials: ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_PROVIDER_API_KEY"],
   standaloneWords: ["--version", "--help", "login", "help"],
   acp: ["--acp", "--allow-all-tools", "--allow-all-paths"],
