@@ -153,6 +153,12 @@ describe("whatever the bytes", () => {
     )
     .map((parts) => Buffer.concat(parts));
 
+  test("a byte that breaks a character off ends it: the next one is no continuation of it", () => {
+    const broken = Buffer.of(0xc3, 0xf5, 0x9b, 0x41);
+    const out = new OutputFilter([]).push(broken);
+    expect(out).toEqual(Buffer.concat([Buffer.of(0xc3), Buffer.from("\uFFFD\uFFFDA")]));
+  });
+
   test("they come out the same in whatever chunks, and a second pass changes nothing", () => {
     fc.assert(
       fc.property(bytes, (input) => {

@@ -106,8 +106,8 @@ export class OutputFilter {
     if (this.#isHoldingLead) {
       this.#isHoldingLead = false;
       if (byte >= 0x80 && byte < 0xa0) return this.#open(byte - 0x40);
-      this.#out.push(Buffer.of(C1_LEAD));
-      if (byte >= 0xa0 && byte < 0xc0) return void this.#out.push(Buffer.of(byte));
+      if (byte >= 0xa0 && byte < 0xc0) return void this.#out.push(Buffer.of(C1_LEAD, byte));
+      this.#out.push(REPLACEMENT);
       if (this.#isPlain(byte)) return void this.#out.push(Buffer.of(byte));
       return this.#stepGround(byte);
     }
@@ -115,8 +115,11 @@ export class OutputFilter {
       this.#continuations = 0;
       this.#isHoldingLead = true;
     } else if (byte === ESC) this.#state = "escape";
-    // An 8-bit control outside any character, which some terminals obey.
-    else if (byte !== ENQ) this.#out.push(REPLACEMENT);
+    else if (byte !== ENQ) {
+      // An 8-bit control outside any character, which some terminals obey, or what breaks a character off.
+      this.#continuations = 0;
+      this.#out.push(REPLACEMENT);
+    }
   }
 
   #open(second: number): void {
