@@ -68,6 +68,8 @@ function classifyWindow(parameters: string): SequenceKind {
 }
 
 const TITLES = new Set(["0", "1", "2"]);
+/** Means nothing without a colour. */
+const SETS_A_COLOUR = /^([45]|1\d)$/;
 /** Palette and colours of the screen, to set or, with a question mark, to ask for; 1xx put them back. */
 const COLOURS = /^(4|5|1[0-9]|104|105|11[0-9])$/;
 
@@ -79,6 +81,7 @@ export function classifyCommand(text: string): SequenceKind {
   // SECURITY: set only. Asking would type out what the user has copied.
   if (number === "52") return text.endsWith("?") ? "never" : "clipboard";
   if (!COLOURS.test(number)) return "never";
+  if (text === number && SETS_A_COLOUR.test(number)) return "never";
   return text.includes("?") ? "query" : "draw";
 }
 
