@@ -33,13 +33,15 @@ export function findWished(changes: readonly JudgedChange[], wish: Wish): readon
   if (named.length === 0) return changes;
   const wished = changes.filter(({ path }) => named.some((wanted) => isAtOrBelow(path, wanted)));
   const parents = new Set(wished.flatMap(({ path, after }) => (after ? parentsOf(path) : [])));
-  return changes.filter((change) => parents.has(change.path) || wished.includes(change));
+  const chosen = new Set(wished);
+  return changes.filter((change) => parents.has(change.path) || chosen.has(change));
 }
 
 /** Throws CHANGES_CONFLICT, naming them all, when a wished change would overwrite one of the host's. */
 export function refuseConflicts(wished: readonly JudgedChange[], { overwrite }: Wish): void {
+  const replaced = new Set(overwrite);
   const conflicts = wished.filter(
-    ({ path, conflict }) => conflict !== undefined && !overwrite.includes(path),
+    ({ path, conflict }) => conflict !== undefined && !replaced.has(path),
   );
   if (conflicts.length === 0) return;
   const lines = conflicts.map(({ path, conflict }) => `${path}: ${conflict}`);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type KiroCloud, startKiroCloud } from "../../simulator/cloud/cloud.ts";
 import { collect, CommandLine, type CommandResult } from "../support/command-line.ts";
 import { allOf, program } from "../support/requirement.ts";
@@ -115,6 +116,49 @@ describe.skipIf(!needs.met)(
         child.kill(signal);
         expect((await result).code).toBe(status);
         await expect.poll(names, { timeout: 10_000 }).toEqual(["known"]);
+      });
+    });
+
+    describe("in mode overlay, before its sandbox goes", () => {
+      const PROMPT =
+        "run: echo theirs > a; echo new > b; mkdir -p .vscode; echo {} > .vscode/tasks.json";
+      const at = (path: string): string => join(cli.workspace, path);
+      beforeEach(() => writeFileSync(at("a"), "old\n"));
+      afterEach(() => {
+        for (const path of ["a", "b", ".vscode"])
+          rmSync(at(path), { recursive: true, force: true });
+      });
+
+      test("lists what goes with it, beside what the agent writes, and names --keep", async () => {
+        const { code, stdout, stderr } = await chat("--mode", "overlay", "--prompt", PROMPT);
+        expect([code, stdout.includes("not in your files")]).toEqual([0, false]);
+        expect(stderr).toMatch(
+          /\n \.vscode\/tasks\.json \| added {4}1 \+ {2}held\n a .*\n b .*\n 3 paths/,
+        );
+        expect(stderr).toContain("With --keep it stays, for `diff` and `apply`.");
+        expect([readFileSync(at("a"), "utf8"), existsSync(at("b"))]).toEqual(["old\n", false]);
+      });
+
+      test("offers a person to apply it, and asks again after a refusal", async () => {
+        using screen = new Screen({ cwd: cli.workspace, environment: cli.environment });
+        const words = cli.quote("chat", "kiro", "--mode", "overlay", "-e", "KIRO_API_KEY");
+        screen.enter(`clear; KIRO_API_KEY=${KEY.KIRO_API_KEY} ${words}; echo "status=$?"`);
+        await screen.shows(/(^|\n)> ?$/);
+        screen.enter(PROMPT);
+        await screen.shows(/Credits[^]*\n> ?$/);
+        screen.press("C-d");
+        await screen.shows(/3 paths changed[^]*Apply them before the sandbox goes\?[^]*● yes/);
+        writeFileSync(at("a"), "mine\n");
+        screen.press("Enter");
+        await screen.shows(/code: CHANGES_CONFLICT[^]*● only what does not conflict/);
+        expect(existsSync(at("b"))).toBe(false);
+        screen.press("Enter");
+        await screen.shows(/added b\n[^]*held back[^]*they go with the sandbox[^]*status=0/);
+        expect([readFileSync(at("a"), "utf8"), readFileSync(at("b"), "utf8")]).toEqual([
+          "mine\n",
+          "new\n",
+        ]);
+        expect(existsSync(at(".vscode/tasks.json"))).toBe(false);
       });
     });
 

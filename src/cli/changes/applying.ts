@@ -5,25 +5,30 @@ import { makeOneLine } from "../error-text.ts";
 import type { VerbContext } from "../verb.ts";
 import { showPath } from "./diff-text.ts";
 
+interface Application {
+  name: string;
+  body: ChangeApply;
+  isJson: boolean;
+  /** Default: standard output. */
+  to?: NodeJS.WritableStream;
+  /** The sandbox goes afterwards, so nobody can approve anything later. Default: false. */
+  isLast?: boolean;
+}
+
 /** Applies changes of the sandbox, and says what came out and what did not. */
 export async function applyAndTell(
   { api, caller }: Pick<VerbContext, "api" | "caller">,
-  {
-    name,
-    body,
-    isJson,
-    to = caller.output,
-  }: { name: string; body: ChangeApply; isJson: boolean; to?: NodeJS.WritableStream },
+  { name, body, isJson, to = caller.output, isLast = false }: Application,
 ): Promise<ChangesApplied> {
   const done = await api.post<ChangesApplied>(sandboxPath(name, "/changes/apply"), body);
   if (isJson) caller.output.write(`${JSON.stringify(done, undefined, 2)}\n`);
-  else report(done, { caller, name, to });
+  else report(done, { caller, name, to, isLast });
   return done;
 }
 
 function report(
   { applied, held }: ChangesApplied,
-  { caller, name, to }: { caller: Caller; name: string; to: NodeJS.WritableStream },
+  { caller, name, to, isLast }: Required<Omit<Application, "body" | "isJson">> & { caller: Caller },
 ): void {
   for (const { path, kind } of applied) to.write(`${kind} ${showPath(path)}\n`);
   if (applied.length === 0 && held.length === 0) tell(caller, "Nothing has changed.");
@@ -33,6 +38,7 @@ function report(
     const reasons = holds.map(({ reason }) => makeOneLine(reason)).join("; ");
     tell(caller, `  ${showPath(path)}: ${reasons}`);
   }
+  if (isLast) return;
   tell(caller, `  Look with \`cattlegrid diff ${name} PATH\`. To let one through:`);
   tell(caller, `  \`cattlegrid stop ${name}\`, then \`cattlegrid apply ${name} --approve PATH\`.`);
 }

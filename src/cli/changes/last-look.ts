@@ -1,33 +1,76 @@
+import { CattlegridError } from "../../errors/error.ts";
+import type { Change, ChangeApply } from "../../protocol/changes.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import { tell } from "../caller.ts";
+import { renderError } from "../error-text.ts";
 import type { VerbContext } from "../verb.ts";
 import { applyAndTell } from "./applying.ts";
 import { renderStatistics } from "./diff-text.ts";
 import { fetchChanges, paintFor } from "./listing.ts";
 
-/** Before a sandbox goes by itself: shows the changes that go with it, and lets a person take them out first. */
+const FAREWELL =
+  "cattlegrid: they go with the sandbox. With --keep it stays, for `diff` and `apply`.";
+
+/**
+ * Before a sandbox goes by itself: shows the changes that go with it, and lets a person take them out first. It asks again after a
+ * refusal, as there is no later.
+ */
 export async function offerChanges(
   { api, caller }: Pick<VerbContext, "api" | "caller">,
   { id, name, workspace }: Sandbox,
   { asks }: { asks: boolean },
 ): Promise<void> {
   if (workspace?.mode !== "overlay") return;
-  const { changes } = await fetchChanges(api, id, { hunks: false });
-  if (changes.length === 0) return;
-  tell(caller, `cattlegrid: these changes of ${name} are not in your files:`);
-  caller.errors.write(renderStatistics(changes, paintFor(caller, caller.errors)));
-  if (asks && (await wantsThem(caller))) {
-    await applyAndTell({ api, caller }, { name: id, body: {}, isJson: false, to: caller.errors });
-    return;
+  for (;;) {
+    const { changes } = await fetchChanges(api, id, { hunks: false });
+    if (changes.length === 0) return;
+    tell(caller, `cattlegrid: these changes of ${name} are not in your files:`);
+    caller.errors.write(renderStatistics(changes, paintFor(caller, caller.errors)));
+    const body = asks ? await askWhatToApply(changes, caller) : undefined;
+    if (body === undefined) return tell(caller, FAREWELL);
+    const parts = { name: id, body, isJson: false, to: caller.errors, isLast: true };
+    try {
+      const { held } = await applyAndTell({ api, caller }, parts);
+      return held.length === 0 ? undefined : tell(caller, FAREWELL);
+    } catch (error) {
+      if (!CattlegridError.is(error)) throw error;
+      caller.errors.write(renderError(error));
+    }
   }
-  tell(
-    caller,
-    "cattlegrid: they go with the sandbox. With --keep it stays, for `diff` and `apply`.",
-  );
 }
 
-async function wantsThem({ input, errors: output }: VerbContext["caller"]): Promise<boolean> {
+type Answer = "all" | "others" | "none";
+
+/** Undefined for nothing. */
+async function askWhatToApply(
+  changes: readonly Change[],
+  { input, errors: output }: VerbContext["caller"],
+): Promise<ChangeApply | undefined> {
   const prompts = await import("@clack/prompts");
-  const message = "Apply them before the sandbox goes? What is held is not applied.";
-  return (await prompts.confirm({ message, initialValue: true, input, output })) === true;
+  const overwrite = pathsOf(changes.filter(({ conflict }) => conflict !== undefined));
+  const others = pathsOf(changes.filter(isApart));
+  const all = overwrite.length === 0 ? "yes" : "yes, and replace what conflicts";
+  const answer = await prompts.select<Answer>({
+    message: "Apply them before the sandbox goes? What is held is not applied.",
+    options: [
+      ...(overwrite.length > 0 && others.length > 0
+        ? [{ value: "others", label: "only what does not conflict" } as const]
+        : []),
+      { value: "all", label: all },
+      { value: "none", label: "no, drop them" },
+    ],
+    input,
+    output,
+  });
+  if (answer === "all") return { overwrite };
+  return answer === "others" ? { paths: others } : undefined;
+}
+
+/** Directories stand for all that is in them, conflicts too. */
+function isApart({ before, after, conflict }: Change): boolean {
+  return conflict === undefined && (after ?? before)?.kind !== "directory";
+}
+
+function pathsOf(changes: readonly Change[]): string[] {
+  return changes.map(({ path }) => path);
 }

@@ -3,6 +3,7 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -128,7 +129,8 @@ export function makeSandboxDirectories(directory: string, owner: Owner | undefin
 
 /**
  * Makes the directories that take what is written over a workspace, or finds them made. `mode` is the workspace's own, as
- * the upper's is what shows inside. Changes of the host count from the moment that the file `begun` was made.
+ * the upper's is what shows inside. Changes of the host count from the moment that the file `begun` was written: the last start at
+ * which nothing was changed inside.
  */
 export function makeWorkspaceDirectories(
   directory: string,
@@ -142,9 +144,11 @@ export function makeWorkspaceDirectories(
   };
   mkdirSync(parent, { recursive: true });
   const upper = join(parent, "upper");
-  if (lstatSync(upper, { throwIfNoEntry: false }) !== undefined) return;
+  const isMade = lstatSync(upper, { throwIfNoEntry: false }) !== undefined;
+  if (isMade && readdirSync(upper).length > 0) return;
   rmSync(join(parent, BEGUN), { force: true });
   writeFileSync(join(parent, BEGUN), "");
+  if (isMade) return;
   own(join(parent, "work"));
   const building = `${upper}.new`;
   rmSync(building, { recursive: true, force: true });
