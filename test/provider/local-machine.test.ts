@@ -35,6 +35,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("the machine under the local provide
       "packet filter",
       "state directory",
       "sandbox",
+      "gVisor",
       "cpu and memory limits",
     ]);
     const broken = probes.filter(({ status }) => status === "missing");
