@@ -30,6 +30,7 @@ export type HoldClass =
   | "name"
   | "device"
   | "unreadable"
+  | "owner"
   | "place"
   | "secret";
 
@@ -52,3 +53,6 @@ export interface Surroundings {
   /** Names in a directory of the workspace, "" being the workspace itself. Default: none are known. */
   namesIn?(directory: string): readonly string[];
 }
+
+/** A long calculation in small steps. */
+export type Steps<T> = Generator<undefined, T, undefined>;

@@ -1,4 +1,4 @@
-import type { Change, Entry, EntryState, Hold, Surroundings } from "./change.ts";
+import type { Change, Entry, EntryState, Hold, Steps, Surroundings } from "./change.ts";
 import { findGitDirectories, findGitHolds, type GitDirectories } from "./git-path.ts";
 import { findLinkHolds } from "./link.ts";
 import { findManifestHolds } from "./manifest.ts";
@@ -14,13 +14,28 @@ export function classify(
   changes: readonly Change[],
   surroundings: Surroundings = {},
 ): readonly Entry[] {
-  const git = findGitDirectories(changes, surroundings);
-  const collisions = findCollisions(changes, surroundings);
+  const steps = classifyStepwise(changes, surroundings);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `classify` in small steps, between which a process with other work can do some of it; a hundred thousand take seconds. */
+export function* classifyStepwise(
+  changes: readonly Change[],
+  surroundings: Surroundings = {},
+): Steps<readonly Entry[]> {
+  const git = yield* findGitDirectories(changes, surroundings);
+  const collisions = yield* findCollisions(changes, surroundings);
   const search: Search = { git, findNames: createNameSearch() };
-  return changes.map((change) => {
+  const entries: Entry[] = [];
+  for (const change of changes) {
+    yield;
     const holds = [...findHolds(change, search), ...(collisions.get(change.path) ?? [])];
-    return { path: change.path, verdict: holds.length === 0 ? "plain" : "held", holds };
-  });
+    entries.push({ path: change.path, verdict: holds.length === 0 ? "plain" : "held", holds });
+  }
+  return entries;
 }
 
 interface Search {
@@ -64,30 +79,48 @@ function isPlainDirectory({ before, after }: Change): boolean {
 }
 
 /** New names that differ from another of the same directory only in what some file systems ignore. */
-function findCollisions(
+function* findCollisions(
   changes: readonly Change[],
-  { namesIn }: Surroundings,
-): ReadonlyMap<string, readonly Hold[]> {
-  const present = changes.filter(({ after }) => after !== undefined);
-  const gone = new Set(changes.flatMap(({ path, after }) => (after === undefined ? [path] : [])));
+  surroundings: Surroundings,
+): Steps<ReadonlyMap<string, readonly Hold[]>> {
   const spellings = new Map<string, Set<string>>();
-  const add = (path: string): void => {
-    const folded = path.split("/").map(foldName).join("/");
+  for (const path of listPaths(changes, surroundings)) {
+    yield;
+    const folded = foldPath(path);
     spellings.set(folded, (spellings.get(folded) ?? new Set()).add(path));
-  };
-  for (const { path } of present) for (const prefix of prefixesOf(path)) add(prefix);
-  const directories = new Set(present.flatMap(({ path }) => prefixesOf(path).map(parentOf)));
-  for (const directory of directories) {
-    for (const name of namesIn?.(directory) ?? []) {
-      const path = directory === "" ? name : `${directory}/${name}`;
-      if (!gone.has(path)) add(path);
+  }
+  const found = new Map<string, readonly Hold[]>();
+  for (const { path, before, after } of changes) {
+    yield;
+    if (before !== undefined || after === undefined) continue;
+    if ((spellings.get(foldPath(path))?.size ?? 0) > 1) found.set(path, [COLLISION]);
+  }
+  return found;
+}
+
+/** What is there when all changes are made, in every directory that one of them touches; some of it more than once. */
+function* listPaths(changes: readonly Change[], { namesIn }: Surroundings): Generator<string> {
+  const gone = new Set<string>();
+  const directories = new Set<string>();
+  for (const { path, after } of changes) {
+    if (after === undefined) gone.add(path);
+    else {
+      yield path;
+      for (const prefix of prefixesOf(path)) directories.add(parentOf(prefix));
     }
   }
-  const collides = (path: string): boolean =>
-    (spellings.get(path.split("/").map(foldName).join("/"))?.size ?? 0) > 1;
-  const hold: Hold = { class: "name", reason: "its name differs from another only in case" };
-  const found = present.filter(({ path, before }) => before === undefined && collides(path));
-  return new Map(found.map(({ path }) => [path, [hold]]));
+  yield* directories;
+  for (const directory of directories) {
+    const names = namesIn?.(directory) ?? [];
+    const paths = names.map((name) => (directory === "" ? name : `${directory}/${name}`));
+    yield* paths.filter((path) => !gone.has(path));
+  }
+}
+
+const COLLISION: Hold = { class: "name", reason: "its name differs from another only in case" };
+
+function foldPath(path: string): string {
+  return path.split("/").map(foldName).join("/");
 }
 
 function prefixesOf(path: string): readonly string[] {

@@ -1,4 +1,4 @@
-import type { Change, Hold, Surroundings } from "./change.ts";
+import type { Change, Hold, Steps, Surroundings } from "./change.ts";
 import { foldName } from "./name.ts";
 
 /** In a git directory, what is data alone. SECURITY: whatever else lies there is held, known to us or not. */
@@ -48,12 +48,13 @@ export interface GitDirectories {
 }
 
 /** A directory is git's when it is called `.git`, or holds `HEAD`, `objects` and `refs` when all changes are made. */
-export function findGitDirectories(
+export function* findGitDirectories(
   changes: readonly Change[],
   surroundings: Surroundings,
-): GitDirectories {
+): Steps<GitDirectories> {
   const added = new Map<string, Set<string>>();
   for (const { path, after } of changes) {
+    yield;
     if (after !== undefined) addNames(added, path.split("/"));
   }
   const known = new Map<string, boolean>();

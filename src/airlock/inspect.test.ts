@@ -44,6 +44,24 @@ test("a look for secrets ends when it is called off", async () => {
   await expect(inspectChanges([file("a", "b")], { signal })).rejects.toThrow("enough");
 });
 
+test("other work of the process is done while many changes are judged", async () => {
+  const changes = Array.from({ length: 20_000 }, (_, number): Change => {
+    return { path: `d${number % 90}/F${number}`, after: { kind: "file", mode: 0o644 } };
+  });
+  let turns = 0;
+  let isDone = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const entries = await inspectChanges(changes);
+  isDone = true;
+  expect(entries).toHaveLength(changes.length);
+  // In one piece it would be one turn, before it or after it.
+  expect(turns).toBeGreaterThan(5);
+});
+
 test("looking for secrets leaves nothing behind in a process that lives long", async () => {
   const marks = performance.getEntries().length;
   for (let number = 0; number < 50; number += 1) await reasonsOf(file(`f${number}`, "text"));

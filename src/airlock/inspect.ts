@@ -1,5 +1,6 @@
+import { createPace } from "../platform/pace.ts";
 import type { Change, Entry, Surroundings } from "./change.ts";
-import { classify } from "./classify.ts";
+import { classifyStepwise } from "./classify.ts";
 
 export interface InspectOptions {
   surroundings?: Surroundings;
@@ -16,15 +17,21 @@ export async function inspectChanges(
   changes: readonly Change[],
   options: InspectOptions = {},
 ): Promise<readonly Entry[]> {
-  const entries = classify(changes, options.surroundings);
+  const pace = createPace(options.signal ?? NEVER);
+  const steps = classifyStepwise(changes, options.surroundings);
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) await pace.next();
   const judged: Entry[] = [];
   for (const [index, change] of changes.entries()) {
     options.signal?.throwIfAborted();
-    const entry = entries[index];
+    await pace.next();
+    const entry = step.value[index];
     if (entry !== undefined) judged.push(await withSecrets(entry, newText(change, options)));
   }
   return judged;
 }
+
+const NEVER = new AbortController().signal;
 
 function newText(change: Change, { readText }: InspectOptions): string | undefined {
   const text = change.after?.text ?? readText?.(change);

@@ -132,6 +132,8 @@ describe("what the host did meanwhile", () => {
       z: "644 host, just now",
     });
     expect(yard.leftovers()).toEqual([]);
+    await yard.apply({ paths: ["a", "d"] });
+    expect(yard.tree()).toEqual({ a: "644 sandbox", z: "644 host, just now" });
   });
 
   test("as a link in a directory's place leads nothing out of the workspace", async () => {

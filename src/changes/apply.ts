@@ -6,7 +6,7 @@ import { commitSteps, isHalfWay } from "./commit.ts";
 import { compareTrees, type Trees } from "./comparison.ts";
 import type { ChangeRecords } from "./journal.ts";
 import { findStandings, passAirlock, TEXT_BYTES_MAX, type JudgedChange } from "./judged-change.ts";
-import { createPace, type Pace } from "./pace.ts";
+import { createPace, type Pace } from "../platform/pace.ts";
 import { planSteps, type Step } from "./plan.ts";
 import { prepare, type HunkChoice, type Prepared } from "./preparation.ts";
 import { findWished, refuseConflicts, select, type Wish } from "./selection.ts";
@@ -193,16 +193,31 @@ class Application {
     const journal = { phase: "committing", version: 1, staging: staging.place, steps } as const;
     records.prepareCommit(journal, renderBaseline(baseline));
     this.#reach("committing");
-    await commitSteps(steps, {
-      host: trees.host,
-      staging,
-      owner,
-      pace,
-      ...(onPoint === undefined ? {} : { onStep: (index) => onPoint(`step ${index}`) }),
-    });
+    try {
+      await commitSteps(steps, {
+        host: trees.host,
+        staging,
+        owner,
+        pace,
+        ...(onPoint === undefined ? {} : { onStep: (index) => onPoint(`step ${index}`) }),
+      });
+    } catch (error) {
+      if (!isHalfWay(error)) this.#noteTakenBack(taken);
+      throw error;
+    }
     this.#reach("taken");
     records.recordCommit();
     this.#reach("recorded");
+  }
+
+  /** What was put away and back again has a new change time, which must not look like a change of the host's. */
+  #noteTakenBack(taken: readonly Prepared[]): void {
+    const baseline = new Map(this.#context.baseline);
+    for (const { change } of taken) {
+      const { path, before, conflict, hostDigest } = change;
+      if (before !== undefined && conflict === undefined) baseline.set(path, hostDigest);
+    }
+    this.#source.records.noteTakenBack(renderBaseline(baseline));
   }
 
   #reach(point: string): void {

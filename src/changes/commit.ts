@@ -2,7 +2,7 @@ import { chmodSync, lchownSync, mkdirSync, rmdirSync } from "node:fs";
 import { CattlegridError } from "../errors/error.ts";
 import { exchangeEntries, moveEntry, openBelow, type Place } from "../platform/native/beneath.ts";
 import { hasErrno } from "../platform/native/libc.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../platform/pace.ts";
 import type { Step } from "./plan.ts";
 import type { Owner, Staging } from "./staging.ts";
 import { lookAt, type Tree } from "./tree.ts";
@@ -201,6 +201,8 @@ function setMode({ directory, name }: Place, mode: number): void {
   if (opened === undefined) return;
   try {
     chmodSync(opened.entry("."), mode);
+  } catch (error) {
+    throw explain(error, name);
   } finally {
     opened.close();
   }

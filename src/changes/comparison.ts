@@ -1,5 +1,5 @@
 import type { WorkspaceChange } from "./change.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../platform/pace.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
 /** overlayfs marks with it a directory under which nothing of the host shows. */

@@ -82,6 +82,11 @@ export class ChangeRecords {
     renameIfPresent(this.#file("journal.next.json"), this.#file("journal.json"));
   }
 
+  /** What both sides have in common after an application whose steps were all taken back. */
+  noteTakenBack(baseline: string): void {
+    this.#replace("applied.json", baseline);
+  }
+
   /** No application is under way any more. */
   clear(): void {
     for (const name of ["journal.json", "journal.next.json", "applied.next.json"]) {

@@ -5,7 +5,7 @@ import type { Baseline } from "./baseline.ts";
 import { digest, type WorkspaceChange } from "./change.ts";
 import type { Trees } from "./comparison.ts";
 import { judgeStanding } from "./conflict.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../platform/pace.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
 /** Text that is read whole, to be searched, compared and shown. */
@@ -15,6 +15,7 @@ export const TEXT_BYTES_MAX = 1024 * 1024;
 export interface JudgedChange extends WorkspaceChange {
   /** What is on both sides, as one text: whoever saw this change saw exactly that. */
   fingerprint: string;
+  hostDigest: string;
   sandboxDigest: string;
   holds: readonly Hold[];
   /** Why applying it would overwrite what the host did meanwhile. */
@@ -50,7 +51,7 @@ export async function findStandings(
     if (standing.kind === "none") continue;
     const conflict = standing.kind === "conflict" ? { conflict: standing.reason } : {};
     const fingerprint = `${hostDigest} > ${sandboxDigest}`;
-    judged.push({ ...change, fingerprint, sandboxDigest, holds: [], ...conflict });
+    judged.push({ ...change, fingerprint, hostDigest, sandboxDigest, holds: [], ...conflict });
   }
   return judged;
 }
@@ -78,12 +79,21 @@ export async function passAirlock(
   });
   return changes.map((change, index) => ({
     ...change,
-    holds: [...cannotComeOut(change), ...(entries[index]?.holds ?? [])],
+    holds: [...cannotComeOut(change), ...losesOwner(change), ...(entries[index]?.holds ?? [])],
   }));
 }
 
 function cannotComeOut({ unreadable }: JudgedChange): readonly Hold[] {
   return unreadable === undefined ? [] : [{ class: "unreadable", reason: unreadable }];
+}
+
+/** In a directory of one's own, anybody's file can be exchanged or deleted; only root can give the new one to whom the old one belonged. */
+function losesOwner({ before }: JudgedChange): readonly Hold[] {
+  const uid = process.getuid?.() ?? 0;
+  if (uid === 0 || before === undefined || before.kind === "directory" || before.uid === uid) {
+    return [];
+  }
+  return [{ class: "owner", reason: `belongs to another user (${before.uid})` }];
 }
 
 function describe(

@@ -3,7 +3,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { digest } from "./change.ts";
 import type { Trees } from "./comparison.ts";
 import { readText, toText, TEXT_BYTES_MAX, type JudgedChange } from "./judged-change.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../platform/pace.ts";
 import type { PreparedChange } from "./plan.ts";
 import type { Owner, Staging } from "./staging.ts";
 import { Tree } from "./tree.ts";

@@ -9,7 +9,7 @@ import {
   TEXT_BYTES_MAX,
   type JudgedChange,
 } from "./judged-change.ts";
-import { createPace } from "./pace.ts";
+import { createPace } from "../platform/pace.ts";
 import { isAtOrBelow } from "./selection.ts";
 import { countLines, findHunks, type Hunk } from "./text-diff.ts";
 import type { TreeEntry } from "./tree.ts";

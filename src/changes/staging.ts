@@ -27,7 +27,7 @@ import {
   type BeneathDirectory,
   type Place,
 } from "../platform/native/beneath.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "../platform/pace.ts";
 import { lookAt, Tree, type TreeEntry } from "./tree.ts";
 
 /** Where a staging directory lies. */

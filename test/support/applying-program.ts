@@ -1,10 +1,10 @@
-/** Applies changes in a process of its own, which ends itself without warning at a named point. */
+/** Applies changes in a process of its own, which ends itself without warning at a named point. Prints the points, or the result. */
 import { applyChanges, type ApplyWish } from "../../src/changes/apply.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 
 const [workspace = "", upper = "", records = "", dieAt = "", wish = "{}"] = process.argv.slice(2);
 const points: string[] = [];
-await applyChanges(
+const result = await applyChanges(
   {
     workspace,
     upper,
@@ -21,4 +21,4 @@ await applyChanges(
     },
   },
 );
-process.stdout.write(JSON.stringify(points));
+process.stdout.write(JSON.stringify(process.env["REPORT"] === "result" ? result : points));
