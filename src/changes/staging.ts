@@ -28,7 +28,7 @@ import {
   type Place,
 } from "../platform/native/beneath.ts";
 import type { Pace } from "../platform/pace.ts";
-import { lookAt, Tree, type TreeEntry } from "./tree.ts";
+import { allocateChunk, lookAt, Tree, type TreeEntry } from "./tree.ts";
 
 /** Where a staging directory lies. */
 export interface StagingPlace {
@@ -41,7 +41,6 @@ export interface Owner {
   gid: number;
 }
 
-const CHUNK_BYTES = 256 * 1024;
 const NAME_CHARACTERS_MAX = 60;
 const WRITE_NEW = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -127,7 +126,7 @@ export class Staging {
   ): Promise<void> {
     const fd = openSync(this.directory.entry(name), WRITE_NEW, 0o600);
     try {
-      const chunk = Buffer.alloc(CHUNK_BYTES);
+      const chunk = allocateChunk(fstatSync(sourceFd).size);
       let offset = 0;
       for (;;) {
         const length = readSync(sourceFd, chunk, 0, chunk.length, offset);

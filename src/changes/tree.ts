@@ -44,7 +44,8 @@ export interface Listing {
   undecodable: readonly string[];
 }
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES_MAX = 256 * 1024;
+const CHUNK_BYTES_MIN = 2048;
 const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP"];
 
 /**
@@ -112,9 +113,9 @@ export class Tree {
 
   /** SHA-256 of a file's content; undefined when it is no file or cannot be read. */
   hash(path: string): string | undefined {
-    return this.withFile(path, (fd) => {
+    return this.withFile(path, (fd, size) => {
       const hash = createHash("sha256");
-      const chunk = Buffer.alloc(CHUNK_BYTES);
+      const chunk = allocateChunk(size);
       for (;;) {
         const length = readSync(fd, chunk, 0, chunk.length, null);
         if (length === 0) return hash.digest("hex");
@@ -176,6 +177,11 @@ export class Tree {
     this.#last?.directory?.close();
     this.#last = undefined;
   }
+}
+
+/** Room to read a file of that size piece by piece; most are small, and large room for each costs more than reading it. */
+export function allocateChunk(size: number): Buffer {
+  return Buffer.allocUnsafe(Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, size)));
 }
 
 export function lookAt({ directory, name }: Place): TreeEntry | undefined {
