@@ -62,7 +62,7 @@ function describe(
 }
 
 /** Runs `echo`, up to its first byte. */
-async function echoThrough(daemon: BenchDaemon, sandboxId: string): Promise<Aftermath> {
+export async function echoThrough(daemon: BenchDaemon, sandboxId: string): Promise<Aftermath> {
   const first = Promise.withResolvers<void>();
   const sink = { output: async () => first.resolve(), errors: async () => undefined };
   const link = await daemon.exec(sandboxId, { argv: ECHO }, sink);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { asCattlegridError } from "../src/errors/error.ts";
 import { measureCommandLine } from "./command-line.ts";
+import { measureComparison } from "./comparison.ts";
 import { measureCreate } from "./create.ts";
 import { measureCrowd } from "./crowd.ts";
 import { measureEgress } from "./egress.ts";
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   P3: measureCrowd,
   P4: measureTerminal,
   P5: measureEgress,
+  P6: measureComparison,
   P9: measureToolchain,
   P10: measureCommandLine,
   NEIGHBOUR: measureNeighbour,
