@@ -139,6 +139,15 @@ describe.skipIf(!needs.met)(
         expect([readFileSync(at("a"), "utf8"), existsSync(at("b"))]).toEqual(["old\n", false]);
       });
 
+      test("lists it after a prompt that was refused as well", async () => {
+        const prompts = ["--prompt", "run: echo new > b", "--prompt", "/quit"];
+        const { code, stderr } = await chat("--mode", "overlay", ...prompts);
+        expect(code).toBe(125);
+        expect(stderr).toMatch(
+          /\n b \| [^]* 1 line added, 0 removed\n[^]*--keep[^]*code: PROMPT_IS_COMMAND/,
+        );
+      });
+
       test("offers a person to apply it, and asks again after a refusal", async () => {
         using screen = new Screen({ cwd: cli.workspace, environment: cli.environment });
         const words = cli.quote("chat", "kiro", "--mode", "overlay", "-e", "KIRO_API_KEY");

@@ -136,7 +136,9 @@ export function renderStatistics(all: readonly Change[], paint: Paint): string {
   const sum = (side: "added" | "removed"): number =>
     changes.reduce((total, { lines }) => total + (lines?.[side] ?? 0), 0);
   const paths = changes.length === 1 ? "1 path" : `${changes.length} paths`;
-  return `${rows.join("")} ${paths} changed, ${sum("added")} lines added, ${sum("removed")} removed\n`;
+  const added = sum("added");
+  const lines = added === 1 ? "1 line" : `${added} lines`;
+  return `${rows.join("")} ${paths} changed, ${lines} added, ${sum("removed")} removed\n`;
 }
 
 function countLines({ lines }: Change): number {

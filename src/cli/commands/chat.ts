@@ -120,8 +120,17 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
   await using _lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
-  const exitCode = await talk(chat, { ...opened, sandbox, script: input.script }, context);
-  if (isEphemeral) await offerChanges(context, sandbox, { asks: wish.asks });
+  const offer = async (): Promise<void> =>
+    isEphemeral ? offerChanges(context, sandbox, { asks: wish.asks }) : undefined;
+  let exitCode: number;
+  try {
+    exitCode = await talk(chat, { ...opened, sandbox, script: input.script }, context);
+  } catch (error) {
+    // What was made before the failure goes as well; that it cannot be listed is not what this program has to say.
+    if (!context.api.signal.aborted) await hasten(offer());
+    throw error;
+  }
+  await offer();
   return exitCode;
 }
 
