@@ -36,7 +36,6 @@ need() {
   "$@" || missing="$missing $package"
 }
 
-has_runtime() { has crun || has runc; }
 has_nftables() {
   for directory in /usr/lib/*-linux-* /usr/lib64 /usr/lib /lib/*-linux-*; do
     exists "$directory/libnftables.so.1" && return 0
@@ -55,7 +54,7 @@ has_pip() {
 has_certificates() { exists /etc/ssl/certs/ca-certificates.crt || exists /etc/pki/tls/certs; }
 
 find_missing() {
-  need crun has_runtime
+  need crun has crun
   need libnftables1 has_nftables
   need iproute2 has ip
   need util-linux has_namespace_tools
