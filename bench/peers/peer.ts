@@ -29,7 +29,8 @@ export async function typeCommand(argv: readonly string[], at: Command): Promise
   child.once("close", (code, signal) => ended.resolve(exitCode(code, signal)));
   const succeed = async (): Promise<void> => {
     const code = await ended.promise;
-    if (code !== 0) throw new CattlegridError("INTERNAL", `${argv[0]}: ${code} ${errors.trim()}`);
+    if (code !== 0)
+      throw new CattlegridError("INTERNAL", `${argv[0]} ended with ${code}: ${errors.trim()}`);
   };
   await Promise.race([first.promise, succeed()]);
   return succeed;
@@ -39,7 +40,7 @@ export async function typeCommand(argv: readonly string[], at: Command): Promise
 export async function succeed(argv: readonly string[], at: Command): Promise<string> {
   const { code, stdout, stderr } = await runProcess(argv, at);
   if (code === 0) return stdout.trim();
-  throw new CattlegridError("INTERNAL", `${argv[0]}: ${code} ${stderr.trim()}`);
+  throw new CattlegridError("INTERNAL", `${argv[0]} ended with ${code}: ${stderr.trim()}`);
 }
 
 /**
@@ -55,7 +56,9 @@ export async function findPrograms(
   const environment = { PATH: path, HOME: directory, TMPDIR: directory, LANG: "C.UTF-8" };
   if (programs.every((program) => isOnPath(program, path))) return environment;
   const root = join(directory, "debian");
-  const script = 'apt-get download -q "$@" && for p in *.deb; do dpkg-deb -x "$p" debian; done';
+  // Root downloads as itself: the directory is closed to everybody else.
+  const script =
+    'apt-get -o APT::Sandbox::User=root download -q "$@" && for p in *.deb; do dpkg-deb -x "$p" debian; done';
   await succeed(["sh", "-c", script, "sh", ...packages], { environment, cwd: directory });
   const libraries = `${root}/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
   const unpacked = [`${root}/usr/sbin`, `${root}/usr/bin`, path].join(delimiter);
