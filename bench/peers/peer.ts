@@ -22,18 +22,22 @@ export async function typeCommand(argv: readonly string[], at: Command): Promise
   const child = spawnProcess(argv, { ...at, stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
   child.stderr?.on("data", (bytes: Buffer) => (errors += bytes.toString()));
+  let printed = false;
   const first = Promise.withResolvers<void>();
-  child.stdout?.once("data", () => first.resolve());
-  const ended = Promise.withResolvers<number>();
+  child.stdout?.on("data", () => {
+    printed = true;
+    first.resolve();
+  });
+  const ended = Promise.withResolvers<void>();
   child.once("error", ended.reject);
-  child.once("close", (code, signal) => ended.resolve(exitCode(code, signal)));
-  const succeed = async (): Promise<void> => {
-    const code = await ended.promise;
-    if (code !== 0)
-      throw new CattlegridError("INTERNAL", `${argv[0]} ended with ${code}: ${errors.trim()}`);
-  };
-  await Promise.race([first.promise, succeed()]);
-  return succeed;
+  child.once("close", (exit, signal) => {
+    const code = exitCode(exit, signal);
+    if (code === 0 && printed) return ended.resolve();
+    const message = `${argv[0]} ended with ${code}: ${errors.trim() || "it printed nothing"}`;
+    ended.reject(new CattlegridError("INTERNAL", message));
+  });
+  await Promise.race([first.promise, ended.promise]);
+  return () => ended.promise;
 }
 
 /** Runs a command to its end and returns what it printed. */
