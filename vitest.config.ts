@@ -33,6 +33,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: INTEGRATION_TESTS,
+          // They install what is large: `npm run test:agents`.
+          exclude: ["test/agents/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.

@@ -1,22 +1,42 @@
-import { spawnSync } from "node:child_process";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync } from "node:fs";
-import type { ServerResponse } from "node:http";
+import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+} from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { get } from "node:https";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { rootCertificates } from "node:tls";
 import { requirement } from "../support/requirement.ts";
 
-const UPSTREAM = process.env["npm_config_registry"] ?? "https://registry.npmjs.org/";
 const CACHE = join(
   process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
   "cattlegrid-tests/packages",
 );
 
+const UPSTREAM = readSetting("registry");
+const AUTHORITIES = [...rootCertificates, ...readAuthorities()];
+
 export const REGISTRY_IN_REACH = requirement("the npm registry", () => {
   const asked = spawnSync("npm", ["view", "is-number", "version"], { timeout: 60_000 });
   return asked.status === 0 ? undefined : "it does not answer";
 });
+
+function readAuthorities(): string[] {
+  const path = readSetting("cafile");
+  return path === "null" ? [] : [readFileSync(path, "utf8")];
+}
+
+function readSetting(name: string): string {
+  return execFileSync("npm", ["config", "get", name], { encoding: "utf8" }).trim();
+}
 
 /** Answers as the npm registry, from the real one; packages are kept on disk, since they are large. */
 export async function serveRegistry(
@@ -25,9 +45,9 @@ export async function serveRegistry(
   answer: ServerResponse,
 ): Promise<void> {
   if (!path.endsWith(".tgz")) {
-    const found = await fetch(new URL(path.slice(1), UPSTREAM), { headers: { accept } });
-    answer.writeHead(found.status, { "content-type": found.headers.get("content-type") ?? "" });
-    answer.end(Buffer.from(await found.arrayBuffer()));
+    const found = await ask(path, accept);
+    answer.writeHead(found.statusCode ?? 502, { "content-type": found.headers["content-type"] });
+    await pipeline(found, answer);
     return;
   }
   const kept = join(CACHE, encodeURIComponent(path));
@@ -38,9 +58,16 @@ export async function serveRegistry(
 
 async function download(path: string, kept: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
-  const found = await fetch(new URL(path.slice(1), UPSTREAM));
-  if (!found.ok || found.body === null) throw new TypeError(`${path}: status ${found.status}`);
+  const found = await ask(path, "*/*");
+  if (found.statusCode !== 200) throw new TypeError(`${path}: status ${found.statusCode}`);
   const part = `${kept}.${process.pid}`;
-  await pipeline(Readable.fromWeb(found.body as never), createWriteStream(part));
+  await pipeline(found, createWriteStream(part));
   renameSync(part, kept);
+}
+
+/** As npm itself would: its registry, and the authorities it trusts. */
+async function ask(path: string, accept: string): Promise<IncomingMessage> {
+  const asked = get(new URL(path.slice(1), UPSTREAM), { headers: { accept }, ca: AUTHORITIES });
+  const [found] = (await once(asked, "response")) as [IncomingMessage];
+  return found;
 }
