@@ -46,7 +46,8 @@ export async function serveRegistry(
 ): Promise<void> {
   if (!path.endsWith(".tgz")) {
     const found = await ask(path, accept);
-    answer.writeHead(found.statusCode ?? 502, { "content-type": found.headers["content-type"] });
+    const type = found.headers["content-type"] ?? "application/json";
+    answer.writeHead(found.statusCode ?? 502, { "content-type": type });
     await pipeline(found, answer);
     return;
   }
