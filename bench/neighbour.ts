@@ -68,7 +68,7 @@ async function during<T>(
   const argv = ["bash", "-c", script];
   using link = await daemon.exec(nuisance, { argv, terminal: { columns: 80, rows: 24 } }, sink);
   // Its own failure, as when it has no memory left, is what was to be seen.
-  const over = link.ending.catch(() => undefined);
+  const over = Promise.allSettled([link.ending]);
   await delay(WARM_UP_MS, undefined, { signal });
   try {
     return await measure();

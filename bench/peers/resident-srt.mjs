@@ -11,6 +11,7 @@ await SandboxManager.initialize({
 });
 for await (const _ of createInterface({ input: process.stdin })) {
   const wrapped = await SandboxManager.wrapWithSandbox(command);
+  // SECURITY: the library gives back a command line for a shell; it is made of the constant that the bench passed.
   const child = spawn(wrapped, { shell: true, stdio: ["ignore", "inherit", "ignore"] });
   await once(child, "close");
   SandboxManager.cleanupAfterCommand();

@@ -64,7 +64,8 @@ async function askResident(resident: ChildProcess): Promise<() => Promise<void>>
   };
   resident.stdout?.on("data", take);
   resident.once("close", fail);
-  ended.promise.catch(() => undefined);
+  // A failure that comes before anybody waits for it is told to whoever does.
+  void Promise.allSettled([ended.promise]);
   resident.stdin?.write("run\n");
   await first.promise;
   return async () => {

@@ -5,11 +5,10 @@ import { explainRemedy } from "../egress/explain.ts";
 import { forecastDecision } from "../egress/forecast.ts";
 import { learn } from "../egress/learn.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
-import { decideSample, findRules, isFixed } from "../egress/policy-rules.ts";
+import { findRules } from "../egress/policy-rules.ts";
 import type { Rule } from "../egress/rule.ts";
-import { readAllowText, readDenyText } from "../egress/rule-text.ts";
 import { readWish, type Wish } from "../egress/wish.ts";
-import { assert, CattlegridError } from "../errors/error.ts";
+import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type {
@@ -25,6 +24,14 @@ import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { describeGate } from "./gate-request.ts";
 import type { Gate, Gates } from "./gates.ts";
+import {
+  findAdded,
+  judgeAddition,
+  readText,
+  tellDifference,
+  type AddedRule,
+  type ToldChange,
+} from "./policy-change.ts";
 import { showLearned, showPolicy, showRule } from "./policy-view.ts";
 import { findAgent } from "./registry.ts";
 
@@ -57,7 +64,7 @@ export interface Policies {
 
 interface SessionRule {
   sessionId: string;
-  change: PolicyChange & { action: "allow" | "deny" };
+  change: AddedRule;
 }
 
 export function createPolicies(options: PoliciesOptions): Policies {
@@ -262,51 +269,6 @@ class StoredPolicies implements Policies {
     });
     return done;
   }
-}
-
-interface ToldChange {
-  rule: Rule;
-  what: string;
-}
-
-function tellDifference(before: EgressPolicy, after: EgressPolicy, what: string): ToldChange[] {
-  const left = new Set([...after.allow, ...after.deny].map(({ id }) => id));
-  const gone = [...before.allow, ...before.deny].filter(({ id }) => !left.has(id));
-  return gone.map((rule) => ({ rule, what }));
-}
-
-function readText({ action, rule, source, ...told }: SessionRule["change"]): string | undefined {
-  const read = action === "allow" ? readAllowText : readDenyText;
-  const reading = read(rule, source, told);
-  return reading.ok ? reading.value.text : undefined;
-}
-
-function findAdded(policy: EgressPolicy, change: SessionRule["change"]): Rule {
-  const text = readText(change);
-  const rules: readonly Rule[] = change.action === "allow" ? policy.allow : policy.deny;
-  const rule = rules.find((each) => each.source === change.source && each.text === text);
-  assert(rule !== undefined, "a rule that compiled is in the policy");
-  return rule;
-}
-
-/** Refuses an allow rule that a ceiling makes void; gives what else keeps a rule from having its effect. */
-function judgeAddition(policy: EgressPolicy, rule: Rule, sandboxName: string): string | undefined {
-  if (rule.effect === "deny") return undefined;
-  const decision = decideSample(policy, rule);
-  if (decision.action === "allow") return undefined;
-  const { rule: denying, ceiling } = decision;
-  if (ceiling !== undefined) {
-    throw new CattlegridError("POLICY_BEYOND_CEILING", `${decision.reason}.`, {
-      hint: `Only whoever writes the ${ceiling.layer} policy (${ceiling.path}) can allow it.`,
-    });
-  }
-  if (denying?.effect !== "deny") return undefined;
-  if (isFixed(denying)) {
-    throw new CattlegridError("POLICY_BEYOND_CEILING", `${decision.reason}.`, {
-      hint: `Only whoever writes the ${denying.source} policy can allow it.`,
-    });
-  }
-  return `It is still denied by rule ${denying.text}: cattlegrid policy rm ${sandboxName} ${denying.id}`;
 }
 
 function placeOf(wish: Wish): string {
