@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { openNftables } from "../../src/platform/native/nftables.ts";
 import { runProcess, type CompletedProcess } from "../../src/platform/process.ts";
 import type { CaptureSockets } from "../../src/sandbox/provider.ts";
-import { openNetworkNamespace } from "../../src/sandbox/providers/local/keeper/network.ts";
+import { openNetworkNamespace } from "../../src/sandbox/capture/network.ts";
 import { allOf, program, requirement, root } from "./requirement.ts";
 
 export const CAPTURE_NAMESPACE = allOf(

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { WORKSPACE } from "./directories.ts";
-import { AGENT_ID, HOME } from "./environment.ts";
+import { WORKSPACE } from "../../storage/directories.ts";
+import { AGENT_ID, HOME } from "../../guest/environment.ts";
 import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
 import type { SeccompConfiguration } from "./seccomp-program.ts";

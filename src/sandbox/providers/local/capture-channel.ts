@@ -1,9 +1,9 @@
 import { closeSync } from "node:fs";
-import { createSocket } from "node:dgram";
-import { createServer, Socket } from "node:net";
+import { Socket } from "node:net";
 import { assert } from "../../../errors/error.ts";
 import { openMessagePair } from "../../../platform/native/descriptor.ts";
 import { receiveDescriptors } from "../../../platform/native/descriptor-message.ts";
+import { openCaptureSockets } from "../../capture/sockets.ts";
 import type { CaptureSockets } from "../../provider.ts";
 
 /**
@@ -24,7 +24,7 @@ export class CaptureChannel {
 
   /** The sockets of a request that the keeper has answered: it sends them before it answers. */
   take(request: number): CaptureSockets {
-    return adopt(this.#take(request));
+    return openCaptureSockets(this.#take(request));
   }
 
   /** The connection of a request that the keeper has answered. */
@@ -58,13 +58,4 @@ export class CaptureChannel {
       this.#arrived.set(Number(message.bytes.toString()), message.fds);
     }
   }
-}
-
-/** TCP, then UDP, as the keeper sends them. */
-function adopt([tcpFd, ...udpFds]: readonly number[]): CaptureSockets {
-  assert(tcpFd !== undefined, "the keeper handed over no listener");
-  return {
-    tcp: createServer().listen({ fd: tcpFd }),
-    udp: udpFds.map((fd, index) => createSocket(index === 0 ? "udp4" : "udp6").bind({ fd })),
-  };
 }

@@ -15,8 +15,8 @@ import { lchownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import type { SandboxSpecification } from "../../provider.ts";
-import { AGENT_ID, HOME, HOME_PATH } from "./environment.ts";
-import { moveOnce } from "./trust-stores.ts";
+import { AGENT_ID, HOME, HOME_PATH } from "../../guest/environment.ts";
+import { moveOnce } from "../../guest/trust-stores.ts";
 
 /**
  * What of the host's /etc the toolchain needs: which programs and libraries to use, and facts of the

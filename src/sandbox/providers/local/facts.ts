@@ -1,6 +1,6 @@
 import type { SandboxSpecification } from "../../provider.ts";
 import type { ResourceBounds } from "./bundle.ts";
-import type { UnprotectedPath } from "./keeper/message.ts";
+import type { UnprotectedPath } from "../../mounts/protection.ts";
 import type { Machine } from "./machine.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 

@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { spawnProcess, type ChildProcess } from "../../../platform/process.ts";
 import type { CaptureSockets } from "../../provider.ts";
+import type { UnprotectedPath } from "../../mounts/protection.ts";
 import { CaptureChannel } from "./capture-channel.ts";
 import type {
   IdMap,
@@ -15,7 +16,6 @@ import type {
   SandboxPlan,
   StagePlan,
   TreeMount,
-  UnprotectedPath,
 } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 

@@ -6,7 +6,7 @@ import { openNftables } from "../../../platform/native/nftables.ts";
 import { runProcess } from "../../../platform/process.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
-import { openDirectories } from "./directories.ts";
+import { openDirectories } from "../../storage/directories.ts";
 import { findTool } from "./machine.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "./trial.ts";
 

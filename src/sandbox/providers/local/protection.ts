@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { DirectoryWatch } from "../../../platform/directory-watch.ts";
-import type { UnprotectedPath } from "./keeper/message.ts";
+import type { UnprotectedPath } from "../../mounts/protection.ts";
 
 /** How often is looked without an event: the kernel drops events under a flood, and may have no watch to give. */
 const SWEEP_MS = 5000;

@@ -25,12 +25,12 @@ import {
   discardTree,
   type Directories,
   type Owner,
-} from "./directories.ts";
-import { AGENT_ID } from "./environment.ts";
-import { createLayers } from "./layers.ts";
+} from "../../storage/directories.ts";
+import { AGENT_ID } from "../../guest/environment.ts";
+import { createLayers } from "../../storage/layers.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
 import { probeMachine } from "./probe.ts";
-import { createOverlays } from "./overlays.ts";
+import { createOverlays } from "../../storage/overlays.ts";
 import { Residence, type ResidenceOptions } from "./residence.ts";
 import { findContainerRuntime, requireSentry, SENTRY_REMEDY } from "./runtimes/choice.ts";
 import { modeOf, startSandbox } from "./start.ts";
@@ -90,7 +90,7 @@ class LocalProvider implements SandboxProvider {
     };
     this.layers = createLayers({
       directories: () => this.#open().directories,
-      owner: () => agentOwner(this.#open().machine),
+      makeDirectories: (path) => makeSandboxDirectories(path, agentOwner(this.#open().machine)),
       isRunning: (sandboxId) => this.#isBusy(sandboxId),
     });
     this.overlays = createOverlays({

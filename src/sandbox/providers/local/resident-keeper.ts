@@ -1,7 +1,7 @@
 import { ProcessLauncher } from "../../../platform/process-launcher.ts";
 import { realpathSync } from "node:fs";
 import { Keeper } from "./keeper.ts";
-import type { Directories } from "./directories.ts";
+import type { Directories } from "../../storage/directories.ts";
 import type { Machine } from "./machine.ts";
 import { SeccompProgram } from "./seccomp-program.ts";
 import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";

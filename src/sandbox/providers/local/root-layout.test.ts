@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { layerIdOf, layerName } from "./directories.ts";
+import { layerIdOf, layerName } from "../../storage/directories.ts";
 import { parseMountTable } from "./keeper/mount-table.ts";
 import { rootLayout } from "./root-layout.ts";
 

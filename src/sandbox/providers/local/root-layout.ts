@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { SandboxSpecification } from "../../provider.ts";
-import { HOME } from "./environment.ts";
+import { HOME } from "../../guest/environment.ts";
 import type { TreePlan } from "./keeper/message.ts";
 
 /** A top-level name of the host that belongs to /usr: a link into it, or a directory of its own. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import { buildBaseEtc, etcStamp } from "./etc.ts";
 import { KEEPER_DIRECTORIES } from "./bundle.ts";
-import { buildTrustStores } from "./trust-stores.ts";
+import { buildTrustStores } from "../../guest/trust-stores.ts";
 
 const DIRECTORY = "local";
 const SKELETON = "empty";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { sandboxSeccomp } from "./seccomp.ts";
+import { sandboxSeccomp } from "../../guest/seccomp.ts";
 
 const ANNOTATION = "run.oci.seccomp_bpf_data";
 const INSTRUCTION_BYTES = 8;

@@ -12,8 +12,8 @@ import {
   type ResourceBounds,
 } from "./bundle.ts";
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
-import { layerName, openWorkDirectories } from "./directories.ts";
-import { AGENT_ID, HOME, sandboxEnvironment } from "./environment.ts";
+import { layerName, openWorkDirectories } from "../../storage/directories.ts";
+import { AGENT_ID, HOME, sandboxEnvironment } from "../../guest/environment.ts";
 import { writeOwnEtc } from "./etc.ts";
 import { factsOf } from "./facts.ts";
 import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";

@@ -9,9 +9,9 @@ import {
   openProcessHandle,
   type ProcessHandle,
 } from "../../../../platform/native/process-handle.ts";
-import { connectInside } from "./connection.ts";
-import { openNetworkNamespace, type NetworkNamespace } from "./network.ts";
-import { protectInside } from "./protection.ts";
+import { connectInside } from "../../../capture/connection.ts";
+import { openNetworkNamespace, type NetworkNamespace } from "../../../capture/network.ts";
+import { protectInside } from "../../../mounts/protection.ts";
 import { Stage } from "./stage.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {

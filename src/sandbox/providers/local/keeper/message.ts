@@ -1,3 +1,5 @@
+import type { UnprotectedPath } from "../../../mounts/protection.ts";
+
 /** What the engine asks of the keeper; every request but `leave` is answered once under its number. */
 export type KeeperRequest =
   | { kind: "setup"; request: number; setup: KeeperSetup }
@@ -66,12 +68,6 @@ export interface TreeMount {
   /** Relative to the tree; empty for the tree itself. */
   path: string;
   readonly: boolean;
-}
-
-/** A protected path, relative to its tree, that no mount covers: it is not there, or a symbolic link is on the way. */
-export interface UnprotectedPath {
-  path: string;
-  why: "absent" | "link";
 }
 
 export interface SandboxPlan {

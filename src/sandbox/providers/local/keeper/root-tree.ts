@@ -8,26 +8,20 @@ import {
   unlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { CattlegridError } from "../../../../errors/error.ts";
 import { using } from "../../../../platform/native/descriptor.ts";
 import { hasErrno } from "../../../../platform/native/libc.ts";
-import {
-  attachTree,
-  cloneTreeOf,
-  detachMount,
-  openBeneath,
-  setAttributes,
-} from "../../../../platform/native/mount.ts";
+import { attachTree, detachMount, setAttributes } from "../../../../platform/native/mount.ts";
 import {
   sandboxMemory,
   type KeeperSetup,
   type SandboxPlan,
   type TreeMount,
   type TreePlan,
-  type UnprotectedPath,
+  VOID,
 } from "./message.ts";
+import { cloneSource, setIdMap } from "../../../mounts/source.ts";
 import { mountsBelow } from "./mount-table.ts";
-import { maskPaths, protectPaths } from "./protection.ts";
+import { maskPaths, protectPaths, type UnprotectedPath } from "../../../mounts/protection.ts";
 
 export interface OpenedRoot {
   mounts: readonly TreeMount[];
@@ -113,32 +107,7 @@ function layTree(
   });
   const targetFd = openSync(target, constants.O_RDONLY | constants.O_DIRECTORY);
   return using(targetFd, () => {
-    maskPaths(targetFd, tree.maskedPaths ?? []);
+    maskPaths(targetFd, tree.maskedPaths ?? [], VOID);
     return protectPaths(targetFd, tree.protectedPaths);
   });
-}
-
-/**
- * SECURITY: the path was judged before, and an agent may own a directory on the way to it, as when one workspace
- * lies in another. A link put there since must not choose what we lay into the sandbox.
- */
-function cloneSource(source: string): number {
-  const rootFd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
-  return using(rootFd, () => using(openBeneath(rootFd, source.slice(1)), cloneTreeOf));
-}
-
-function setIdMap(treeFd: number, idMapFd: number, source: string): void {
-  try {
-    setAttributes(treeFd, { idMapFd });
-  } catch (error) {
-    if (!hasErrno(error, "EINVAL", "EPERM", "EOPNOTSUPP", "ENOSYS")) throw error;
-    throw new CattlegridError(
-      "FILE_SYSTEM_UNSUITABLE",
-      `The file system of ${source}, or one mounted below it, cannot show files under other owners`,
-      {
-        hint: "As root, use a workspace on ext4, xfs or btrfs; or run Cattlegrid as an ordinary user.",
-        cause: error,
-      },
-    );
-  }
 }

@@ -1,4 +1,4 @@
-import { assert } from "../../../errors/error.ts";
+import { assert } from "../../errors/error.ts";
 import calls from "./seccomp-calls.json" with { type: "json" };
 
 const EPERM = 1;

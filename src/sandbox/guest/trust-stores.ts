@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { hasErrno } from "../../../platform/native/libc.ts";
+import { hasErrno } from "../../platform/native/libc.ts";
 import { javaTrustStore } from "./java-trust-store.ts";
 
 /** Where distributions keep the one file of all trusted certificates, under /etc. */

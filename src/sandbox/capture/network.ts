@@ -2,10 +2,10 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import {
   enterNetworkNamespace,
   enterNewNetworkNamespace,
-} from "../../../../platform/native/namespace.ts";
-import { openLoopback } from "../../../../platform/native/netlink.ts";
-import type { Nftables } from "../../../../platform/native/nftables.ts";
-import { bindUdp, listenTcp } from "../../../../platform/native/raw-socket.ts";
+} from "../../platform/native/namespace.ts";
+import { openLoopback } from "../../platform/native/netlink.ts";
+import type { Nftables } from "../../platform/native/nftables.ts";
+import { bindUdp, listenTcp } from "../../platform/native/raw-socket.ts";
 
 /**
  * SECURITY: below 1024, so that nothing inside can take it: the capability to bind it belongs to the
@@ -17,12 +17,9 @@ export const IPV6_LOOPBACK = Uint8Array.from({ length: 16 }, (_, index) => (inde
 const IPV4_ANY = new Uint8Array(4);
 const IPV6_ANY = new Uint8Array(16);
 
-export interface NetworkNamespace {
+export interface NetworkNamespace extends CaptureDescriptors {
   /** Keeps the namespace alive; the runtime joins it by this number. */
   fd: number;
-  tcpFd: number;
-  udp4Fd: number;
-  udp6Fd: number | undefined;
 }
 
 /**
@@ -50,30 +47,49 @@ function rules(family: "inet" | "ip"): string {
   }`;
 }
 
+/** Sockets in a network namespace, as descriptors of the process that made them. */
+export interface CaptureDescriptors {
+  tcpFd: number;
+  udp4Fd: number;
+  udp6Fd: number | undefined;
+}
+
 /**
  * Makes the network namespace of one sandbox on the calling thread, without waiting for anything, and
  * goes back to the namespace that `homeFd` refers to.
  */
 export function openNetworkNamespace(nftables: Nftables, homeFd: number): NetworkNamespace {
   const opened: number[] = [];
+  try {
+    enterNewNetworkNamespace();
+    const fd = openSync("/proc/thread-self/ns/net", "r");
+    opened.push(fd);
+    return { fd, ...captureHere(nftables) };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw error;
+  } finally {
+    enterNetworkNamespace(homeFd);
+  }
+}
+
+/** Makes every connection of the calling thread's network namespace land at the sockets that it opens there. */
+export function captureHere(nftables: Nftables): CaptureDescriptors {
+  const opened: number[] = [];
   const keep = (fd: number): number => {
     opened.push(fd);
     return fd;
   };
   try {
-    enterNewNetworkNamespace();
-    const fd = keep(openSync("/proc/thread-self/ns/net", "r"));
     const ipv6 = existsSync("/proc/thread-self/net/if_inet6");
     openLoopback(ipv6 ? ["ipv4", "ipv6"] : ["ipv4"]);
     nftables.apply(rules(ipv6 ? "inet" : "ip"));
     const tcpFd = keep(listenTcp({ address: ipv6 ? IPV6_ANY : IPV4_ANY, port: CAPTURE_PORT }));
     const udp4Fd = keep(bindUdp({ address: IPV4_LOOPBACK, port: CAPTURE_PORT }));
     const udp6Fd = ipv6 ? keep(bindUdp({ address: IPV6_LOOPBACK, port: CAPTURE_PORT })) : undefined;
-    return { fd, tcpFd, udp4Fd, udp6Fd };
+    return { tcpFd, udp4Fd, udp6Fd };
   } catch (error) {
     for (const fd of opened.toReversed()) closeSync(fd);
     throw error;
-  } finally {
-    enterNetworkNamespace(homeFd);
   }
 }

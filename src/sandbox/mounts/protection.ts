@@ -1,7 +1,7 @@
 import { constants, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { using } from "../../../../platform/native/descriptor.ts";
-import { hasErrno } from "../../../../platform/native/libc.ts";
+import { using } from "../../platform/native/descriptor.ts";
+import { hasErrno } from "../../platform/native/libc.ts";
 import {
   attachTreeTo,
   cloneTree,
@@ -9,9 +9,14 @@ import {
   inspectMountOf,
   openBeneath,
   setAttributes,
-} from "../../../../platform/native/mount.ts";
-import { enterMountNamespace } from "../../../../platform/native/namespace.ts";
-import { VOID, type UnprotectedPath } from "./message.ts";
+} from "../../platform/native/mount.ts";
+import { enterMountNamespace } from "../../platform/native/namespace.ts";
+
+/** A protected path, relative to its tree, that no mount covers: it is not there, or a symbolic link is on the way. */
+export interface UnprotectedPath {
+  path: string;
+  why: "absent" | "link";
+}
 
 /**
  * Makes each path below a directory a read-only mount of itself, unless it is one already, and tells which cannot be.
@@ -34,14 +39,14 @@ export function protectPaths(
 }
 
 /**
- * Lays an empty file over each path below a directory.
+ * Lays an empty file, `voidFile`, over each path below a directory.
  * SECURITY: by a socket in the workspace a program inside would talk to one of the host's, past every policy.
  */
-export function maskPaths(directoryFd: number, paths: readonly string[]): void {
+export function maskPaths(directoryFd: number, paths: readonly string[], voidFile: string): void {
   for (const path of paths) {
     try {
       using(openBeneath(directoryFd, path), (placeFd) =>
-        using(cloneTree(VOID), (voidFd) => {
+        using(cloneTree(voidFile), (voidFd) => {
           setAttributes(voidFd, { readonly: true });
           attachTreeTo(voidFd, placeFd);
         }),

@@ -1,20 +1,13 @@
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { assert, CattlegridError } from "../../../errors/error.ts";
-import type { SandboxLayers } from "../../provider.ts";
-import {
-  isDirectory,
-  layerIdOf,
-  layerName,
-  makeSandboxDirectories,
-  discardTree,
-  type Directories,
-  type Owner,
-} from "./directories.ts";
+import { assert, CattlegridError } from "../../errors/error.ts";
+import type { SandboxLayers } from "../provider.ts";
+import { isDirectory, layerIdOf, layerName, discardTree, type Directories } from "./directories.ts";
 
 export interface LayerContext {
   directories(): Directories;
-  owner(): Owner | undefined;
+  /** Makes the directories of a sandbox that are not there. */
+  makeDirectories(directory: string): void;
   isRunning(sandboxId: string): boolean;
 }
 
@@ -45,7 +38,7 @@ export function createLayers(context: LayerContext): SandboxLayers {
       if (await isDirectory(pathOf(layerId))) await discardTree(home, trash);
       else await rename(home, pathOf(layerId));
       await discardTree(join(sandbox, "home/work"), trash);
-      makeSandboxDirectories(sandbox, context.owner());
+      context.makeDirectories(sandbox);
     },
     async remove(layerId) {
       await discardTree(pathOf(layerId), context.directories().trash);

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import type { SandboxOverlays } from "../../provider.ts";
+import { CattlegridError } from "../../errors/error.ts";
+import type { SandboxOverlays } from "../provider.ts";
 import {
   discardTree,
   findWorkspaceUpper,

@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { lstat, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { assert, CattlegridError } from "../../../errors/error.ts";
-import { hasErrno } from "../../../platform/native/libc.ts";
-import { removeTree } from "../../../platform/tree-removal.ts";
+import { assert, CattlegridError } from "../../errors/error.ts";
+import { hasErrno } from "../../platform/native/libc.ts";
+import { removeTree } from "../../platform/tree-removal.ts";
 
 /** Kinds of file system on which the kernel cannot keep an overlay's changes. */
 const UNSUITABLE = new Map([
@@ -110,17 +110,21 @@ export function layerIdOf(name: string): string {
 }
 
 /**
- * Makes the directories of a sandbox, or finds them made.
+ * Makes the directories of a sandbox, or finds them made; `trees` are what it writes to.
  * SECURITY: the uppers are what programs inside made of them, links in place of directories too. So in them
  * nothing is made or given away but before they have their names; we may be root.
  */
-export function makeSandboxDirectories(directory: string, owner: Owner | undefined): void {
+export function makeSandboxDirectories(
+  directory: string,
+  owner: Owner | undefined,
+  trees: readonly WritableTree[] = WRITABLE_TREES,
+): void {
   const own = (path: string): void => {
     mkdirSync(path, { recursive: true });
     if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
   };
   own(directory);
-  for (const tree of WRITABLE_TREES) {
+  for (const tree of trees) {
     own(join(directory, tree));
     own(join(directory, tree, "work"));
     makeUpper(tree, join(directory, tree, "upper"), own);
@@ -170,7 +174,7 @@ export function findWorkspaceUpper(
   return { upper, begunAtNs: begun.mtimeNs };
 }
 
-type WritableTree = (typeof WRITABLE_TREES)[number];
+export type WritableTree = (typeof WRITABLE_TREES)[number];
 
 function makeUpper(tree: WritableTree, upper: string, own: (path: string) => void): void {
   if (lstatSync(upper, { throwIfNoEntry: false }) !== undefined) return;

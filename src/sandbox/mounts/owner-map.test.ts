@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { workspaceIdMap } from "./id-map.ts";
+import { workspaceIdMap } from "./owner-map.ts";
 
 const FIRST = 231_072;
 

@@ -5,9 +5,9 @@ import {
   CRUN,
   openCrunContainer,
   type CrunContainer,
-} from "../../../../test/support/crun-container.ts";
-import { Programs, TERMINAL } from "../../../../test/support/programs.ts";
-import { allOf, program, requirement } from "../../../../test/support/requirement.ts";
+} from "../../../test/support/crun-container.ts";
+import { Programs, TERMINAL } from "../../../test/support/programs.ts";
+import { allOf, program, requirement } from "../../../test/support/requirement.ts";
 import { sandboxSeccomp } from "./seccomp.ts";
 
 const PYTHON = allOf(CRUN, program("python3"));

@@ -1,9 +1,9 @@
 import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { CattlegridError } from "../../../../errors/error.ts";
-import { hasErrno } from "../../../../platform/native/libc.ts";
-import { enterNetworkNamespace } from "../../../../platform/native/namespace.ts";
-import { beginTcp, isConnected } from "../../../../platform/native/raw-socket.ts";
+import { CattlegridError } from "../../errors/error.ts";
+import { hasErrno } from "../../platform/native/libc.ts";
+import { enterNetworkNamespace } from "../../platform/native/namespace.ts";
+import { beginTcp, isConnected } from "../../platform/native/raw-socket.ts";
 import { IPV4_LOOPBACK, IPV6_LOOPBACK } from "./network.ts";
 
 /** A program that listens and does not accept fills its backlog; then the kernel tries again by itself. */

@@ -1,4 +1,4 @@
-import type { SandboxSpecification } from "../../provider.ts";
+import type { SandboxSpecification } from "../provider.ts";
 import { trustEnvironment } from "./trust-stores.ts";
 
 export const HOME = "/home/agent";
