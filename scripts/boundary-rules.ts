@@ -27,6 +27,7 @@ const CONCEPTS = [
   "changes",
   "egress",
   "terminal",
+  "vault",
   "workspace",
   "store",
 ];

@@ -208,6 +208,26 @@ export const ERROR_CODES = define({
   TIMED_OUT: provider(504, "Raise the deadline with its flag.", 124),
   INTERRUPTED: user(499, "Run the command again.", 130),
 
+  // The vault and what is bound to agents
+  VAULT_TOO_NEW: user(
+    409,
+    "Use the newer Cattlegrid that wrote this vault, or another CATTLEGRID_HOME.",
+  ),
+  VAULT_CORRUPT: provider(
+    500,
+    "Put the file back from a backup, or remove it with `cattlegrid secret rm NAME` and give the value anew.",
+  ),
+  VAULT_KEY_LOST: provider(
+    500,
+    "Put the key back (docs/secrets.md says where it lies), or remove what it sealed with `cattlegrid secret rm` and give the values anew.",
+  ),
+  VAULT_KEY_UNAVAILABLE: provider(
+    503,
+    "Unlock the keyring by logging in to the desktop, then try again; docs/secrets.md has the other ways.",
+  ),
+  SECRET_INVALID: user(400, "docs/secrets.md says what names and values can be."),
+  SECRET_NOT_FOUND: user(404, "List secrets with `cattlegrid secret ls`."),
+
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
   POLICY_UNKNOWN: user(400, "Use locked, agent, dev, open, or the path of a policy file."),

@@ -27,6 +27,8 @@ export interface Paths {
   authorityFile: string;
   spoolDirectory: string;
   recordingsDirectory: string;
+  /** Secrets and sign-ins, encrypted. */
+  vaultDirectory: string;
   providerDirectory(providerId: string): string;
   /** Sockets; 0700, outside the state directory because socket paths must be short. */
   runtimeDirectory: string;
@@ -49,6 +51,7 @@ export function resolvePaths(sources: PathSources): Paths {
     authorityFile: join(stateDirectory, "inspection", "authority.pem"),
     spoolDirectory: join(stateDirectory, "spool"),
     recordingsDirectory: join(stateDirectory, "recordings"),
+    vaultDirectory: join(stateDirectory, "vault"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
     get runtimeDirectory() {
       runtimeDirectory ??= join(runtimeRoot(sources), keyOf(stateDirectory));

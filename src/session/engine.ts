@@ -12,6 +12,7 @@ import { createSandboxes, type Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
 import { tellEgress, tellTurns } from "./happenings.ts";
 import { createInstallation } from "./installation.ts";
 import { createSessions } from "./live-sessions.ts";
@@ -26,6 +27,7 @@ export interface EngineOptions {
     | "authorityFile"
     | "spoolDirectory"
     | "recordingsDirectory"
+    | "vaultDirectory"
   >;
   /** The user's own, which is never a workspace. */
   homeDirectory: string;
@@ -50,6 +52,7 @@ export interface Engine {
   readonly sessions: Sessions;
   readonly terminals: Terminals;
   readonly events: EngineEvents;
+  readonly vault: Vault;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -66,6 +69,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { spoolDirectory, recordingsDirectory } = paths;
   const terminals = createTerminals({ spoolDirectory, recordingsDirectory, logger });
   opened.defer(() => terminals.close());
+  const { vaultDirectory: directory } = paths;
+  const places = findKeyPlaces(directory, store.installation);
+  const vault = createVault({ directory, places });
   const { sandboxes, sessions } = await compose(options, { store, terminals, events });
   opened.defer(() => sandboxes.close());
   opened.defer(() => sessions.close());
@@ -77,6 +83,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     sessions,
     terminals,
     events,
+    vault,
     probe: (signal) => sandboxes.probe(signal),
     close: () => (closing ??= resources.disposeAsync()),
   };
