@@ -41,9 +41,9 @@ const sandbox: Sandbox = {
 test("ls shows a line for each sandbox, with its open sessions", () => {
   const bare = { ...sandbox, name: "longer-name", status: "stopped" as const, workspace: null };
   expect(renderList([sandbox, { ...bare, sessions: [] }])).toBe(
-    "NAME         AGENT  STATUS   SESSIONS  PORTS  WORKSPACE\n" +
-      "box          shell  running  1         -      /home/me/a b\n" +
-      "longer-name  shell  stopped  0         -      -\n",
+    "NAME         AGENT  PROVIDER  STATUS   SESSIONS  PORTS  WORKSPACE\n" +
+      "box          shell  local     running  1         -      /home/me/a b\n" +
+      "longer-name  shell  local     stopped  0         -      -\n",
   );
 });
 

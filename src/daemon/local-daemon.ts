@@ -3,10 +3,10 @@ import type { CeilingPlace } from "../egress/ceiling-files.ts";
 import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { readProgramVersion } from "../platform/version.ts";
-import { createLocalProvider } from "../sandbox/providers/local/provider.ts";
+import { createLazyProvider } from "../sandbox/lazy-provider.ts";
 import { createEngine } from "../session/engine.ts";
 import { openDaemon, type Daemon } from "./daemon.ts";
-import { AGENTS } from "./plugins.ts";
+import { AGENTS, PROVIDERS } from "./plugins.ts";
 
 const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
 const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
@@ -23,12 +23,10 @@ export interface LocalDaemonOptions {
 /** The daemon with all its plugins; in a process of its own, or in that of a program which embeds it. */
 export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
   const { paths, uid, homeDirectory, environment, logger, idleMs } = options;
-  const { CATTLEGRID_RUNSC: runsc } = environment;
-  const local = createLocalProvider({
-    stateDirectory: paths.providerDirectory("local"),
-    runtimeDirectory: paths.runtimeDirectory,
-    ...(runsc ? { runsc } : {}),
-    logger,
+  const { runtimeDirectory } = paths;
+  const providers = PROVIDERS.map((plugin) => {
+    const stateDirectory = paths.providerDirectory(plugin.id);
+    return createLazyProvider(plugin, { stateDirectory, runtimeDirectory, environment, logger });
   });
   return openDaemon({
     paths,
@@ -39,7 +37,7 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
       createEngine({
         paths,
         homeDirectory,
-        providers: [local],
+        providers,
         agents: createAgentRegistry(AGENTS),
         ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
         upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },

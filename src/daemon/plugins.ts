@@ -7,6 +7,8 @@ import { kiro } from "../agent/agents/kiro/kiro.ts";
 import { opencode } from "../agent/agents/opencode/opencode.ts";
 import { qwen } from "../agent/agents/qwen/qwen.ts";
 import { shell } from "../agent/agents/shell/shell.ts";
+import type { ProviderPlugin } from "../sandbox/provider.ts";
+import { LOCAL_CAPABILITIES } from "../sandbox/providers/local/capabilities.ts";
 
 /** In the order in which a person is offered them. */
 export const AGENTS: readonly AgentAdapter[] = [
@@ -18,4 +20,17 @@ export const AGENTS: readonly AgentAdapter[] = [
   opencode,
   qwen,
   shell,
+];
+
+/** The first is the default. */
+export const PROVIDERS: readonly ProviderPlugin[] = [
+  {
+    id: "local",
+    declared: LOCAL_CAPABILITIES,
+    async load({ environment, ...place }) {
+      const { createLocalProvider } = await import("../sandbox/providers/local/provider.ts");
+      const { CATTLEGRID_RUNSC: runsc } = environment;
+      return createLocalProvider({ ...place, ...(runsc ? { runsc } : {}) });
+    },
+  },
 ];

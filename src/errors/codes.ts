@@ -102,6 +102,10 @@ export const ERROR_CODES = define({
   ),
   SANDBOX_EXPIRED: user(409, "Make it anew with `cattlegrid recreate NAME --keep-login`."),
   PROVIDER_UNKNOWN: user(400, "Use --provider local."),
+  PROVIDER_ABSENT: user(
+    409,
+    "Use the version of Cattlegrid, or the program, that made it; nothing of it was touched.",
+  ),
   PROVIDER_UNSUPPORTED: user(400, "Choose a provider that has this capability."),
 
   // Workspaces

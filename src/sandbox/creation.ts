@@ -4,7 +4,7 @@ import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
 import { readLifetime } from "./lifetime.ts";
-import type { SandboxCapabilities } from "./provider.ts";
+import type { PresentCapabilities } from "./provider.ts";
 
 export interface Wanted {
   request: SandboxCreate;
@@ -14,7 +14,7 @@ export interface Wanted {
 
 export interface Given {
   agent: AgentAdapter;
-  capabilities: SandboxCapabilities;
+  capabilities: PresentCapabilities;
   /** The policy's preset, as it was compiled. */
   preset: string;
 }
@@ -81,7 +81,7 @@ function describeKeeping(
 
 function chooseMode(
   request: SandboxCreate,
-  capabilities: SandboxCapabilities,
+  capabilities: PresentCapabilities,
 ): NonNullable<SandboxCreate["mode"]> {
   const mode = request.mode ?? "direct";
   if (capabilities.workspaceModes.includes(mode)) return mode;
@@ -91,7 +91,7 @@ function chooseMode(
 
 function chooseIsolation(
   request: SandboxCreate,
-  capabilities: SandboxCapabilities,
+  capabilities: PresentCapabilities,
 ): StoredSpecification["isolation"] {
   const isolation = request.isolation ?? capabilities.isolation[0];
   if (isolation === undefined) {
@@ -109,14 +109,22 @@ function chooseIsolation(
   });
 }
 
+const LIMITS = [
+  { value: "cpus", limit: "cpus", name: "cpus" },
+  { value: "memoryBytes", limit: "memory", name: "memory" },
+  { value: "pids", limit: "pids", name: "the number of processes" },
+] as const;
+
 function checkLimits(
   request: SandboxCreate,
-  capabilities: SandboxCapabilities,
+  capabilities: PresentCapabilities,
 ): StoredSpecification["limits"] {
   const limits = request.limits ?? {};
-  const wanted = Object.values(limits).some((value) => value !== undefined);
-  if (!wanted || capabilities.limits) return limits;
-  const message = "Limits on cpus, memory and processes cannot be enforced on this machine.";
+  const wanted = LIMITS.filter(({ value }) => limits[value] !== undefined);
+  const unmet = wanted.filter(({ limit }) => !capabilities.limits.includes(limit));
+  if (unmet.length === 0) return limits;
+  const names = unmet.map(({ name }) => name).join(" and ");
+  const message = `A limit on ${names} cannot be enforced here by this sandbox provider.`;
   throw new CattlegridError("LIMITS_UNAVAILABLE", message);
 }
 

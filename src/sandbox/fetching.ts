@@ -4,7 +4,7 @@ import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Clones, FetchedWork } from "./clones.ts";
 import type { SandboxProvider } from "./provider.ts";
-import { findProvider } from "./registry.ts";
+import { providerOf } from "./registry.ts";
 
 export interface FetchingOptions {
   store: Store;
@@ -33,7 +33,7 @@ export function createFetching({ store, providers, clones }: FetchingOptions): F
     if (row === undefined) {
       throw new CattlegridError("SANDBOX_NOT_FOUND", "The sandbox was removed.");
     }
-    const provider = findProvider(providers, row.provider);
+    const provider = providerOf(providers, row);
     const work = await clones.fetch(row, provider, { approve, signal });
     const latest = (await store.sandboxes.get(id)) ?? row;
     const specification = { ...latest.specification, clone: work.clone };

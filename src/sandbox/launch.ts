@@ -24,7 +24,7 @@ export async function launch(options: Launch): Promise<LaunchedSandbox> {
   const { provider, specification, signal } = options;
   const { egress } = await provider.capabilities(signal);
   // SECURITY: a policy speaks of names, ports and protocols; a provider that filters less must not carry it.
-  if (egress !== "connection") {
+  if (egress !== "enforced") {
     const message = `The sandbox provider ${provider.id} cannot enforce an egress policy per connection.`;
     throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
   }

@@ -1,6 +1,7 @@
 import type { Server, Socket } from "node:net";
 import type { Socket as DatagramSocket } from "node:dgram";
 import type { Readable, Writable } from "node:stream";
+import type { Logger } from "../platform/logger.ts";
 
 /** The strength of the boundary, weakest first; `remote` repeats what a service states of itself. */
 export type Isolation = "namespaces" | "container" | "gvisor" | "microvm" | "remote";
@@ -121,23 +122,61 @@ export interface Probe {
   remedy?: string;
 }
 
-/** What a provider can do; nothing outside a provider asks which one it is. */
+/**
+ * Who holds a sandbox to its egress policy. `enforced`: our gateway, at every connection and lookup. `address`: the
+ * backend, by address alone. `cooperative`: nobody, but programs that obey the proxy they are given. `none`: nobody.
+ */
+export type Egress = "enforced" | "address" | "cooperative" | "none";
+
+export type Limit = "cpus" | "memory" | "pids";
+
+/** What a provider can do, as data; nothing outside a provider asks which one it is. */
 export interface SandboxCapabilities {
-  /** What it can do here, the default first. */
+  /** The default first. */
   isolation: readonly Isolation[];
+  workspaceModes: readonly WorkspaceMode[];
+  egress: Egress;
+  /** Which of them hold. */
+  limits: readonly Limit[];
+  /** Whether ports inside can be reached, by `RunningSandbox.connect`. */
+  ports: boolean;
+  /** Whether the state of a sandbox can be captured. */
+  snapshot: boolean;
+  /** Whether sandboxes are prepared before they are asked for. */
+  warmPool: boolean;
+}
+
+/** The same, as it is on this machine at this moment. */
+export interface PresentCapabilities extends SandboxCapabilities {
   /** Grades that it knows and this machine lacks, with what to do about it. */
   lacking?: readonly { isolation: Isolation; why: string; remedy: string }[];
-  workspaceModes: readonly WorkspaceMode[];
-  /** `connection`: decided per name, port and protocol by our gateway. `address`: by address only. */
-  egress: "connection" | "address" | "none";
-  /** Whether cpu, memory and pids limits hold on this machine. */
-  limits: boolean;
+}
+
+/** Where a provider keeps its own, and what it is told of its surroundings. */
+export interface ProviderPlace {
+  /** Its alone, on disk; it stays from one engine to the next. */
+  stateDirectory: string;
+  /** Short, for sockets; only this user may enter it. Shared: a provider makes a directory of its own in it. */
+  runtimeDirectory: string;
+  /** Of the engine's process. */
+  environment: Readonly<Record<string, string | undefined>>;
+  logger: Logger;
+}
+
+/** A provider before it is needed: known by name and declaration; its code is loaded with the first use. */
+export interface ProviderPlugin {
+  readonly id: string;
+  readonly declared: SandboxCapabilities;
+  load(place: ProviderPlace): Promise<SandboxProvider>;
 }
 
 /** Makes and finds sandboxes on one backend. Constructing one does no I/O. */
 export interface SandboxProvider {
   readonly id: string;
-  capabilities(signal: AbortSignal): Promise<SandboxCapabilities>;
+  /** The most that it can do on any machine. */
+  readonly declared: SandboxCapabilities;
+  /** What of that this machine gives, now. Throws where the backend cannot be asked, with what to do about it. */
+  capabilities(signal: AbortSignal): Promise<PresentCapabilities>;
   /** Executes each check that `doctor` shows. */
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   /** Makes the directories of a sandbox; idempotent; nothing runs yet. */

@@ -26,6 +26,8 @@ export async function findPrunable(
   const prunable: SandboxRow[] = [];
   for (const row of rows) {
     if (row.owner !== owner || !isPrunable(row, beforeMs)) continue;
+    // One whose provider is not here can be neither looked into nor removed.
+    if (!providers.some(({ id }) => id === row.provider)) continue;
     if ((await countChanges(row.id)) === 0) prunable.push(row);
   }
   const sandboxes = prunable.map((row) => {

@@ -5,7 +5,6 @@ import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
 import type { Quarantines } from "./quarantines.ts";
 import type { SandboxProvider } from "./provider.ts";
-import { findProvider } from "./registry.ts";
 import { nextStatus } from "./status.ts";
 
 export interface RecoveryOptions {
@@ -19,54 +18,87 @@ export interface RecoveryOptions {
 }
 
 export interface Recovery {
-  /** Resolves when every process and directory that nobody owns is gone. */
-  cleaned: Promise<void>;
+  /**
+   * Resolves when every process and directory that nobody owns is gone from that provider. What failed, such as a
+   * backend that was not there, is tried again for the next who asks.
+   */
+  of(providerId: string): Promise<void>;
+  /** The same for all of them. */
+  all(): Promise<void>;
+}
+
+interface Found {
+  /** To be removed. */
+  doomed: readonly SandboxRow[];
+  kept: readonly SandboxRow[];
+  /** Those that ran when the earlier engine ended. */
+  interrupted: readonly SandboxRow[];
 }
 
 /** Tells the truth about what an earlier engine left: nothing of it runs. Cleaning goes on behind. */
 export async function recover(options: RecoveryOptions): Promise<Recovery> {
-  const { store, logger, now } = options;
+  const { store, providers, clones, logger, now } = options;
   const lost = await store.sessions.lose(now().toISOString());
+  const found = await settleRows(options);
+  if (lost.length + found.doomed.length > 0) {
+    const counts = { sessions: lost.length, sandboxes: found.doomed.length };
+    logger.warn("an earlier daemon left", counts);
+  }
+  // Before any new one is made. What is doomed goes with its sandbox.
+  const reaped = clones.reap(new Set([...found.kept, ...found.doomed].map(({ id }) => id)));
+  const attempts = new Map<string, Promise<void>>();
+  const of = (providerId: string): Promise<void> => {
+    const provider = providers.find(({ id }) => id === providerId);
+    if (provider === undefined) return reaped;
+    const running = attempts.get(providerId);
+    if (running !== undefined) return running;
+    const attempt = reaped.then(() => clean(options, provider, found));
+    attempts.set(providerId, attempt);
+    // Whoever starts a sandbox gets the failure; until then it is only logged.
+    attempt.catch((error: unknown) => {
+      attempts.delete(providerId);
+      logger.error("what was left could not be removed", { provider: providerId, error });
+    });
+    return attempt;
+  };
+  const all = async (): Promise<void> =>
+    void (await Promise.all(providers.map(({ id }) => of(id))));
+  for (const { id } of providers) void of(id);
+  return { of, all };
+}
+
+async function settleRows({ store, now }: RecoveryOptions): Promise<Found> {
   const doomed: SandboxRow[] = [];
   const kept: SandboxRow[] = [];
-  const interrupted: string[] = [];
+  const interrupted: SandboxRow[] = [];
   for (const row of await store.sandboxes.list()) {
     // A clone may hold work that was not fetched yet; whoever removes it fetches first.
     const isLeftover = row.ephemeral && row.specification.clone === undefined;
     const isDoomed = isLeftover || row.status === "removing";
     (isDoomed ? doomed : kept).push(row);
-    if (nextStatus(row.status, "daemon-restarted") !== undefined) interrupted.push(row.id);
+    if (nextStatus(row.status, "daemon-restarted") !== undefined) interrupted.push(row);
     const status = isDoomed ? "removing" : nextStatus(row.status, "daemon-restarted");
     if (status === undefined) continue;
     const statusReason = "the daemon restarted";
     await store.sandboxes.update(row.id, { status, statusReason, stoppedAt: now().toISOString() });
   }
-  if (lost.length + doomed.length > 0) {
-    logger.warn("an earlier daemon left", { sessions: lost.length, sandboxes: doomed.length });
-  }
-  const cleaned = clean(options, { doomed, kept, interrupted });
-  // Whoever starts a sandbox gets the failure; until then it is only logged.
-  cleaned.catch((error: unknown) => logger.error("what was left could not be removed", { error }));
-  return { cleaned };
+  return { doomed, kept, interrupted };
 }
 
 async function clean(
   options: RecoveryOptions,
-  found: Record<"doomed" | "kept", readonly SandboxRow[]> & { interrupted: readonly string[] },
+  provider: SandboxProvider,
+  found: Found,
 ): Promise<void> {
-  const { store, providers, gates, clones, quarantines, logger } = options;
-  const { doomed, kept, interrupted } = found;
-  for (const provider of providers) {
-    const keep = kept.filter((row) => row.provider === provider.id).map((row) => row.id);
-    const reaped = await provider.reap(new Set(keep));
-    if (reaped.length > 0) logger.warn("reaped", { provider: provider.id, sandboxes: reaped });
-  }
-  for (const id of interrupted) await quarantines.sweep(id);
-  await clones.reap(new Set(kept.map(({ id }) => id)));
-  for (const row of doomed) {
-    await findProvider(providers, row.provider).destroy(row.id);
-    await gates.remove(row.id);
-    await clones.remove(row.id);
-    await store.sandboxes.remove(row.id);
+  const { store, gates, clones, quarantines, logger } = options;
+  const isOwn = (row: SandboxRow): boolean => row.provider === provider.id;
+  const reaped = await provider.reap(new Set(found.kept.filter(isOwn).map(({ id }) => id)));
+  if (reaped.length > 0) logger.warn("reaped", { provider: provider.id, sandboxes: reaped });
+  for (const { id } of found.interrupted.filter(isOwn)) await quarantines.sweep(id);
+  for (const { id } of found.doomed.filter(isOwn)) {
+    await provider.destroy(id);
+    await gates.remove(id);
+    await clones.remove(id);
+    await store.sandboxes.remove(id);
   }
 }

@@ -15,7 +15,7 @@ import type { Gates } from "./gates.ts";
 import { launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
-import { findAgent, findProvider } from "./registry.ts";
+import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification } from "./specification.ts";
 import { checkToolchain } from "./toolchains.ts";
 
@@ -57,7 +57,7 @@ export async function startStored(
   const { store, gates, surroundings } = options;
   const { request, signal, report } = context;
   const agent = findAgent(options.agents, row.agent);
-  const provider = findProvider(options.providers, row.provider);
+  const provider = providerOf(options.providers, row);
   const mirrors = request.mirrors ?? row.specification.mirrors;
   await checkDiskSpace(surroundings.stateDirectory, DISK_BYTES);
   const { protectedPaths, maskedPaths } = await look(row, surroundings, context);

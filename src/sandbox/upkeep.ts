@@ -3,11 +3,12 @@ import type { Prunable, Prune } from "../protocol/prune.ts";
 import type { Sandbox, SandboxRecreate, SandboxRecreated } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import { findPrunable, prune, type PruningOptions } from "./pruning.ts";
+import { providerOf } from "./registry.ts";
 import { recreate, type RecreationOptions } from "./recreation.ts";
 
 export interface UpkeepOptions extends PruningOptions, RecreationOptions {
   /** Settles what an earlier engine left. */
-  recovered: Promise<void>;
+  recovered(): Promise<void>;
   show(row: SandboxRow): Promise<Sandbox>;
 }
 
@@ -33,6 +34,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       if (row.ephemeral || busy.has(id)) {
         throw new CattlegridError("SANDBOX_BUSY", `${row.name} cannot be made anew now.`);
       }
+      providerOf(options.providers, row);
       refuseOwnCopy(row);
       busy.add(id);
       try {
@@ -45,7 +47,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     prunable: (owner, olderThanMs) =>
       findPrunable(options, { owner, beforeMs: now().getTime() - olderThanMs }),
     async prune(owner, request) {
-      await recovered;
+      await recovered();
       return prune(options, owner, request);
     },
   };

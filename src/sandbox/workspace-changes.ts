@@ -20,7 +20,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
 import type { SandboxOverlays, SandboxProvider } from "./provider.ts";
-import { findProvider } from "./registry.ts";
+import { providerOf } from "./registry.ts";
 
 export interface WorkspaceChangesOptions {
   providers: readonly SandboxProvider[];
@@ -121,7 +121,7 @@ class ChangeSources {
     const { providers, surroundings, logger } = this.#options;
     const row = await this.#options.find(id);
     const { workspace } = row.specification;
-    const { overlays } = findProvider(providers, row.provider);
+    const { overlays } = providerOf(providers, row);
     if (workspace?.mode !== "overlay" || overlays === undefined) throw noOverlay(row);
     const real = await resolveWorkspace(workspace.path, surroundings);
     if (real !== workspace.path) {

@@ -8,7 +8,8 @@ import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gat
 import type { Gates } from "../sandbox/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
-import { createSandboxes, type Sandboxes } from "../sandbox/sandboxes.ts";
+import { createSandboxes } from "../sandbox/live-sandboxes.ts";
+import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";

@@ -13,7 +13,10 @@ describeSandboxProvider("local sandbox provider under gVisor", {
   capabilities: {
     isolation: ["namespaces", "gvisor"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
-    egress: "connection",
+    egress: "enforced",
+    ports: true,
+    snapshot: false,
+    warmPool: false,
   },
   kernel: "own",
 });

@@ -155,7 +155,7 @@ describe.skipIf(!NEEDED.met)(NEEDED.title("a workspace in mode direct"), () => {
     writeFileSync(at(".envrc"), "made while nobody looked\n");
     await left.close();
     yard = await open();
-    await yard.sandboxes.recovered;
+    await yard.sandboxes.recovered();
     expect(await quarantined()).toEqual([".mcp.json", ".envrc"]);
   });
 

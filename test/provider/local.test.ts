@@ -9,6 +9,9 @@ describeSandboxProvider("local sandbox provider", {
   capabilities: {
     isolation: ["namespaces"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
-    egress: "connection",
+    egress: "enforced",
+    ports: true,
+    snapshot: false,
+    warmPool: false,
   },
 });

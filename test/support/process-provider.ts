@@ -12,6 +12,7 @@ import type {
   ProcessEnding,
   ProcessRequest,
   RunningSandbox,
+  SandboxCapabilities,
   SandboxEnding,
   SandboxProcess,
   SandboxProvider,
@@ -28,22 +29,28 @@ export interface ProcessProvider extends SandboxProvider {
   starts: number;
 }
 
-export function createProcessProvider(directory: string): ProcessProvider {
+const CAPABILITIES: SandboxCapabilities = {
+  isolation: ["namespaces"],
+  workspaceModes: ["direct", "readonly"],
+  egress: "enforced",
+  limits: [],
+  ports: false,
+  snapshot: false,
+  warmPool: false,
+};
+
+export function createProcessProvider(directory: string, id = "process"): ProcessProvider {
   const homes = join(directory, "homes");
   const layers = join(directory, "layers");
   const listOf = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
   const live = new Map<string, LiveProcesses>();
   const provider: ProcessProvider = {
-    id: "process",
+    id,
     specifications: new Map(),
     beforeStart: undefined,
     starts: 0,
-    capabilities: async () => ({
-      isolation: ["namespaces"],
-      workspaceModes: ["direct", "readonly"],
-      egress: "connection",
-      limits: false,
-    }),
+    declared: CAPABILITIES,
+    capabilities: async () => CAPABILITIES,
     probe: async () => [{ name: "process", status: "ok", detail: "host processes" }],
     async create(specification) {
       provider.specifications.set(specification.id, specification);

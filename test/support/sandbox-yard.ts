@@ -4,11 +4,8 @@ import { join } from "node:path";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
 import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
-import {
-  createSandboxes,
-  type Sandboxes,
-  type SandboxesOptions,
-} from "../../src/sandbox/sandboxes.ts";
+import { createSandboxes } from "../../src/sandbox/live-sandboxes.ts";
+import type { Sandboxes, SandboxesOptions } from "../../src/sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";

@@ -35,6 +35,7 @@ export const makeSentryProvider: MakeProvider = (directories) => {
   });
   const provider: SandboxProvider = {
     id: local.id,
+    declared: local.declared,
     layers: local.layers,
     ...(local.overlays === undefined ? {} : { overlays: local.overlays }),
     capabilities: (signal) => local.capabilities(signal),

@@ -21,12 +21,16 @@ export const LS = defineVerb({
   },
 });
 
+const HEADINGS = ["NAME", "AGENT", "PROVIDER", "STATUS", "SESSIONS", "PORTS", "WORKSPACE"];
+
 export function renderList(sandboxes: readonly Sandbox[]): string {
-  const rows = sandboxes.map(({ name, agent, status, sessions, ports, workspace }) => {
+  const rows = sandboxes.map((sandbox) => {
+    const { name, agent, provider, status, sessions, ports, workspace } = sandbox;
     const open = sessions.filter((each) => each.status !== "ended" && each.status !== "lost");
     // An older daemon knows no ports.
     const published = (ports ?? []).map(({ hostPort, port }) => `${hostPort}:${port}`).join(",");
-    return [name, agent, status, String(open.length), published || "-", workspace?.path ?? "-"];
+    const count = String(open.length);
+    return [name, agent, provider, status, count, published || "-", workspace?.path ?? "-"];
   });
-  return renderTable(["NAME", "AGENT", "STATUS", "SESSIONS", "PORTS", "WORKSPACE"], rows);
+  return renderTable(HEADINGS, rows);
 }

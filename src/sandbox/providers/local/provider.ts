@@ -4,15 +4,16 @@ import { CattlegridError } from "../../../errors/error.ts";
 import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
 import { removeTree } from "../../../platform/tree-removal.ts";
 import type {
+  PresentCapabilities,
   Probe,
   RunningSandbox,
-  SandboxCapabilities,
   SandboxLayers,
   SandboxOverlays,
   SandboxProvider,
   SandboxSpecification,
   StartHooks,
 } from "../../provider.ts";
+import { LOCAL_CAPABILITIES } from "./capabilities.ts";
 import { findCgroupPlace, removeCgroups } from "./cgroup.ts";
 import {
   checkId,
@@ -62,6 +63,7 @@ interface Host {
 
 class LocalProvider implements SandboxProvider {
   readonly id = "local";
+  readonly declared = LOCAL_CAPABILITIES;
   readonly layers: SandboxLayers;
   readonly overlays: SandboxOverlays;
   readonly #options: LocalProviderOptions;
@@ -100,12 +102,15 @@ class LocalProvider implements SandboxProvider {
     });
   }
 
-  async capabilities(): Promise<SandboxCapabilities> {
+  async capabilities(): Promise<PresentCapabilities> {
     return {
+      ...this.declared,
       ...this.#isolation(),
-      workspaceModes: ["direct", "readonly", "overlay", "clone"],
-      egress: "connection",
-      limits: findCgroupPlace(this.#options.stateDirectory) !== undefined,
+      // The kernel counts processes by user namespace; for the rest a cgroup is needed.
+      limits:
+        findCgroupPlace(this.#options.stateDirectory) === undefined
+          ? ["pids"]
+          : LOCAL_CAPABILITIES.limits,
     };
   }
 
@@ -245,7 +250,7 @@ class LocalProvider implements SandboxProvider {
   }
 
   /** Whether gVisor works here is tried when it is first asked for; whether it could is told at once. */
-  #isolation(): Pick<SandboxCapabilities, "isolation" | "lacking"> {
+  #isolation(): Pick<PresentCapabilities, "isolation" | "lacking"> {
     try {
       this.#residences.gvisor.find();
       return { isolation: ["namespaces", "gvisor"] };

@@ -236,7 +236,7 @@ describe("after a crash", () => {
     await yard.store.close();
     await yard.provider.close();
     yard = await SandboxYard.open({}, yard.root);
-    await yard.sandboxes.recovered;
+    await yard.sandboxes.recovered();
     expect(await yard.sandboxes.get(running)).toMatchObject({
       status: "stopped",
       statusReason: "the daemon restarted",

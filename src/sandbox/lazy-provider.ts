@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type {
+  PresentCapabilities,
+  Probe,
+  ProviderPlace,
+  ProviderPlugin,
+  RunningSandbox,
+  SandboxCapabilities,
+  SandboxLayers,
+  SandboxOverlays,
+  SandboxProvider,
+  SandboxSpecification,
+  StartHooks,
+} from "./provider.ts";
+
+/**
+ * A provider whose code is loaded when it is first needed. One that never made anything has no state directory, and
+ * is not loaded to look for what an earlier engine left.
+ */
+export function createLazyProvider(plugin: ProviderPlugin, place: ProviderPlace): SandboxProvider {
+  return new LazyProvider(plugin, place);
+}
+
+class LazyProvider implements SandboxProvider {
+  readonly id: string;
+  readonly declared: SandboxCapabilities;
+  readonly layers: SandboxLayers;
+  readonly overlays?: SandboxOverlays;
+  readonly #plugin: ProviderPlugin;
+  readonly #place: ProviderPlace;
+  #loading: Promise<SandboxProvider> | undefined;
+
+  constructor(plugin: ProviderPlugin, place: ProviderPlace) {
+    this.id = plugin.id;
+    this.declared = plugin.declared;
+    this.#plugin = plugin;
+    this.#place = place;
+    this.layers = {
+      list: async () => (await this.#loadIfUsed())?.layers.list() ?? [],
+      seal: async (...given) => (await this.#load()).layers.seal(...given),
+      remove: async (layerId) => (await this.#loadIfUsed())?.layers.remove(layerId),
+    };
+    if (plugin.declared.workspaceModes.includes("overlay")) {
+      this.overlays = {
+        find: async (sandboxId) => (await this.#load()).overlays?.find(sandboxId),
+        discard: async (sandboxId) => (await this.#load()).overlays?.discard(sandboxId),
+      };
+    }
+  }
+
+  async capabilities(signal: AbortSignal): Promise<PresentCapabilities> {
+    return (await this.#load()).capabilities(signal);
+  }
+
+  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
+    return (await this.#load()).probe(signal);
+  }
+
+  async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
+    await this.#beginUse();
+    return (await this.#load()).create(specification, signal);
+  }
+
+  async start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox> {
+    await this.#beginUse();
+    return (await this.#load()).start(specification, hooks, signal);
+  }
+
+  async destroy(sandboxId: string): Promise<void> {
+    await (await this.#loadIfUsed())?.destroy(sandboxId);
+  }
+
+  async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
+    return (await this.#loadIfUsed())?.reap(keep) ?? [];
+  }
+
+  async close(): Promise<void> {
+    const loading = this.#loading;
+    if (loading === undefined) return;
+    const [loaded] = await Promise.allSettled([loading]);
+    if (loaded.status === "fulfilled") await loaded.value.close();
+  }
+
+  /** From here on a later engine has to look for what this one leaves, however it ends. */
+  async #beginUse(): Promise<void> {
+    await mkdir(this.#place.stateDirectory, { recursive: true, mode: 0o700 });
+  }
+
+  async #loadIfUsed(): Promise<SandboxProvider | undefined> {
+    return this.#loading !== undefined || existsSync(this.#place.stateDirectory)
+      ? this.#load()
+      : undefined;
+  }
+
+  #load(): Promise<SandboxProvider> {
+    const loading = this.#loading ?? this.#plugin.load(this.#place);
+    this.#loading = loading;
+    // What failed may have been mended by the next time.
+    loading.catch(() => {
+      if (this.#loading === loading) this.#loading = undefined;
+    });
+    return loading;
+  }
+}

@@ -1,0 +1,292 @@
+import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import { SYSTEM_CLOCK, type Clock } from "../platform/clock.ts";
+import type { EgressRecord } from "../protocol/egress.ts";
+import type { Fetched } from "../protocol/fetch.ts";
+import type { Exec } from "../protocol/process.ts";
+import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { Clones } from "./clones.ts";
+import { createFetching, type Fetching } from "./fetching.ts";
+import type { ReadingOptions } from "./gates.ts";
+import { createLifetimes, type Lifetimes } from "./lifetimes.ts";
+import { createLeases, type Lease, type Leases } from "./lease.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createPolicies, type Policies } from "./policies.ts";
+import { createSandboxMaker, type SandboxMaker } from "./making.ts";
+import { createPorts, type Ports } from "./ports.ts";
+import type { Probe, RunningSandbox } from "./provider.ts";
+import { createQuarantines, type Quarantines } from "./quarantines.ts";
+import { recover, type Recovery } from "./recovery.ts";
+import { createUpkeep, type Upkeep } from "./upkeep.ts";
+import { providerOf } from "./registry.ts";
+import type { StartWatcher } from "./shared-start.ts";
+import { startStored } from "./starting.ts";
+import { toProcessRequest } from "./process-request.ts";
+import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
+import { showSandbox } from "./view.ts";
+import { createWorkspaceChanges, type WorkspaceChanges } from "./workspace-changes.ts";
+import type { Sandboxes, SandboxesOptions } from "./sandboxes.ts";
+
+const LEASE_GRACE_MS = 30_000;
+const COUNT_TIMEOUT_MS = 600_000;
+
+export async function createSandboxes(options: SandboxesOptions): Promise<Sandboxes> {
+  const now = options.now ?? (() => new Date((options.clock ?? SYSTEM_CLOCK).now()));
+  const { stateDirectory } = options.surroundings;
+  const clones = new Clones({ stateDirectory, gates: options.gates });
+  const quarantines = createQuarantines({ ...options, stateDirectory, now });
+  const own = { ...options, clones, quarantines, now };
+  return new LiveSandboxes(own, await recover(own));
+}
+
+class LiveSandboxes implements Sandboxes {
+  readonly policies: Policies;
+  readonly quarantines: Quarantines;
+  readonly changes: WorkspaceChanges;
+  readonly #options: SandboxesOptions;
+  readonly #recovery: Recovery;
+  readonly #lifecycle: Lifecycle;
+  readonly #leases: Leases;
+  readonly ports: Ports;
+  readonly upkeep: Upkeep;
+  readonly #lifetimes: Lifetimes;
+  readonly #maker: SandboxMaker;
+  readonly #fetching: Fetching;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    options: SandboxesOptions & { clones: Clones; quarantines: Quarantines; now(): Date },
+    recovery: Recovery,
+  ) {
+    this.#options = options;
+    this.#recovery = recovery;
+    this.quarantines = options.quarantines;
+    this.#maker = createSandboxMaker(options);
+    this.#fetching = createFetching(options);
+    this.ports = createPorts(options);
+    this.#lifetimes = createLifetimes({
+      ...options,
+      clock: this.#clock,
+      ports: this.ports,
+      stop: (id, reason) => this.#lifecycle.stop(id, reason),
+    });
+    this.#lifecycle = createLifecycle({
+      ...options,
+      launch: async (row, context) => {
+        await recovery.of(row.provider);
+        this.changes.begin(row);
+        const launched = await startStored(options, row, context);
+        this.ports.follow(row.id, launched);
+        this.#lifetimes.follow(row, launched);
+        return launched;
+      },
+      ended: async (id) => void (await options.quarantines.sweep(id)),
+      launched: (id) => this.policies.refresh(id),
+      destroy: async (row) => {
+        const provider = providerOf(options.providers, row);
+        await recovery.of(provider.id);
+        await provider.destroy(row.id);
+        await options.terminals.recordings.remove(row.id);
+        await options.gates.remove(row.id);
+        await options.clones.remove(row.id);
+        await this.changes.forget(row);
+      },
+    });
+    this.policies = createPolicies({
+      ...options,
+      openGate: (id) => this.#lifecycle.gate(id),
+    });
+    this.upkeep = createUpkeep({
+      ...options,
+      lifecycle: this.#lifecycle,
+      recovered: () => this.recovered(),
+      remove: (id) => this.remove(id),
+      countChanges: (id) => this.changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS)),
+      show: (row) => this.#show(row),
+    });
+    this.changes = createWorkspaceChanges({
+      ...options,
+      find: (id) => this.#getRow(id),
+      isRunning: (id) => this.#lifecycle.running(id) !== undefined,
+    });
+    this.#leases = createLeases({
+      graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
+      onExpired: (id) => this.#removeLater(id),
+    });
+  }
+
+  async create(
+    owner: string,
+    request: SandboxCreate,
+  ): Promise<{ sandbox: Sandbox; created: boolean }> {
+    const { row, created } = await this.#maker.make(owner, request);
+    if (created && row.ephemeral) this.#leases.expect(row.id);
+    return { sandbox: await this.#show(row), created };
+  }
+
+  async find(owner: string, idOrName: string): Promise<SandboxRow> {
+    const { sandboxes } = this.#options.store;
+    const found = await sandboxes.get(idOrName);
+    return found ?? (await sandboxes.getByName(owner, idOrName)) ?? refuseUnknown(idOrName);
+  }
+
+  async get(id: string): Promise<Sandbox> {
+    const row = await this.#getRow(id);
+    const created = await this.quarantines.look(row);
+    const shown = await this.#show(row);
+    return created.length === 0
+      ? shown
+      : { ...shown, createdPaths: created.map(({ path }) => path) };
+  }
+
+  async list(owner: string): Promise<readonly Sandbox[]> {
+    const rows = await this.#options.store.sandboxes.list(owner);
+    return Promise.all(rows.map((row) => this.#show(row)));
+  }
+
+  async start(id: string, request: SandboxStart, watcher: StartWatcher): Promise<Sandbox> {
+    const row = await this.#getRow(id);
+    providerOf(this.#options.providers, row);
+    this.#lifetimes.refuseExpired(row);
+    await this.#lifecycle.start(id, request, watcher);
+    return this.get(id);
+  }
+
+  async stop(id: string): Promise<Sandbox> {
+    const { provider } = await this.#getRow(id);
+    await this.#lifecycle.stop(id);
+    await this.#recovery.of(provider);
+    await this.#fetching.fetchWhatThereIs(await this.#getRow(id));
+    return this.get(id);
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#leases.forget(id);
+    const { store, providers } = this.#options;
+    const row = await store.sandboxes.get(id);
+    if (row !== undefined) providerOf(providers, row);
+    if (row?.specification.clone !== undefined) await this.stop(id);
+    await this.#lifecycle.remove(id);
+  }
+
+  async running(id: string): Promise<RunningSandbox> {
+    const running = this.#lifecycle.running(id);
+    if (running !== undefined) return running;
+    const { name, status } = await this.#getRow(id);
+    throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${name} is ${status}.`);
+  }
+
+  async exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal> {
+    const { owner } = await this.#getRow(id);
+    const running = await this.running(id);
+    const process = await running.exec(toProcessRequest(request), signal);
+    return this.#options.terminals.open({
+      ...(request.record === true ? { record: request.argv.join(" ") } : {}),
+      owner,
+      sandboxId: id,
+      process,
+      ...(request.terminal === undefined ? {} : { size: request.terminal }),
+      ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+    });
+  }
+
+  async fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched> {
+    await this.#recovery.of((await this.#getRow(id)).provider);
+    return this.#fetching.fetch(id, approve, signal);
+  }
+
+  lease(id: string): Lease {
+    return this.#leases.open(id);
+  }
+
+  afterSession(id: string, sessionId: string): void {
+    const { store, logger } = this.#options;
+    const removeIfAsked = async (): Promise<void> => {
+      await this.policies.endSession(id, sessionId);
+      await this.quarantines.sweep(id);
+      const row = await store.sandboxes.get(id);
+      if (row?.specification.removeAfterSession !== true) return;
+      const unapplied = await this.changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS));
+      if (unapplied === 0) this.#removeLater(id);
+      else logger.info("kept after its session for its changes", { id, unapplied });
+    };
+    removeIfAsked().catch((error: unknown) => logger.error("after a session", { id, error }));
+  }
+
+  async createInternal(wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> {
+    await this.#recovery.of(wanted.provider.id);
+    return createThrowAway(this.#options.gates, wanted);
+  }
+
+  egress(id: string, reading: ReadingOptions): AsyncIterable<EgressRecord> {
+    return this.#options.gates.read(id, reading);
+  }
+
+  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
+    const { providers } = this.#options;
+    return (await Promise.all(providers.map((provider) => provider.probe(signal)))).flat();
+  }
+
+  recovered(): Promise<void> {
+    return this.#recovery.all();
+  }
+
+  countRunning(): number {
+    return this.#lifecycle.countRunning();
+  }
+
+  countLeases(): number {
+    return this.#leases.count();
+  }
+
+  async removeEverything(): Promise<void> {
+    const { store, providers } = this.#options;
+    const isHere = (row: SandboxRow): boolean => providers.some(({ id }) => id === row.provider);
+    // Of what another program's provider made, only that provider can remove more than our own records.
+    const rows = (await store.sandboxes.list()).filter(isHere);
+    // What cannot be fetched goes all the same: that is what removing everything means.
+    await Promise.allSettled(rows.map((row) => this.stop(row.id)));
+    const removals = await Promise.allSettled(rows.map((row) => this.#lifecycle.remove(row.id)));
+    for (const { layers } of providers) {
+      for (const layer of await layers.list()) await layers.remove(layer);
+    }
+    const failed = removals.find((removal) => removal.status === "rejected");
+    if (failed !== undefined) throw asCattlegridError(failed.reason);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#lifecycle.close(async () => {
+      this.#leases.close();
+      await Promise.all(this.#options.providers.map((provider) => provider.close()));
+    });
+    return this.#closing;
+  }
+
+  #removeLater(id: string): void {
+    const { logger } = this.#options;
+    this.remove(id).catch((error: unknown) =>
+      logger.error("a sandbox could not be removed", { id, error }),
+    );
+  }
+
+  get #clock(): Clock {
+    return this.#options.clock ?? SYSTEM_CLOCK;
+  }
+
+  async #getRow(id: string): Promise<SandboxRow> {
+    return (await this.#options.store.sandboxes.get(id)) ?? refuseUnknown(id);
+  }
+
+  async #show(row: SandboxRow): Promise<Sandbox> {
+    const sessions = await this.#options.store.sessions.listBySandbox(row.id);
+    const facts = this.#lifecycle.running(row.id)?.facts ?? {};
+    const ports = this.ports.list(row.id);
+    const idleStopsAtMs = this.#lifetimes.idleStopsAt(row.id);
+    return showSandbox({ row, sessions, facts, ports, idleStopsAtMs });
+  }
+}
+
+function refuseUnknown(idOrName: string): never {
+  throw new CattlegridError("SANDBOX_NOT_FOUND", `There is no sandbox ${idOrName}.`);
+}
