@@ -6,11 +6,14 @@ import { readModuleGraph } from "./module-graph.ts";
 const FOLDERS = ["src", "test", "scripts", "simulator", "bench"];
 
 const root = resolve(process.argv[2] ?? join(import.meta.dirname, ".."));
-const manifest: { dependencies?: Record<string, string> } = JSON.parse(
+type Packages = Record<string, string>;
+
+const manifest: { dependencies?: Packages; peerDependencies?: Packages } = JSON.parse(
   readFileSync(join(root, "package.json"), "utf8"),
 );
 const graph = readModuleGraph(root, FOLDERS);
-const violations = checkBoundaries(graph, new Set(Object.keys(manifest.dependencies ?? {})));
+const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+const violations = checkBoundaries(graph, new Set(packages));
 for (const { path, line, rule, message } of violations) {
   console.error(`${path}:${line}  ${rule}  ${message}`);
 }

@@ -40,20 +40,20 @@ const PATTERN_RULES: readonly PatternRule[] = [
     pattern:
       /\b(kiro|claude|codex|gemini|opencode|copilot|qwen|docker|podman|daytona|coder|kubernetes)\b/gi,
     message: "only a plugin's own folder, and the daemon that composes plugins, name a vendor",
-    appliesTo: (path) => isProductOutside("daemon")(path) && !PLUGIN.test(path),
+    appliesTo: (path) => isProductOutside("daemon", "testing")(path) && !PLUGIN.test(path),
     countsInComments: true,
   },
   {
     name: "environment-is-passed-in",
     pattern: /\bprocess\.env\b/g,
     message: "read the environment in platform, cli or daemon, and pass on what is needed",
-    appliesTo: isProductOutside("platform", "cli", "daemon"),
+    appliesTo: isProductOutside("platform", "cli", "daemon", "testing"),
   },
   {
     name: "errors-have-codes",
     pattern: /\bnew (Type|Range|Syntax|Aggregate)?Error\(/g,
     message: "throw a CattlegridError with a code, or use assert()",
-    appliesTo: isProductOutside("errors"),
+    appliesTo: isProductOutside("errors", "testing"),
   },
   {
     name: "catch-does-something",

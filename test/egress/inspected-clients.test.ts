@@ -8,7 +8,12 @@ import { runProcess } from "../../src/platform/process.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
 import type { CaptureSockets, RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { NEVER, SandboxYard, sh, type Outcome } from "../conformance/sandbox-yard.ts";
+import {
+  NEVER,
+  SandboxYard,
+  sh,
+  type Outcome,
+} from "../../src/testing/conformance/sandbox-yard.ts";
 import { policyOf } from "../support/gateway-rig.ts";
 import { openInspection } from "../support/inspection-yard.ts";
 import { openRealServers, type RealServers } from "../support/real-servers.ts";

@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Fetched } from "../../src/protocol/fetch.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, sh } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { OWNER, SandboxYard } from "../support/sandbox-yard.ts";
 

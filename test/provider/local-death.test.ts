@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { spawnProcess } from "../../src/platform/process.ts";
 import { MEMORY } from "../../src/sandbox/providers/local/keeper/message.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));

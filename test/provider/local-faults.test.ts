@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CattlegridError } from "../../src/errors/error.ts";
 import { spawnProcess } from "../../src/platform/process.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, SandboxYard } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, SandboxYard } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { describeSandboxProvider } from "../conformance/sandbox-provider.ts";
-import { answer, NEVER, run, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { describeSandboxProvider } from "../../src/testing/conformance/sandbox-provider.ts";
+import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program, root } from "../support/requirement.ts";
 import { makeSentryProvider, SENTRY } from "../support/sentry.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runProcess } from "../../src/platform/process.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, ordinaryUser, program, requirement, root } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));

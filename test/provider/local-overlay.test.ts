@@ -20,7 +20,7 @@ import { readChanges } from "../../src/changes/reading.ts";
 import { runProcess } from "../../src/platform/process.ts";
 import type { RunningSandbox, SandboxSpecification } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { EVERYTHING, readTree } from "../support/overlay-yard.ts";
 import { allOf, program, root } from "../support/requirement.ts";
 

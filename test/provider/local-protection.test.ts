@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { runProcess } from "../../src/platform/process.ts";
 import type { RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, SandboxYard, sh, succeeding } from "../conformance/sandbox-yard.ts";
+import { answer, SandboxYard, sh, succeeding } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const NEEDED = allOf(program("crun"), program("unshare"), program("nsenter"), program("git"));

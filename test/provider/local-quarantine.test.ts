@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, run, sh, succeeding } from "../conformance/sandbox-yard.ts";
+import { answer, run, sh, succeeding } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { OWNER, SandboxYard } from "../support/sandbox-yard.ts";
 

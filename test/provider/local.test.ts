@@ -1,5 +1,5 @@
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { describeSandboxProvider } from "../conformance/sandbox-provider.ts";
+import { describeSandboxProvider } from "../../src/testing/conformance/sandbox-provider.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 describeSandboxProvider("local sandbox provider", {

@@ -7,7 +7,7 @@ import { readChanges } from "../../src/changes/reading.ts";
 import { runProcess } from "../../src/platform/process.ts";
 import type { RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { NEVER, SandboxYard, run } from "../conformance/sandbox-yard.ts";
+import { NEVER, SandboxYard, run } from "../../src/testing/conformance/sandbox-yard.ts";
 import { EVERYTHING, readTree } from "../support/overlay-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { DEFAULT_BEFORE, HOSTILE_CHANGES } from "./hostile-changes.ts";

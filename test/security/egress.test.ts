@@ -14,7 +14,7 @@ import { parseMirrors } from "../../src/egress/mirrors.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
 import type { CaptureSockets, RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, run, SandboxYard, sh } from "../conformance/sandbox-yard.ts";
+import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { policyOf } from "../support/gateway-rig.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { NETWORK_ATTACKS } from "./network-attacks.ts";

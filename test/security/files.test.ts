@@ -17,7 +17,14 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, run, SandboxYard, sh, succeeding } from "../conformance/sandbox-yard.ts";
+import {
+  answer,
+  NEVER,
+  run,
+  SandboxYard,
+  sh,
+  succeeding,
+} from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const needed = allOf(program("crun"), program("unshare"), program("nsenter"));

@@ -3,7 +3,12 @@ import { statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, run, SandboxYard, succeeding } from "../conformance/sandbox-yard.ts";
+import {
+  answer,
+  run,
+  SandboxYard,
+  succeeding,
+} from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const needed = allOf(program("crun"), program("unshare"), program("nsenter"));

@@ -10,7 +10,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runProcess } from "../../src/platform/process.ts";
 import type { RunningSandbox, SandboxProcess } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
-import { answer, NEVER, run, SandboxYard, sh, succeeding } from "../conformance/sandbox-yard.ts";
+import {
+  answer,
+  NEVER,
+  run,
+  SandboxYard,
+  sh,
+  succeeding,
+} from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const needed = allOf(...["crun", "unshare", "nsenter"].map(program));

@@ -4,7 +4,7 @@ import { requireSentry } from "../../src/sandbox/providers/local/runtimes/choice
 import { inspectMachine } from "../../src/sandbox/providers/local/machine.ts";
 import { CattlegridError } from "../../src/errors/error.ts";
 import type { SandboxProvider, SandboxSpecification } from "../../src/sandbox/provider.ts";
-import type { MakeProvider } from "../conformance/sandbox-yard.ts";
+import type { MakeProvider } from "../../src/testing/conformance/sandbox-yard.ts";
 import { requirement } from "./requirement.ts";
 
 /** Where scripts/build-runsc.sh puts one. */

@@ -7,7 +7,7 @@ import type {
   RunningSandbox,
   SandboxProvider,
   SandboxSpecification,
-} from "../../src/sandbox/provider.ts";
+} from "../../sandbox/provider.ts";
 
 export interface ProviderDirectories {
   stateDirectory: string;

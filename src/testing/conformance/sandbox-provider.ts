@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { SandboxCapabilities } from "../../src/sandbox/provider.ts";
-import type { Requirement } from "../support/requirement.ts";
+import type { SandboxCapabilities } from "../../sandbox/provider.ts";
+import type { Requirement } from "../requirement.ts";
 import { describeIsolation } from "./isolation.ts";
 import { describeLife } from "./life.ts";
 import { describeProcesses } from "./processes.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RunningSandbox } from "../../src/sandbox/provider.ts";
+import type { RunningSandbox } from "../../sandbox/provider.ts";
 import { answer, run, SandboxYard, sh, type Kernel, type MakeProvider } from "./sandbox-yard.ts";
 
 export function describeProcesses(makeProvider: MakeProvider, kernel: Kernel): void {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RunningSandbox } from "../../src/sandbox/provider.ts";
+import type { RunningSandbox } from "../../sandbox/provider.ts";
 import {
   answer,
   run,

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runProcess } from "../../src/platform/process.ts";
+import { runProcess } from "../../platform/process.ts";
 import {
   answer,
   SandboxYard,

@@ -2,8 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runProcess } from "../../src/platform/process.ts";
-import type { RunningSandbox } from "../../src/sandbox/provider.ts";
+import { runProcess } from "../../platform/process.ts";
+import type { RunningSandbox } from "../../sandbox/provider.ts";
 import { answer, SandboxYard, sh, type MakeProvider } from "./sandbox-yard.ts";
 
 const WHEEL = `
