@@ -23,21 +23,26 @@ export async function measureSoak({ yard, signal, effort }: BenchContext): Promi
     signal.throwIfAborted();
     await live(daemon, `soak-${cycle}`);
   }
-  const after = await takeStock(daemon.pid);
+  const lives = figuresOf(
+    { before, after: await takeStock(daemon.pid) },
+    `${cycles} × create, exec, rm`,
+  );
+  const written = await writeFor(daemon, TERMINAL_MS * effort, signal);
   const minutes = (TERMINAL_MS * effort) / 60_000;
-  const grownMiB = await writeFor(daemon, TERMINAL_MS * effort, signal);
+  return [...lives, ...figuresOf(written, `a terminal of ${minutes} min`)];
+}
+
+function figuresOf({ before, after }: Growth, cause: string): Figure[] {
   const figure = { promise: "SOAK", gates: true } as const;
-  const by = `after ${cycles} × create, exec, rm`;
-  const grown = (name: keyof Stock): number => after[name] - before[name];
-  const memory = { unit: "MiB", target: { atMost: MEMORY_GROWTH_MIB_MAX } } as const;
-  const none = { unit: "", target: { atMost: 0 } } as const;
-  return [
-    { ...figure, ...none, what: `descriptors more ${by}`, value: grown("descriptors") },
-    { ...figure, ...none, what: `processes more ${by}`, value: grown("processes") },
-    { ...figure, ...none, what: `mounts more ${by}`, value: grown("mounts") },
-    { ...figure, ...memory, what: `memory more ${by}`, value: grown("bytes") / MIB },
-    { ...figure, ...memory, what: `memory more, a terminal of ${minutes} min`, value: grownMiB },
-  ];
+  const counted = (["descriptors", "processes", "mounts"] as const).map((name) => {
+    const value = after[name] - before[name];
+    const target = { atMost: 0 };
+    return { ...figure, what: `${name} more after ${cause}`, value, unit: "", target } as const;
+  });
+  const memory = (after.bytes - before.bytes) / MIB;
+  const target = { atMost: MEMORY_GROWTH_MIB_MAX };
+  const what = `memory more after ${cause}`;
+  return [...counted, { ...figure, what, value: memory, unit: "MiB", target }];
 }
 
 async function live(daemon: BenchDaemon, name: string): Promise<void> {
@@ -50,24 +55,29 @@ async function live(daemon: BenchDaemon, name: string): Promise<void> {
   await daemon.remove(id);
 }
 
-/** MiB that the engine grew by, while a program inside wrote all the time and its viewer read. */
+/** What the engine holds while a program inside writes all the time and its viewer reads: at first, and after so long. */
 async function writeFor(
   daemon: BenchDaemon,
   durationMs: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Growth> {
   const { id } = await daemon.start("writer");
   const argv = ["sh", "-c", "while :; do head -c 20000 /dev/zero | tr '\\0' x; sleep 0.05; done"];
   const sink = { output: async () => undefined, errors: async () => undefined };
   const terminal = { columns: 80, rows: 24 };
   using link = await daemon.exec(id, { argv, terminal }, sink);
   await delay(Math.min(5000, durationMs / 10), undefined, { signal });
-  const before = proportionalBytes(daemon.pid);
+  const before = await takeStock(daemon.pid);
   await delay(durationMs, undefined, { signal });
-  const grown = proportionalBytes(daemon.pid) - before;
+  const after = await takeStock(daemon.pid);
   link.control({ type: "kill" });
   await link.ending;
-  return grown / MIB;
+  return { before, after };
+}
+
+interface Growth {
+  before: Stock;
+  after: Stock;
 }
 
 interface Stock {
