@@ -16,7 +16,7 @@ describe("applying everything", () => {
     expect(held).toEqual([]);
     expect(applied).toContainEqual({ path: "gone/a/b", kind: "deleted" });
     expect(yard.leftovers()).toEqual([]);
-    expect(readdirSync(yard.records)).toEqual(["applied.json"]);
+    expect(readdirSync(yard.records)).toEqual(["applied.json", "texts"]);
   });
 
   test("a second time does nothing", async () => {

@@ -5,12 +5,15 @@ import { readBaseline, renderBaseline, type Baseline } from "./baseline.ts";
 import { commitSteps, isHalfWay } from "./commit.ts";
 import { compareTrees, type Trees } from "./comparison.ts";
 import type { ChangeRecords } from "./journal.ts";
-import { findStandings, passAirlock, TEXT_BYTES_MAX, type JudgedChange } from "./judged-change.ts";
+import { findStandings, passAirlock, type JudgedChange } from "./judged-change.ts";
+import { createMerger } from "./merging/merger.ts";
 import { createPace, type Pace } from "../platform/pace.ts";
-import { planSteps, type Step } from "./plan.ts";
+import { planSteps } from "./plan.ts";
+import type { Step } from "./step.ts";
 import { prepare, type HunkChoice, type Prepared } from "./preparation.ts";
-import { findWished, refuseConflicts, select, type Wish } from "./selection.ts";
+import { findWished, resolveConflicts, select, type Resolved, type Wish } from "./selection.ts";
 import { chooseStagingPlace, Staging, type Owner } from "./staging.ts";
+import { TEXT_BYTES_MAX, toText } from "./text.ts";
 import { lookAt, Tree } from "./tree.ts";
 
 export interface ChangeSource {
@@ -32,8 +35,17 @@ export interface ApplyOptions {
 }
 
 export interface Applied {
-  applied: readonly { path: string; kind: "added" | "modified" | "deleted" }[];
+  applied: readonly AppliedChange[];
   held: readonly { path: string; holds: readonly Hold[] }[];
+  /** Where the host's version stays, as was wished. */
+  kept?: readonly string[];
+}
+
+export interface AppliedChange {
+  path: string;
+  kind: "added" | "modified" | "deleted";
+  /** The host has the changes of both sides now; or, of a conflict, both versions between marks. */
+  merged?: "clean" | "marked";
 }
 
 /**
@@ -53,11 +65,12 @@ export async function applyChanges(
       begunAtNs: source.begunAtNs,
       baseline,
       pace,
+      merge: createMerger({ ...source, trees, signal: options.signal }),
     });
-    const wished = findWished(standings, wish);
-    refuseConflicts(wished, wish);
-    if (wished.length === 0) return { applied: [], held: [] };
-    return new Application(source, { trees, pace, baseline, ...options }).run(wished, wish);
+    const resolved = resolveConflicts(findWished(standings, wish), wish);
+    const application = new Application(source, { trees, pace, baseline, ...options });
+    application.keep(resolved.kept);
+    return application.run(resolved, wish);
   });
 }
 
@@ -82,6 +95,7 @@ export async function settle(
       records.recordCommit();
     } catch (error) {
       if (isHalfWay(error)) throw error;
+      records.recordTakenBack();
       await staging.remove(pace);
       records.clear();
       throw error;
@@ -115,14 +129,33 @@ interface ApplicationContext extends ApplyOptions {
 /** One application, from the journal's first line to its last. */
 class Application {
   readonly #source: ChangeSource;
-  readonly #context: ApplicationContext;
+  #context: ApplicationContext;
 
   constructor(source: ChangeSource, context: ApplicationContext) {
     this.#source = source;
     this.#context = context;
   }
 
-  async run(wished: readonly JudgedChange[], wish: ApplyWish): Promise<Applied> {
+  /** Settles for the host's version: what the sandbox has there now is nothing new any more. */
+  keep(changes: readonly JudgedChange[]): void {
+    if (changes.length === 0) return;
+    const { records } = this.#source;
+    const baseline = new Map(this.#context.baseline);
+    for (const { path, sandboxDigest } of changes) {
+      const content = this.#context.trees.upper.read(path, TEXT_BYTES_MAX);
+      if (toText(content) !== undefined && content !== undefined) records.texts.put(content);
+      baseline.set(path, sandboxDigest);
+    }
+    records.replaceBaseline(renderBaseline(baseline));
+    this.#context = { ...this.#context, baseline };
+  }
+
+  async run({ wished, kept }: Resolved, wish: ApplyWish): Promise<Applied> {
+    const done = wished.length === 0 ? { applied: [], held: [] } : await this.#apply(wished, wish);
+    return kept.length === 0 ? done : { ...done, kept: kept.map(({ path }) => path) };
+  }
+
+  async #apply(wished: readonly JudgedChange[], wish: ApplyWish): Promise<Applied> {
     const { records, workspace } = this.#source;
     const { pace } = this.#context;
     const place = chooseStagingPlace(workspace);
@@ -160,7 +193,7 @@ class Application {
     const taken = prepared.filter(({ change }) => paths.has(change.path));
     await this.#commit(staging, taken, owner);
     return {
-      applied: taken.map(({ change }) => ({ path: change.path, kind: kindOf(change) })),
+      applied: taken.map(({ change }) => tell(change)),
       held: held.map(({ path, holds }) => ({ path, holds })),
     };
   }
@@ -188,10 +221,15 @@ class Application {
     const { trees, pace, onPoint } = this.#context;
     const steps: readonly Step[] = planSteps(taken);
     const baseline = new Map(this.#context.baseline);
-    for (const { change, result } of taken) baseline.set(change.path, result);
+    for (const { change, result } of taken) {
+      if (result !== undefined) baseline.set(change.path, result);
+    }
+    this.#keepTexts(staging, taken);
+    const takenBack = renderBaseline(this.#baselineTakenBack(taken));
+    const committed = renderBaseline(baseline);
     staging.synchronise();
     const journal = { phase: "committing", version: 1, staging: staging.place, steps } as const;
-    records.prepareCommit(journal, renderBaseline(baseline));
+    records.prepareCommit(journal, { committed, takenBack });
     this.#reach("committing");
     try {
       await commitSteps(steps, {
@@ -202,22 +240,40 @@ class Application {
         ...(onPoint === undefined ? {} : { onStep: (index) => onPoint(`step ${index}`) }),
       });
     } catch (error) {
-      if (!isHalfWay(error)) this.#noteTakenBack(taken);
+      if (!isHalfWay(error)) records.recordTakenBack();
       throw error;
     }
     this.#reach("taken");
     records.recordCommit();
     this.#reach("recorded");
+    records.dropUnused(baseline.values());
+  }
+
+  /** Of what both sides are going to have in common, so that later changes of both can be merged. */
+  #keepTexts(staging: Staging, taken: readonly Prepared[]): void {
+    const { texts } = this.#source.records;
+    using opened = new DisposableStack();
+    const staged = opened.adopt(new Tree(staging.path), (tree) => tree.close());
+    let room = KEPT_BYTES_MAX;
+    for (const { change, item, result } of taken) {
+      if (item === undefined || result === undefined) continue;
+      const from = change.merged === undefined ? staged : this.#context.trees.upper;
+      const name = from === staged ? item.name : change.path;
+      const content = from.read(name, Math.min(room, TEXT_BYTES_MAX));
+      if (content === undefined || toText(content) === undefined) continue;
+      room -= content.length;
+      texts.put(content);
+    }
   }
 
   /** What was put away and back again has a new change time, which must not look like a change of the host's. */
-  #noteTakenBack(taken: readonly Prepared[]): void {
+  #baselineTakenBack(taken: readonly Prepared[]): Baseline {
     const baseline = new Map(this.#context.baseline);
     for (const { change } of taken) {
       const { path, before, conflict, hostDigest } = change;
       if (before !== undefined && conflict === undefined) baseline.set(path, hostDigest);
     }
-    this.#source.records.noteTakenBack(renderBaseline(baseline));
+    return baseline;
   }
 
   #reach(point: string): void {
@@ -226,6 +282,8 @@ class Application {
 }
 
 const NEVER = new AbortController().signal;
+/** Of texts that one application keeps for later merges; what is beyond is in conflict when both sides change it. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
 function explainDisk(error: unknown, workspace: string): unknown {
   if (!hasErrno(error, "ENOSPC", "EDQUOT")) return error;
@@ -249,7 +307,16 @@ function ownerOf(host: Tree): Owner | undefined {
   return lookAt({ directory: host.root, name: "." });
 }
 
-export function kindOf({ before, after }: JudgedChange): "added" | "modified" | "deleted" {
+function tell({ marked, merged, ...change }: JudgedChange): AppliedChange {
+  const { path } = change;
+  if (merged === undefined) return { path, kind: kindOf(change) };
+  return { path, kind: "modified", merged: merged === marked ? "marked" : "clean" };
+}
+
+export function kindOf({
+  before,
+  after,
+}: Pick<JudgedChange, "before" | "after">): "added" | "modified" | "deleted" {
   if (after === undefined) return "deleted";
   return before === undefined ? "added" : "modified";
 }

@@ -3,7 +3,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { exchangeEntries, moveEntry, openBelow, type Place } from "../platform/native/beneath.ts";
 import { hasErrno } from "../platform/native/libc.ts";
 import type { Pace } from "../platform/pace.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./step.ts";
 import type { Owner, Staging } from "./staging.ts";
 import { lookAt, type Tree } from "./tree.ts";
 
@@ -108,13 +108,19 @@ function takeBack(step: Step, context: CommitContext): void {
   if (step.do === "remove") {
     if (staging.look(step.item) !== undefined) moveEntry(staging.item(step.item), place);
   }
-  if (step.do === "put" && lookAt(place)?.identity === step.identity) {
+  if (step.do === "put" && isAsPut(step, place)) {
     if (step.stamp === null) moveEntry(place, staging.item(step.item));
     else exchangeEntries(staging.item(step.item), place);
   }
   if (step.do === "rmdir") makeDirectory({ ...step, do: "mkdir" }, place, context);
   if (step.do === "mkdir") removeDirectory(step, place);
   if (step.do === "chmod") setMode(place, step.before);
+}
+
+/** False for one that the host has changed since: it stays, as what was there before is older. */
+function isAsPut({ identity, made }: StepThat<"put">, place: Place): boolean {
+  const found = lookAt(place);
+  return found?.identity === identity && (made === undefined || found.stamp === made);
 }
 
 function findPlace({ path }: Step, { host }: CommitContext): Place | undefined {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { makeEveryChange, OverlayYard } from "../../test/support/overlay-yard.ts";
@@ -36,7 +36,7 @@ describe("an application killed at any point", () => {
       await yard.apply();
       expect([point, yard.tree()]).toEqual([point, expected]);
       expect([point, yard.leftovers()]).toEqual([point, []]);
-      expect([point, readdirSync(yard.records)]).toEqual([point, ["applied.json"]]);
+      expect([point, readdirSync(yard.records)]).toEqual([point, ["applied.json", "texts"]]);
     }
   }, 120_000);
 
@@ -51,6 +51,25 @@ describe("an application killed at any point", () => {
     yard.host("b", "host");
     await expect(yard.apply()).rejects.toMatchObject({ code: "CHANGES_CONFLICT" });
     expect(yard.tree()).toEqual({ a: "644 old", b: "644 host" });
+    expect(yard.leftovers()).toEqual([]);
+    // What was only put away and back is no change of the host's.
+    await expect(yard.apply()).rejects.toMatchObject({
+      details: { conflicts: [{ path: "b" }] },
+    });
+    await yard.apply({ paths: ["a"] });
+    expect(yard.tree()).toEqual({ a: "644 sandbox", b: "644 host" });
+  });
+
+  test("keeps what the host has since written into a file that had come, when it is taken back", async () => {
+    for (const name of ["a", "b"]) yard.host(name, "old");
+    await yard.begin();
+    for (const name of ["a", "b", "new"]) yard.wrote(name, "sandbox");
+    run("step 2");
+    expect(yard.tree()).toEqual({ a: "644 sandbox", b: "644 sandbox" });
+    appendFileSync(join(yard.workspace, "a"), ", and the host");
+    yard.host("new", "host");
+    await expect(yard.apply()).rejects.toMatchObject({ code: "CHANGES_CONFLICT" });
+    expect(yard.tree()).toEqual({ a: "644 sandbox, and the host", b: "644 old", new: "644 host" });
     expect(yard.leftovers()).toEqual([]);
   });
 });

@@ -5,11 +5,11 @@ import type { Baseline } from "./baseline.ts";
 import { digest, type WorkspaceChange } from "./change.ts";
 import type { Trees } from "./comparison.ts";
 import { judgeStanding } from "./conflict.ts";
+import type { Merger } from "./merging/merger.ts";
+import type { Clash } from "./merging/marked-text.ts";
 import type { Pace } from "../platform/pace.ts";
+import { readText, toText } from "./text.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
-
-/** Text that is read whole, to be searched, compared and shown. */
-export const TEXT_BYTES_MAX = 1024 * 1024;
 
 /** A change as it stands: between both sides, and before the airlock. */
 export interface JudgedChange extends WorkspaceChange {
@@ -20,19 +20,32 @@ export interface JudgedChange extends WorkspaceChange {
   holds: readonly Hold[];
   /** Why applying it would overwrite what the host did meanwhile. */
   conflict?: string;
+  /** Of a conflict between texts that began from the same one: where the two do not fit together. */
+  clashes?: readonly Clash[];
+  /** The same as a text that holds both versions of each clash, between marks. */
+  marked?: Merged;
+  /** What is applied in place of what the sandbox has: the changes of both sides, which so are in conflict no longer. */
+  merged?: Merged;
+}
+
+export interface Merged {
+  text: string;
+  /** Permission bits. */
+  mode: number;
 }
 
 export interface JudgingOptions {
   begunAtNs: bigint;
   baseline: Baseline;
   pace: Pace;
+  merge: Merger;
 }
 
-/** Leaves out what has not changed since it was applied. */
+/** Leaves out what has not changed since it was applied, and what the host has made as well. */
 export async function findStandings(
   changes: readonly WorkspaceChange[],
   { upper, host }: Trees,
-  { begunAtNs, baseline, pace }: JudgingOptions,
+  { begunAtNs, baseline, pace, merge }: JudgingOptions,
 ): Promise<JudgedChange[]> {
   const judged: JudgedChange[] = [];
   for (const change of changes) {
@@ -49,11 +62,30 @@ export async function findStandings(
       ...(applied === undefined ? {} : { applied }),
     });
     if (standing.kind === "none") continue;
-    const conflict = standing.kind === "conflict" ? { conflict: standing.reason } : {};
     const fingerprint = `${hostDigest} > ${sandboxDigest}`;
-    judged.push({ ...change, fingerprint, hostDigest, sandboxDigest, holds: [], ...conflict });
+    const own = { ...change, fingerprint, hostDigest, sandboxDigest, holds: [] };
+    if (standing.kind === "clean") judged.push(own);
+    else {
+      const conflicting = { ...own, conflict: standing.reason };
+      const resolved = await resolve(conflicting, { host, applied, merge });
+      if (resolved !== undefined) judged.push(resolved);
+    }
   }
   return judged;
+}
+
+/** The conflict merged, or with what is known of it; undefined when the host has all that the sandbox made. */
+async function resolve(
+  change: JudgedChange & { conflict: string },
+  { host, applied, merge }: { host: Tree; applied: string | undefined; merge: Merger },
+): Promise<JudgedChange | undefined> {
+  const outcome = await merge(change, applied);
+  if (outcome === undefined) return change;
+  const { clashes, text, mode } = outcome;
+  if (clashes.length > 0) return { ...change, clashes, marked: { text, mode } };
+  const isThere = mode === ((change.before?.mode ?? 0) & 0o777);
+  if (isThere && text === readText(host, change.path)) return undefined;
+  return { ...change, merged: { text, mode } };
 }
 
 /** Sends the changes through the airlock. `after` is the tree in which what is new is read. */
@@ -118,15 +150,4 @@ function state({ kind, mode, target }: TreeEntry, text: string | undefined): Ent
     ...(target === undefined ? {} : { target }),
     ...(text === undefined ? {} : { text }),
   };
-}
-
-export function readText(tree: Tree, path: string): string | undefined {
-  return toText(tree.read(path, TEXT_BYTES_MAX));
-}
-
-/** Undefined for what is no UTF-8 text. */
-export function toText(content: Buffer | undefined): string | undefined {
-  if (content === undefined || content.includes(0)) return undefined;
-  const text = content.toString("utf8");
-  return Buffer.byteLength(text) === content.length && !text.includes("\uFFFD") ? text : undefined;
 }

@@ -1,33 +1,10 @@
-import { z } from "zod";
 import type { JudgedChange } from "./judged-change.ts";
-
-/** One step that brings the host's tree nearer to the sandbox's. Each can be repeated, and undone. */
-export const stepSchema = z.discriminatedUnion("do", [
-  /** A file or link goes: into the staging directory, from where it can come back. */
-  z.strictObject({
-    do: z.literal("remove"),
-    path: z.string(),
-    stamp: z.string(),
-    item: z.string(),
-  }),
-  z.strictObject({ do: z.literal("rmdir"), path: z.string(), mode: z.int() }),
-  z.strictObject({ do: z.literal("mkdir"), path: z.string(), mode: z.int() }),
-  /** A prepared file or link comes, in the place of `stamp` or of nothing. */
-  z.strictObject({
-    do: z.literal("put"),
-    path: z.string(),
-    item: z.string(),
-    identity: z.string(),
-    stamp: z.string().nullable(),
-  }),
-  z.strictObject({ do: z.literal("chmod"), path: z.string(), mode: z.int(), before: z.int() }),
-]);
-export type Step = z.infer<typeof stepSchema>;
+import type { Step } from "./step.ts";
 
 /** A change with the item that was prepared for it, when it has one. */
 export interface PreparedChange {
   change: JudgedChange;
-  item?: { name: string; identity: string };
+  item?: { name: string; identity: string; stamp: string };
 }
 
 const OWNER_ALL = 0o700;
@@ -53,7 +30,8 @@ function stepsOf({ change, item }: PreparedChange, index: number): readonly Step
   if (item === undefined) return removal(change, index);
   const isExchange = before !== undefined && before.kind !== "directory";
   const stamp = isExchange ? before.stamp : null;
-  const put: Step = { do: "put", path, item: item.name, identity: item.identity, stamp };
+  const { name, identity, stamp: made } = item;
+  const put: Step = { do: "put", path, item: name, identity, stamp, made };
   return isExchange ? [put] : [...removal(change, index), put];
 }
 

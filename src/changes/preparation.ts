@@ -2,10 +2,11 @@ import { closeSync } from "node:fs";
 import { CattlegridError } from "../errors/error.ts";
 import { digest } from "./change.ts";
 import type { Trees } from "./comparison.ts";
-import { readText, toText, TEXT_BYTES_MAX, type JudgedChange } from "./judged-change.ts";
+import type { JudgedChange } from "./judged-change.ts";
 import type { Pace } from "../platform/pace.ts";
 import type { PreparedChange } from "./plan.ts";
 import type { Owner, Staging } from "./staging.ts";
+import { readText } from "./text.ts";
 import { Tree } from "./tree.ts";
 import { applyHunks, findHunks } from "./text-diff.ts";
 
@@ -26,8 +27,8 @@ export interface PreparationContext {
 
 /** A change with its new content beyond the agent's reach. */
 export interface Prepared extends PreparedChange {
-  /** What the host holds at the path when this is applied. */
-  result: string;
+  /** What both sides have in common once this is applied; undefined: what they had. */
+  result: string | undefined;
 }
 
 /**
@@ -48,24 +49,35 @@ export async function prepare(
       const choice = choices.find(({ path }) => path === change.path);
       const isStaged = await stage(change, { name, choice }, context);
       const entry = isStaged ? context.staging.look(name) : undefined;
-      const result = digest(
+      const made = digest(
         { tree: staged, path: name },
         isStaged ? entry : change.after,
         change.path,
       );
       // The bits that never come out are still what the airlock judges.
-      const mode = choice === undefined ? change.after?.mode : undefined;
+      const isAsMade = choice === undefined && change.merged === undefined;
+      const mode = isAsMade ? change.after?.mode : undefined;
       const after = entry && { ...entry, ...(mode === undefined ? {} : { mode }) };
       prepared.push({
         change: { ...change, ...(after === undefined ? {} : { after }) },
-        result,
-        ...(entry === undefined ? {} : { item: { name, identity: entry.identity } }),
+        result: change.merged === undefined ? made : commonAfterMerge(change, choice),
+        ...(entry === undefined
+          ? {}
+          : { item: { name, identity: entry.identity, stamp: entry.stamp } }),
       });
     }
   } finally {
     staged.close();
   }
   return prepared;
+}
+
+/** The sandbox's version is what later changes inside begin from, once all of it has come out. */
+function commonAfterMerge(
+  { sandboxDigest }: JudgedChange,
+  choice: HunkChoice | undefined,
+): string | undefined {
+  return choice === undefined ? sandboxDigest : undefined;
 }
 
 async function stage(
@@ -79,6 +91,11 @@ async function stage(
     const content = pickHunks(change, choice, trees);
     const mode = (before ?? after)?.mode ?? 0o644;
     staging.writeFile(name, content, { mode, owner: ownerOf(change, context) });
+    return true;
+  }
+  if (change.merged !== undefined) {
+    const { text, mode } = change.merged;
+    staging.writeFile(name, Buffer.from(text), { mode, owner: ownerOf(change, context) });
     return true;
   }
   if (after === undefined || unreadable !== undefined) return false;
@@ -99,10 +116,10 @@ async function stage(
 }
 
 function pickHunks(change: JudgedChange, choice: HunkChoice, { upper, host }: Trees): Buffer {
-  const { path, fingerprint, before, after } = change;
+  const { path, fingerprint, before, after, merged } = change;
   if (fingerprint !== choice.fingerprint) throw stale(path);
   const old = before === undefined ? "" : readText(host, path);
-  const made = after?.kind === "file" ? toText(upper.read(path, TEXT_BYTES_MAX)) : undefined;
+  const made = after?.kind === "file" ? (merged?.text ?? readText(upper, path)) : undefined;
   const hunks = old === undefined || made === undefined ? undefined : findHunks(old, made);
   if (hunks === undefined || choice.hunks.some((number) => number >= hunks.length)) {
     throw new CattlegridError("CHANGE_NOT_FOUND", `${path} has no such hunk.`);

@@ -2,16 +2,13 @@ import type { Hold } from "../airlock/change.ts";
 import { kindOf, settle, withTrees, type ChangeSource } from "./apply.ts";
 import { readBaseline } from "./baseline.ts";
 import { compareTrees, type Trees } from "./comparison.ts";
-import {
-  findStandings,
-  passAirlock,
-  readText,
-  TEXT_BYTES_MAX,
-  type JudgedChange,
-} from "./judged-change.ts";
+import { findStandings, passAirlock, type JudgedChange } from "./judged-change.ts";
+import { createMerger } from "./merging/merger.ts";
+import type { Clash } from "./merging/marked-text.ts";
 import { createPace } from "../platform/pace.ts";
 import { isAtOrBelow } from "./selection.ts";
 import { countLines, findHunks, type Hunk } from "./text-diff.ts";
+import { readText, TEXT_BYTES_MAX } from "./text.ts";
 import type { TreeEntry } from "./tree.ts";
 
 /** Texts of more than this in all are left out of one answer. */
@@ -33,6 +30,10 @@ export interface ShownChange {
   after?: ShownState;
   holds: readonly Hold[];
   conflict?: string;
+  /** Of a conflict between texts, when hunks are asked for: what does not fit together; everything else does. */
+  clashes?: readonly Clash[];
+  /** Both sides changed the text, and what is shown and applied holds the changes of both. */
+  merged?: true;
   fingerprint: string;
   /** Of texts. */
   lines?: { added: number; removed: number };
@@ -60,13 +61,14 @@ export async function readChanges(
       begunAtNs: source.begunAtNs,
       baseline,
       pace,
+      merge: createMerger({ ...source, trees, signal }),
     });
     const { paths } = options;
     const asked = standings.filter(
       ({ path }) => paths.length === 0 || paths.some((wanted) => isAtOrBelow(path, wanted)),
     );
-    const after = ({ path }: JudgedChange): Buffer | undefined =>
-      trees.upper.read(path, TEXT_BYTES_MAX);
+    const after = ({ path, merged }: JudgedChange): Buffer | undefined =>
+      merged === undefined ? trees.upper.read(path, TEXT_BYTES_MAX) : Buffer.from(merged.text);
     const judged = await passAirlock(asked, { host: trees.host, after }, signal);
     let room = HUNK_CHARACTERS_MAX;
     const changes: ShownChange[] = [];
@@ -86,32 +88,37 @@ export async function countChanges(source: ChangeSource, signal: AbortSignal): P
   return withTrees(source, async (trees) => {
     const pace = createPace(signal);
     const baseline = readBaseline(source.records.baselineFile, source.onCorrupt);
-    const parts = { begunAtNs: source.begunAtNs, baseline, pace };
+    const merge = createMerger({ ...source, trees, signal });
+    const parts = { begunAtNs: source.begunAtNs, baseline, pace, merge };
     return (await findStandings(await compareTrees(trees, pace), trees, parts)).length;
   });
 }
 
 function show(change: JudgedChange, trees: Trees, wantsHunks: boolean): ShownChange {
-  const { path, before, after, holds, conflict, fingerprint } = change;
+  const { path, before, after, holds, conflict, clashes, merged, fingerprint } = change;
+  const mode = merged === undefined ? {} : { mode: merged.mode };
   const hunks = hunksOf(change, trees);
   return {
     path,
     kind: kindOf(change),
     ...(before === undefined ? {} : { before: stateOf(before) }),
-    ...(after === undefined ? {} : { after: stateOf(after) }),
+    ...(after === undefined ? {} : { after: { ...stateOf(after), ...mode } }),
     holds,
-    ...(conflict === undefined ? {} : { conflict }),
+    ...(conflict === undefined || merged !== undefined ? {} : { conflict }),
+    ...(clashes === undefined || !wantsHunks ? {} : { clashes }),
+    ...(merged === undefined ? {} : { merged: true }),
     fingerprint,
     ...(hunks === undefined ? {} : { lines: countLines(hunks) }),
     ...(hunks === undefined || !wantsHunks ? {} : { hunks }),
   };
 }
 
-function hunksOf({ path, before, after }: JudgedChange, trees: Trees): readonly Hunk[] | undefined {
+function hunksOf(change: JudgedChange, trees: Trees): readonly Hunk[] | undefined {
+  const { path, before, after, merged } = change;
   const isText = [before, after].every((entry) => entry === undefined || entry.kind === "file");
   if (!isText) return undefined;
   const old = before === undefined ? "" : readText(trees.host, path);
-  const made = after === undefined ? "" : readText(trees.upper, path);
+  const made = after === undefined ? "" : (merged?.text ?? readText(trees.upper, path));
   return old === undefined || made === undefined ? undefined : findHunks(old, made);
 }
 

@@ -9,6 +9,10 @@ export interface Wish {
   approve: readonly string[];
   /** Changes that may replace what the host did meanwhile, each by its own name. */
   overwrite: readonly string[];
+  /** Changes that are not to come, now or later: the host's version stays. Each by its own name. */
+  keep: readonly string[];
+  /** Conflicts between texts that are to come with both versions between marks, each by its own name. */
+  mark: readonly string[];
 }
 
 export interface Selection {
@@ -23,10 +27,10 @@ const FINAL: ReadonlySet<Hold["class"]> = new Set(["device", "unreadable"]);
 /** The changes at or below the wished paths, with the new directories they lie in. Throws CHANGE_NOT_FOUND. */
 export function findWished(changes: readonly JudgedChange[], wish: Wish): readonly JudgedChange[] {
   const known = new Set(changes.map(({ path }) => path));
-  for (const path of [...wish.approve, ...wish.overwrite]) {
+  for (const path of [...wish.approve, ...wish.overwrite, ...wish.keep, ...wish.mark]) {
     if (!known.has(path)) throw notFound(path);
   }
-  const named = [...wish.paths, ...(wish.paths.length > 0 ? wish.approve : [])];
+  const named = [...wish.paths, ...(wish.paths.length > 0 ? [...wish.approve, ...wish.keep] : [])];
   for (const path of wish.paths) {
     if (!changes.some((change) => isAtOrBelow(change.path, path))) throw notFound(path);
   }
@@ -37,11 +41,42 @@ export function findWished(changes: readonly JudgedChange[], wish: Wish): readon
   return changes.filter((change) => parents.has(change.path) || chosen.has(change));
 }
 
-/** Throws CHANGES_CONFLICT, naming them all, when a wished change would overwrite one of the host's. */
-export function refuseConflicts(wished: readonly JudgedChange[], { overwrite }: Wish): void {
-  const replaced = new Set(overwrite);
+export interface Resolved {
+  wished: readonly JudgedChange[];
+  /** What the host keeps its own version of. */
+  kept: readonly JudgedChange[];
+}
+
+/** Settles conflicts as the wish says. Throws CHANGES_CONFLICT, naming all that are left. */
+export function resolveConflicts(changes: readonly JudgedChange[], wish: Wish): Resolved {
+  const [overwrite, keep, mark] = [wish.overwrite, wish.keep, wish.mark].map(
+    (paths) => new Set(paths),
+  );
+  const isKept = ({ path }: JudgedChange): boolean => keep?.has(path) === true;
+  const wished = changes
+    .filter((change) => !isKept(change))
+    .map((change) => {
+      const { merged: _unwanted, ...own } = change;
+      if (overwrite?.has(change.path)) return own;
+      return mark?.has(change.path)
+        ? { ...own, merged: change.marked ?? refuseMarks(own) }
+        : change;
+    });
+  refuseConflicts(wished, overwrite ?? new Set());
+  return { wished, kept: changes.filter(isKept) };
+}
+
+function refuseMarks({ path }: JudgedChange): never {
+  throw new CattlegridError(
+    "CHANGE_NOT_FOUND",
+    `${JSON.stringify(path)} is no conflict between two texts of which it is known what both began from.`,
+  );
+}
+
+function refuseConflicts(wished: readonly JudgedChange[], replaced: ReadonlySet<string>): void {
   const conflicts = wished.filter(
-    ({ path, conflict }) => conflict !== undefined && !replaced.has(path),
+    ({ path, conflict, merged }) =>
+      conflict !== undefined && merged === undefined && !replaced.has(path),
   );
   if (conflicts.length === 0) return;
   const lines = conflicts.map(({ path, conflict }) => `${path}: ${conflict}`);

@@ -137,7 +137,7 @@ export const ERROR_CODES = define({
   CHANGE_STALE: user(409, "Look at it again with `cattlegrid diff NAME`, then repeat."),
   CHANGES_CONFLICT: user(
     409,
-    "Look at both sides with `cattlegrid diff NAME`; then apply the others by path, or this one with --overwrite PATH.",
+    "Look at both sides with `cattlegrid diff NAME`; then let the sandbox's version win with --overwrite PATH, keep yours with --keep PATH, take both between marks with --mark PATH, or apply the others by path.",
   ),
   CHANGES_UNAPPLIED: user(
     409,

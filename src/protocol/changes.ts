@@ -28,6 +28,19 @@ export const hunkSchema = z
   })
   .meta({ id: "ChangeHunk" });
 
+/** A place at which both sides changed the same lines, each into something else. */
+export const clashSchema = z
+  .object({
+    /** Where it begins, from 1, in the text in which every clash is left as the host has it. */
+    line: z.int(),
+    host: z.array(z.string()).readonly(),
+    /** What both began from. */
+    base: z.array(z.string()).readonly(),
+    sandbox: z.array(z.string()).readonly(),
+  })
+  .meta({ id: "ChangeClash" });
+export type Clash = z.infer<typeof clashSchema>;
+
 export const changeKindSchema = z.enum(["added", "modified", "deleted"]);
 
 export const changeSchema = z
@@ -41,6 +54,10 @@ export const changeSchema = z
     holds: z.array(holdSchema).readonly(),
     /** Why applying it would overwrite what the host did meanwhile. */
     conflict: z.string().exactOptional(),
+    /** Of a conflict between texts, when hunks are asked for: what does not fit together; everything else does. */
+    clashes: z.array(clashSchema).readonly().exactOptional(),
+    /** Both sides changed the text, and what is shown and applied holds the changes of both. */
+    merged: z.literal(true).exactOptional(),
     /** Stands for what was seen; wanted when single hunks are applied. */
     fingerprint: z.string(),
     /** Of texts. */
@@ -69,6 +86,10 @@ export const changeApplySchema = z
     approve: z.array(z.string()).optional(),
     /** Changes that may replace what the host did meanwhile, each by its own name. */
     overwrite: z.array(z.string()).optional(),
+    /** Changes that are not to come, now or later: the host's version stays. Each by its own name. */
+    keep: z.array(z.string()).optional(),
+    /** Conflicts between texts that are to come with both versions between marks, each by its own name. */
+    mark: z.array(z.string()).optional(),
     /** Single hunks, counted from 0, of files that are to be applied only in part. */
     hunks: z
       .array(
@@ -85,8 +106,19 @@ export type ChangeApply = z.infer<typeof changeApplySchema>;
 
 export const changesAppliedSchema = z
   .object({
-    applied: z.array(z.object({ path: z.string(), kind: changeKindSchema })).readonly(),
+    applied: z
+      .array(
+        z.object({
+          path: z.string(),
+          kind: changeKindSchema,
+          /** The host has the changes of both sides now; or, of a conflict, both versions between marks. */
+          merged: z.enum(["clean", "marked"]).exactOptional(),
+        }),
+      )
+      .readonly(),
     held: z.array(z.object({ path: z.string(), holds: z.array(holdSchema).readonly() })).readonly(),
+    /** Where the host's version stays, as was wished. */
+    kept: z.array(z.string()).readonly().exactOptional(),
   })
   .meta({ id: "ChangesApplied" });
 export type ChangesApplied = z.infer<typeof changesAppliedSchema>;

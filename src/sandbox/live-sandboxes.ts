@@ -77,6 +77,7 @@ class LiveSandboxes implements Sandboxes {
         await recovery.of(row.provider);
         this.changes.begin(row);
         const launched = await startStored(options, row, context);
+        this.changes.began(row);
         this.ports.follow(row.id, launched);
         this.#lifetimes.follow(row, launched);
         return launched;
@@ -258,6 +259,7 @@ class LiveSandboxes implements Sandboxes {
   close(): Promise<void> {
     this.#closing ??= this.#lifecycle.close(async () => {
       this.#leases.close();
+      this.changes.close();
       await Promise.all(this.#options.providers.map((provider) => provider.close()));
     });
     return this.#closing;

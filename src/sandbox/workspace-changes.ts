@@ -19,6 +19,7 @@ import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { createBeginnings } from "./beginnings.ts";
 import type { SandboxOverlays, SandboxProvider } from "./provider.ts";
 import { providerOf } from "./registry.ts";
 
@@ -44,10 +45,14 @@ export interface WorkspaceChanges {
   discard(id: string): Promise<void>;
   /** Notes what the sandbox begins from; before each start. */
   begin(row: SandboxRow): void;
+  /** Notes, while the sandbox already runs, what its files began from; later operations wait for it. */
+  began(row: SandboxRow): void;
   /** How many are not applied; 0 for a sandbox without an overlay. */
   count(id: string, signal: AbortSignal): Promise<number>;
   /** The sandbox is removed: an interrupted application is finished, then what was recorded goes too. */
   forget(row: SandboxRow): Promise<void>;
+  /** Gives up what `began` still does. */
+  close(): void;
 }
 
 export function createWorkspaceChanges(options: WorkspaceChangesOptions): WorkspaceChanges {
@@ -59,6 +64,8 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
     return done;
   };
   const sources = new ChangeSources(options);
+  const open = async (id: string): Promise<ChangeSource> => (await sources.open(id)).source;
+  const beginnings = createBeginnings({ logger: options.logger, open });
   return {
     read: (id, reading, signal) =>
       inTurn(id, async () => readChanges((await sources.open(id)).source, reading, signal)),
@@ -78,6 +85,9 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
     begin({ id, specification: { workspace } }) {
       if (workspace?.mode === "overlay") beginRecords(workspace.path, sources.records(id));
     },
+    began({ id, specification: { workspace } }) {
+      if (workspace?.mode === "overlay") void inTurn(id, () => beginnings.note(id));
+    },
     count: (id, signal) =>
       inTurn(id, async () => {
         const row = await options.find(id);
@@ -85,6 +95,8 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
         return countChanges((await sources.open(id)).source, signal);
       }),
     async forget({ id, specification: { workspace } }) {
+      beginnings.abandon(id);
+      await queues.get(id);
       queues.delete(id);
       const records = sources.records(id);
       try {
@@ -95,6 +107,7 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
       }
       records.remove();
     },
+    close: () => beginnings.close(),
   };
 }
 

@@ -14,8 +14,9 @@ export function addChangeRoutes(api: Api): void {
 
   serve(api, CHANGE_ROUTES.applyChanges, async ({ request, reply, body }) => {
     const { id } = await openSandbox(api, request, "use");
-    const { paths = [], approve = [], overwrite = [], hunks = [] } = body();
-    return changes.apply(id, { paths, approve, overwrite, hunks }, closedSignal(reply));
+    const { paths = [], approve = [], overwrite = [], keep = [], mark = [], hunks = [] } = body();
+    const wish = { paths, approve, overwrite, keep, mark, hunks };
+    return changes.apply(id, wish, closedSignal(reply));
   });
 
   serve(api, CHANGE_ROUTES.discardChanges, async ({ request }) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -112,6 +113,46 @@ describe.skipIf(!needs.met)(needs.title("the changes of a sandbox, on the comman
     expect([readFileSync(at("f"), "utf8"), existsSync(at("new"))]).toEqual(["host\n", false]);
     expect(await cli.run(["apply", "box", "--overwrite", "f"])).toMatchObject({ code: 0 });
     expect([readFileSync(at("f"), "utf8"), existsSync(at("new"))]).toEqual(["sandbox\n", true]);
+  });
+
+  test("what both changed is merged, and where that cannot be both versions are shown and one is chosen by name", async () => {
+    const git = (...args: string[]): unknown => execFileSync("git", args, { cwd: cli.workspace });
+    await cli.run(["stop", "box"]);
+    git("init", "-q");
+    await cli.run(["start", "box"]);
+    await inside("sed -i 's/^line 3$/three/' f; sed -i 's/x/agent/' gone");
+    host("f", LINES.replace("line 30\n", "thirty\n"));
+    host("gone", "host\n");
+    const { stdout } = await cli.run(["diff", "box"]);
+    expect(stdout).toContain(
+      "modified f\n  merged: you changed it too; what is shown here keeps that\n@@ -1,6 +1,6 @@\n",
+    );
+    expect(stdout).toContain(
+      `modified gone
+  conflict: changed in the sandbox and on the host meanwhile
+@@ line 1 @@ clash 1 of 1
+<<<<<<< yours
+-host
+||||||| before
+ x
+======= the sandbox's
++agent
+>>>>>>>
+`,
+    );
+    expect((await cli.run(["diff", "box", "--stat"])).stdout).toMatch(
+      / f .*  merged\n gone .*  conflict\n/,
+    );
+    expect(refusal(await cli.run(["apply", "box"]))).toEqual([125, "CHANGES_CONFLICT"]);
+    expect(readFileSync(at("f"), "utf8")).not.toContain("three");
+    expect((await cli.run(["apply", "box", "--keep", "gone"])).stdout).toBe(
+      "modified f: merged with what you changed\nkept gone: as you have it\n",
+    );
+    expect(readFileSync(at("f"), "utf8")).toBe(
+      LINES.replace("line 3\n", "three\n").replace("line 30\n", "thirty\n"),
+    );
+    expect(readFileSync(at("gone"), "utf8")).toBe("host\n");
+    expect((await cli.run(["diff", "box"])).stderr).toBe("Nothing has changed.\n");
   });
 
   test("`rm` is refused while they are not applied; `discard` drops them, of a stopped sandbox", async () => {

@@ -1,5 +1,6 @@
 /** Applies changes in a process of its own, which ends itself without warning at a named point. Prints the points, or the result. */
 import { applyChanges, type ApplyWish } from "../../src/changes/apply.ts";
+import { EVERYTHING } from "./overlay-yard.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 
 const [workspace = "", upper = "", records = "", dieAt = "", wish = "{}"] = process.argv.slice(2);
@@ -12,7 +13,7 @@ const result = await applyChanges(
     records: new ChangeRecords(records),
     onCorrupt: () => undefined,
   },
-  { paths: [], approve: [], overwrite: [], hunks: [], ...(JSON.parse(wish) as Partial<ApplyWish>) },
+  { ...EVERYTHING, ...(JSON.parse(wish) as Partial<ApplyWish>) },
   {
     signal: new AbortController().signal,
     onPoint(point) {

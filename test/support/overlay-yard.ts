@@ -16,7 +16,14 @@ import { applyChanges, type Applied, type ApplyWish } from "../../src/changes/ap
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { removeTree } from "../../src/platform/tree-removal.ts";
 
-export const EVERYTHING: ApplyWish = { paths: [], approve: [], overwrite: [], hunks: [] };
+export const EVERYTHING: ApplyWish = {
+  paths: [],
+  approve: [],
+  overwrite: [],
+  keep: [],
+  mark: [],
+  hunks: [],
+};
 
 /** A workspace and the upper directory of an overlay over it, written as overlayfs writes it. */
 export class OverlayYard {

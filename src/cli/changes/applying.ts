@@ -26,12 +26,20 @@ export async function applyAndTell(
   return done;
 }
 
+const MERGED = {
+  clean: "merged with what you changed",
+  marked: "both versions are in it, between marks",
+} as const;
+
 function report(
-  { applied, held }: ChangesApplied,
+  { applied, held, kept = [] }: ChangesApplied,
   { caller, name, to, isLast }: Required<Omit<Application, "body" | "isJson">> & { caller: Caller },
 ): void {
-  for (const { path, kind } of applied) to.write(`${kind} ${showPath(path)}\n`);
-  if (applied.length === 0 && held.length === 0) tell(caller, "Nothing has changed.");
+  for (const { path, kind, merged } of applied) {
+    to.write(`${kind} ${showPath(path)}${merged === undefined ? "" : `: ${MERGED[merged]}`}\n`);
+  }
+  for (const path of kept) to.write(`kept ${showPath(path)}: as you have it\n`);
+  if (applied.length + held.length + kept.length === 0) tell(caller, "Nothing has changed.");
   if (held.length === 0) return;
   tell(caller, `cattlegrid: held back, because your machine could execute or obey it later:`);
   for (const { path, holds } of held) {

@@ -1,4 +1,4 @@
-import type { Change } from "../../protocol/changes.ts";
+import type { Change, Clash } from "../../protocol/changes.ts";
 import { makeOneLine, makePrintable } from "../error-text.ts";
 
 /** Paints parts of a text; identity functions where there is no colour. */
@@ -50,13 +50,33 @@ function parentsOf(path: string): readonly string[] {
 
 function renderChange(change: Change, paint: Paint): string {
   const lines = [paint.bold(headline(change)), ...renderNotes(change, paint)];
-  const hunks = change.hunks ?? [];
+  for (const [index, clash] of (change.clashes ?? []).entries()) {
+    lines.push(...renderClash(clash, `${index + 1} of ${change.clashes?.length}`, paint));
+  }
+  // Of a conflict the hunks are what `--overwrite` would do; the clashes say why nobody did.
+  const hunks = change.clashes === undefined ? (change.hunks ?? []) : [];
   for (const [index, hunk] of hunks.entries()) {
     const number = hunks.length > 1 ? ` hunk ${index + 1} of ${hunks.length}` : "";
     lines.push(paint.place(hunkHead(hunk) + number));
     for (const line of hunk.lines) lines.push(paintLine(line, paint));
   }
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function renderClash({ line, host, base, sandbox }: Clash, number: string, paint: Paint): string[] {
+  const both: readonly [string, readonly string[], string][] = [
+    ["<<<<<<< yours", host, "-"],
+    ["||||||| before", base, " "],
+    ["======= the sandbox's", sandbox, "+"],
+  ];
+  return [
+    paint.place(`@@ line ${line} @@ clash ${number}`),
+    ...both.flatMap(([title, lines, sign]) => [
+      paint.place(title),
+      ...lines.map((each) => paintLine(sign + each, paint)),
+    ]),
+    paint.place(">>>>>>>"),
+  ];
 }
 
 export function hunkHead(hunk: NonNullable<Change["hunks"]>[number]): string {
@@ -81,9 +101,12 @@ export function headline(change: Change): string {
   return `${change.kind} ${showPath(change.path)}${describeStates(change)}`;
 }
 
-export function renderNotes({ holds, conflict }: Change, paint: Paint): string[] {
-  const held = holds.map(({ class: kind, reason }) => `  held (${kind}): ${reason}`);
-  const all = conflict === undefined ? held : [...held, `  conflict: ${conflict}`];
+export function renderNotes({ holds, conflict, merged }: Change, paint: Paint): string[] {
+  const all = [
+    ...holds.map(({ class: kind, reason }) => `  held (${kind}): ${reason}`),
+    ...(merged ? ["  merged: you changed it too; what is shown here keeps that"] : []),
+    ...(conflict === undefined ? [] : [`  conflict: ${conflict}`]),
+  ];
   return all.map((note) => paint.warning(makeOneLine(note)));
 }
 
@@ -129,7 +152,8 @@ export function renderStatistics(all: readonly Change[], paint: Paint): string {
   const most = Math.max(1, ...changes.map(countLines));
   const rows = changes.map((change, index) => {
     const mark = change.holds.length > 0 ? "  held" : "";
-    const conflict = change.conflict === undefined ? "" : "  conflict";
+    const conflict =
+      change.conflict === undefined ? (change.merged ? "  merged" : "") : "  conflict";
     const name = (names[index] ?? "").padEnd(width);
     return ` ${name} | ${renderBar(change, most, paint)}${paint.warning(mark + conflict)}\n`;
   });

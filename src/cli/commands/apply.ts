@@ -18,6 +18,16 @@ const FLAGS = {
     value: "PATH",
     help: "replace what you changed meanwhile with the sandbox's version",
   },
+  keep: {
+    kind: "list",
+    value: "PATH",
+    help: "leave your version of a file, and drop what the sandbox has of it so far",
+  },
+  mark: {
+    kind: "list",
+    value: "PATH",
+    help: "write both versions of a conflict into the file, between marks, for you to settle",
+  },
   hunk: { kind: "list", value: "PATH:N,…", help: "only these hunks of a file, counted from 1" },
   patch: { kind: "switch", short: "p", help: "ask about each hunk" },
   ...JSON_FLAG,
@@ -27,8 +37,8 @@ export const APPLY = defineVerb({
   verb: "apply",
   usage: "[FLAGS] NAME [PATH...]",
   description:
-    "Brings a sandbox's changes to your workspace: all of them, or those at and below the paths. Nothing is applied when one of\n" +
-    "them would overwrite a change of your own. What your machine could execute later is held back and told, with exit status 1,\n" +
+    "Brings a sandbox's changes to your workspace: all of them, or those at and below the paths. A text that you changed too is\n" +
+    "merged; where both changed the same lines nothing at all is applied, until you settle it by name. What your machine could execute later is held back and told, with exit status 1,\n" +
     "until you approve it by name. Ended at any moment, the next `apply` or `diff` finishes it.",
   example: "cattlegrid apply my-sandbox src --approve .github/workflows/ci.yml",
   operands: {
@@ -50,6 +60,8 @@ export const APPLY = defineVerb({
       ...chosen,
       approve: flags.approve.map(cleanPath),
       overwrite: flags.overwrite.map(cleanPath),
+      keep: flags.keep.map(cleanPath),
+      mark: flags.mark.map(cleanPath),
     };
     const done = await applyAndTell(context, { name, body, isJson: flags.json === true });
     return done.held.length === 0 ? 0 : HELD;

@@ -10,7 +10,8 @@ export const DIFF = defineVerb({
   usage: "[FLAGS] NAME [PATH...]",
   description:
     "Shows what a sandbox of mode overlay changed in its workspace and your own files do not have yet. Changes that your\n" +
-    "machine could execute are marked as held, with the reason; those that you changed meanwhile, as conflicts.",
+    "machine could execute are marked as held, with the reason. A text that you changed meanwhile is shown merged; where both changed\n" +
+    "the same lines, as a conflict, with both versions.",
   example: "cattlegrid diff my-sandbox --stat",
   operands: {
     min: 1,

@@ -1,0 +1,15 @@
+import type { Tree } from "./tree.ts";
+
+/** Text that is read whole, to be searched, compared, merged and shown. */
+export const TEXT_BYTES_MAX = 1024 * 1024;
+
+export function readText(tree: Tree, path: string): string | undefined {
+  return toText(tree.read(path, TEXT_BYTES_MAX));
+}
+
+/** Undefined for what is no UTF-8 text. */
+export function toText(content: Buffer | undefined): string | undefined {
+  if (content === undefined || content.includes(0)) return undefined;
+  const text = content.toString("utf8");
+  return Buffer.byteLength(text) === content.length && !text.includes("\uFFFD") ? text : undefined;
+}
