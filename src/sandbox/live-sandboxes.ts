@@ -75,9 +75,8 @@ class LiveSandboxes implements Sandboxes {
       ...options,
       launch: async (row, context) => {
         await recovery.of(row.provider);
-        this.changes.begin(row);
-        const launched = await startStored(options, row, context);
-        this.changes.began(row);
+        const start = () => startStored(options, row, context);
+        const launched = await this.changes.begin(row, start);
         this.ports.follow(row.id, launched);
         this.#lifetimes.follow(row, launched);
         return launched;

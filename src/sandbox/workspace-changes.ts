@@ -43,10 +43,8 @@ export interface WorkspaceChanges {
   apply(id: string, wish: ApplyWish, signal: AbortSignal): Promise<Applied>;
   /** Drops every change of a stopped sandbox. Throws SANDBOX_BUSY while it runs. */
   discard(id: string): Promise<void>;
-  /** Notes what the sandbox begins from; before each start. */
-  begin(row: SandboxRow): void;
-  /** Notes, while the sandbox already runs, what its files began from; later operations wait for it. */
-  began(row: SandboxRow): void;
+  /** Launches it, and notes what it begins from: in part before, the rest while it runs. Later operations wait for that. */
+  begin<T>(row: SandboxRow, launch: () => Promise<T>): Promise<T>;
   /** How many are not applied; 0 for a sandbox without an overlay. */
   count(id: string, signal: AbortSignal): Promise<number>;
   /** The sandbox is removed: an interrupted application is finished, then what was recorded goes too. */
@@ -82,11 +80,12 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
         await overlays.discard(id);
         source.records.remove();
       }),
-    begin({ id, specification: { workspace } }) {
-      if (workspace?.mode === "overlay") beginRecords(workspace.path, sources.records(id));
-    },
-    began({ id, specification: { workspace } }) {
-      if (workspace?.mode === "overlay") void inTurn(id, () => beginnings.note(id));
+    async begin({ id, specification: { workspace } }, launch) {
+      if (workspace?.mode !== "overlay") return launch();
+      beginRecords(workspace.path, sources.records(id));
+      const launched = await launch();
+      void inTurn(id, () => beginnings.note(id));
+      return launched;
     },
     count: (id, signal) =>
       inTurn(id, async () => {
