@@ -5,12 +5,16 @@ import { parseAddress } from "./address.ts";
 import { compilePolicy } from "./compile-policy.ts";
 import { answerQuery, type NameAnswering } from "./dns.ts";
 import type { HostName } from "./host-name.ts";
+import { NEW_NAMES_MAX, NewNames } from "./new-names.ts";
 import { SyntheticAddresses } from "./synthetic-addresses.ts";
+
+let now = 0;
 
 function answering(allow: string[], deny: string[] = []): NameAnswering {
   return {
     policy: compilePolicy({ preset: "locked", agentHosts: [], allow, deny }),
     names: new SyntheticAddresses(() => false),
+    newNames: new NewNames(() => now),
     sandboxName: "box",
   };
 }
@@ -95,6 +99,38 @@ describe("a name that policy may allow", () => {
     expect(ask(context, query("1.0.18.198.in-addr.arpa", "PTR")).answers).toEqual(["a.example"]);
     expect(ask(context, query("2.0.18.198.in-addr.arpa", "PTR")).code).toBe("REFUSED");
     expect(ask(context, query("1.0.0.127.in-addr.arpa", "PTR")).code).toBe("REFUSED");
+  });
+});
+
+describe("a wildcard rule", () => {
+  const invented = (at: number): string => `${"c2VjcmV0".repeat(7)}.n${at}.x.example`;
+  const askAll = (context: NameAnswering, count: number) =>
+    Array.from({ length: count }, (_, at) => ask(context, query(invented(at), "A")));
+
+  test("gives new names under a wildcard only so often, and tells why", () => {
+    const context = answering(["**.x.example", "a.x.example"]);
+    const answers = askAll(context, NEW_NAMES_MAX + 5);
+    expect(answers.filter(({ code }) => code === "NOERROR")).toHaveLength(NEW_NAMES_MAX);
+    expect(answers.at(-1)).toMatchObject({
+      code: "REFUSED",
+      outcome: {
+        action: "deny",
+        code: "too-many-names",
+        rule: { text: "**.x.example:443,tls" },
+        reason: expect.stringContaining("looks like data in names"),
+      },
+    });
+    // What is known, and what a rule names, is not new.
+    expect(ask(context, query(invented(0), "A")).code).toBe("NOERROR");
+    expect(ask(context, query("a.x.example", "A")).code).toBe("NOERROR");
+    now += 60_000;
+    expect(ask(context, query(invented(NEW_NAMES_MAX), "A")).code).toBe("NOERROR");
+  });
+
+  test("for every name there is gives as many as are asked for", () => {
+    const context = answering([]);
+    context.policy = compilePolicy({ preset: "open", agentHosts: [], allow: [], deny: [] });
+    expect(askAll(context, 200).every(({ code }) => code === "NOERROR")).toBe(true);
   });
 });
 

@@ -15,6 +15,7 @@ import {
 } from "./dns-message.ts";
 import { explainRemedy } from "./explain.ts";
 import { readAsciiName, type HostName } from "./host-name.ts";
+import { NEW_NAMES_MAX, type NewNames } from "./new-names.ts";
 import type { EgressPolicy } from "./policy.ts";
 import type { Rule } from "./rule.ts";
 import type { SyntheticAddresses } from "./synthetic-addresses.ts";
@@ -22,6 +23,7 @@ import type { SyntheticAddresses } from "./synthetic-addresses.ts";
 export interface NameAnswering {
   policy: EgressPolicy;
   names: SyntheticAddresses;
+  newNames: NewNames;
   sandboxName: string;
   /** Denied names get an address too, so that what is wanted of them is seen; connections are decided as ever. */
   isLearning?: boolean;
@@ -101,6 +103,11 @@ function decideQuery(query: Query, answering: NameAnswering): Decided {
   if (EMPTY_TYPES.includes(query.type)) return { answer: { code: "ok" } };
   if (query.type !== QUERY_TYPES.A) {
     return refuse(denial("query-type", `${queryTypeName(query.type)} queries are not answered`));
+  }
+  const { rule } = decision;
+  if (!answering.names.has(name.value) && !answering.newNames.take(rule)) {
+    const reason = `more than ${NEW_NAMES_MAX} new names under ${rule.text} within a minute, which looks like data in names`;
+    return refuse({ ...denial("too-many-names", reason), rule });
   }
   return assignAddress(name.value, answering.names, decision);
 }

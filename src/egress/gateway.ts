@@ -8,6 +8,7 @@ import type { Inspection } from "./inspection/inspect.ts";
 import { serveDns, type LookupOutcome } from "./dns.ts";
 import { NO_MIRRORS, type Mirrors } from "./mirrors.ts";
 import { createNameResolver, type ResolveName } from "./name-resolver.ts";
+import { NewNames } from "./new-names.ts";
 import type { EgressPolicy } from "./policy.ts";
 import { resetSocket } from "./relay.ts";
 import { SyntheticAddresses } from "./synthetic-addresses.ts";
@@ -101,10 +102,12 @@ class OpenGateway implements Gateway {
     const { sockets, signal } = this.#options;
     sockets.tcp.on("connection", this.#accept);
     sockets.tcp.on("error", this.#onSocketError);
+    const newNames = new NewNames();
     for (const socket of sockets.udp) {
       const answering = () => ({
         policy: this.#policy,
         names: this.#context.names,
+        newNames,
         sandboxName: this.#options.sandboxName,
         isLearning: this.#options.isLearning === true,
       });

@@ -32,6 +32,10 @@ export class SyntheticAddresses {
     return formatAddress({ family: 4, value });
   }
 
+  has(name: HostName): boolean {
+    return this.#byName.has(name);
+  }
+
   find(address: Address): HostName | undefined {
     if (address.family !== 4) return undefined;
     const name = this.#byAddress.get(address.value);

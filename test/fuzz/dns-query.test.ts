@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { compilePolicy } from "../../src/egress/compile-policy.ts";
 import { answerQuery, type DnsReply, type NameAnswering } from "../../src/egress/dns.ts";
 import { readQuery } from "../../src/egress/dns-message.ts";
+import { NewNames } from "../../src/egress/new-names.ts";
 import { SyntheticAddresses } from "../../src/egress/synthetic-addresses.ts";
 import { Mutator, readCorpus } from "../support/mutation.ts";
 
@@ -23,6 +24,7 @@ function answering(isLearning: boolean): NameAnswering {
   return {
     policy: compilePolicy({ preset: "locked", agentHosts: [], allow: ["a.example"], deny: [] }),
     names: new SyntheticAddresses(() => false),
+    newNames: new NewNames(),
     sandboxName: "box",
     isLearning,
   };

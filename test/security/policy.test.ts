@@ -1,6 +1,6 @@
 /**
- * Groups A and B of the attack list from `sh`, Node and Python inside a real sandbox that the command line made: each
- * client tries what is forbidden and its permitted twin, once more after a live change of policy and after a restart.
+ * A policy that the command line made, live changes of it and ceilings above it, as `sh`, Node and Python inside the
+ * sandbox see them; once more after a restart. What the policy language itself forbids is in network.test.ts.
  */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -17,42 +17,7 @@ const GREETING = "from outside";
 /** Rules under which the names below are tried; the permitted ones lead to a server of this test. */
 const RULES = ["--allow", "a.x.example:7000", "--allow", "*.w.example:7000"];
 const PERMITTED = ["a.x.example:7000", "A.X.Example.:7000", "b.w.example:7000"];
-const FORBIDDEN = [
-  "93.184.215.14:7000",
-  "a.x.example:7001",
-  "a.x.example:22",
-  "x.example:7000",
-  "w.example:7000",
-  "eviw.example:7000",
-  "a.b.w.example:7000",
-  "b.w.example.evil.net:7000",
-  "b.x.example:7000",
-  "xn--a-ecp.x.example:7000",
-  "127.1:7000",
-  "2130706433:7000",
-  "0x7f000001:7000",
-  "017700000001:7000",
-  "::1:7000",
-  "::ffff:127.0.0.1:7000",
-  "64:ff9b::7f00:1:7000",
-  "2002:7f00:1:::7000",
-  "169.254.169.254:80",
-  "fd00:ec2::254:80",
-  "100.100.100.200:80",
-  "168.63.129.16:80",
-  "192.0.0.192:80",
-  "metadata.google.internal:80",
-  "host.docker.internal:7000",
-  "gateway.docker.internal:7000",
-  "host.containers.internal:7000",
-  "10.0.0.1:10250",
-  "172.17.0.1:7000",
-  "192.168.1.1:7000",
-  "8.8.8.8:53",
-  "1.1.1.1:853",
-  "dns.google:443",
-  "c2VjcmV0.evil.example:443",
-];
+const FORBIDDEN = ["93.184.215.14:7000", "a.x.example:22", "x.example:7000", "169.254.169.254:80"];
 
 /** Prints one line for each place: what came from it, or nothing. Proxy variables lead nowhere. */
 const CLIENTS: Readonly<Record<string, readonly string[]>> = {
@@ -150,9 +115,7 @@ describe.skipIf(!needed.met)(needed.title("a policy, from inside a sandbox"), ()
       for (const address of ["169.254.169.254", "93.184.215.14"]) {
         expect(denied.some((record) => record.address === address)).toBe(true);
       }
-      for (const name of ["metadata.google.internal", "c2VjcmV0.evil.example"]) {
-        expect(denied.some((record) => record.kind === "dns" && record.name === name)).toBe(true);
-      }
+      expect(denied.some(({ kind, name }) => kind === "dns" && name === "x.example")).toBe(true);
     },
   );
 
@@ -212,6 +175,24 @@ describe.skipIf(!needed.met)(needed.title("a policy, from inside a sandbox"), ()
     for (const socket of held) socket.end("still here");
     await goesOn;
     await Promise.all(closed);
+  });
+
+  test("a policy file that cannot be read starts nothing", async () => {
+    const path = `${cli.directory}/policy.yaml`;
+    const whole = "allow:\n  - a.x.example:7000\ndeny:\n  - host: b.w.example\n";
+    const attempts = async (): Promise<number> => {
+      const argv = ["create", "shell", "--name", "filed", "--policy", path];
+      return (await cli.run(argv)).code;
+    };
+    expect(await attempts()).toBe(125);
+    for (const text of ["allow: [\n", "\0", "allow: *\n", `${whole}  - {host: b`]) {
+      writeFileSync(path, text);
+      expect([text, await attempts()]).toEqual([text, 125]);
+    }
+    expect((await cli.run(["ls", "--json"])).stdout).not.toContain("filed");
+    writeFileSync(path, whole);
+    expect(await attempts()).toBe(0);
+    expect((await cli.run(["rm", "filed"])).code).toBe(0);
   });
 
   test("an organisation's policy stands above every grant, and a broken one starts nothing", async () => {
