@@ -1,5 +1,5 @@
 import { createAgentRegistry } from "../agent/registry.ts";
-import type { CeilingPlace } from "../egress/ceiling-files.ts";
+import type { CeilingPlace } from "../egress/ceilings.ts";
 import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { readProgramVersion } from "../platform/version.ts";

@@ -4,6 +4,8 @@ import { hasErrno } from "./native/libc.ts";
 export interface DirectoryWatchOptions {
   /** Names that matter, by the absolute path of the directory they are in. */
   names: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Default: only what is made, removed or replaced is told. */
+  includesContent?: boolean;
   onChange(): void;
 }
 
@@ -14,7 +16,7 @@ interface Watched {
 }
 
 /**
- * Notices when something with a name that matters is made, removed or replaced; not when its content changes.
+ * Notices when something with a name that matters is made, removed or replaced, and if asked when its content changes.
  * The kernel may drop events under a flood of them and has a limited number of watches to give, so the caller
  * must look from time to time as well.
  */
@@ -47,7 +49,8 @@ export class DirectoryWatch {
   #watch(directory: string, identity: string, names: ReadonlySet<string>): void {
     try {
       const watcher = watch(directory, { persistent: false }, (kind, name) => {
-        if (kind === "rename" && (name === null || names.has(name))) this.#options.onChange();
+        const counts = kind === "rename" || this.#options.includesContent === true;
+        if (counts && (name === null || names.has(name))) this.#options.onChange();
       });
       watcher.on("error", () => watcher.close());
       this.#watched.set(directory, { watcher, identity });

@@ -27,6 +27,8 @@ export interface Gate {
   /** From here on every connection at these sockets is decided and recorded; the gate owns them. */
   capture(sockets: CaptureSockets): void;
   readonly isCapturing: boolean;
+  /** In force. */
+  readonly policy: EgressPolicy;
   /** Holds from now on, for open connections too. */
   setPolicy(policy: EgressPolicy): void;
   /** Bytes that came in from outside so far. */
@@ -57,7 +59,7 @@ export interface ReadingOptions {
 export interface Gates {
   /** Throws POLICY_INVALID, POLICY_UNKNOWN, MIRROR_INVALID, UPSTREAM_INVALID or AUTHORITY_INVALID. */
   prepare(request: GateRequest): PreparedGate;
-  /** The policy alone. Throws as `prepare` does. */
+  /** The policy alone, under ceilings that broke as they were before. Throws POLICY_INVALID or POLICY_UNKNOWN. */
   compile(request: GateRequest): EgressPolicy;
   /** Adds to the record of a sandbox that does not run. */
   append(sandboxId: string, records: readonly EgressRecord[]): Promise<void>;

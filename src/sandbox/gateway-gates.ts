@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readCeilingFiles, type CeilingPlace } from "../egress/ceiling-files.ts";
-import { compilePolicy } from "../egress/compile-policy.ts";
+import { createCeilings, type Ceilings } from "../egress/ceilings.ts";
+import { compilePolicy, type CeilingFile } from "../egress/compile-policy.ts";
 import { openAuthority, type Authority } from "../egress/inspection/authority.ts";
 import { HostTrust } from "../egress/inspection/host-trust.ts";
 import type { Inspection } from "../egress/inspection/inspect.ts";
@@ -33,7 +33,7 @@ export interface GatewayGatesOptions {
   /** Told of each decision as it is made. */
   onRecord?(record: EgressRecord): void;
   /** Default: no organisation has a say. */
-  ceilings?: readonly CeilingPlace[];
+  ceilings?: Ceilings;
 }
 
 export interface UpstreamOptions {
@@ -45,12 +45,12 @@ export interface UpstreamOptions {
 
 /** Gates that are egress gateways of this process. */
 export function createGatewayGates(options: GatewayGatesOptions): Gates {
-  const { directory, logger, ceilings = [] } = options;
+  const { directory, logger, ceilings = createCeilings([]) } = options;
   const resolveName = createNameResolver();
   const inspecting = createInspecting(options.authorityFile);
   const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
-  const compile = ({ hosts, ...rest }: GateRequest): EgressPolicy =>
-    compilePolicy({ ...rest, agentHosts: hosts, ceilings: readCeilingFiles(ceilings) });
+  const compile = ({ hosts, ...rest }: GateRequest, above: readonly CeilingFile[]): EgressPolicy =>
+    compilePolicy({ ...rest, agentHosts: hosts, ceilings: above });
   const openRecord = async (sandboxId: string): Promise<Recorder> => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const onFailure = (error: Error): void =>
@@ -59,10 +59,11 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
     return options.onRecord === undefined ? recorder : tellRecords(recorder, options.onRecord);
   };
   return {
-    compile,
+    compile: (request) => compile(request, ceilings.standing()),
     prepare(request) {
       const { sandboxId, sandboxName, isLearning, mirrors: redirections } = request;
-      const policy = compile(request);
+      // Nothing new starts under a ceiling that cannot be read.
+      const policy = compile(request, ceilings.read());
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
       const { authority, inspection } = inspecting();
@@ -158,6 +159,10 @@ class GatewayGate implements Gate {
   constructor(parts: GatewayParts, recorder: Recorder) {
     this.#parts = parts;
     this.#recorder = recorder;
+  }
+
+  get policy(): EgressPolicy {
+    return this.#parts.policy;
   }
 
   get isCapturing(): boolean {

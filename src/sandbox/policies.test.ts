@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OWNER, SandboxYard } from "../../test/support/sandbox-yard.ts";
+import { createCeilings, type Ceilings } from "../egress/ceilings.ts";
 import { SILENT_LOGGER } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import { createGatewayGates } from "./gateway-gates.ts";
@@ -12,13 +13,14 @@ const code = (expected: string): unknown => expect.objectContaining({ code: expe
 
 let yard: SandboxYard;
 let ceilingPath: string;
+let ceilings: Ceilings;
 /** What each policy that came into force allowed. */
 let inForce: string[][];
 
 async function openYard(root = mkdtempSync(join(tmpdir(), "cg-policies-"))): Promise<SandboxYard> {
   inForce = [];
   ceilingPath = join(root, "ceiling.yaml");
-  const ceilings = [{ path: ceilingPath, isRequired: false }];
+  ceilings = createCeilings([{ path: ceilingPath, isRequired: false }]);
   const directory = join(root, "egress");
   const authorityFile = join(root, "authority.pem");
   const gates = createGatewayGates({ directory, authorityFile, logger: SILENT_LOGGER, ceilings });
@@ -140,7 +142,42 @@ describe("a change of policy", () => {
 });
 
 describe("a ceiling", () => {
-  test("that breaks or goes too far while a sandbox runs lets nothing out of it", async () => {
+  test("that changes holds for what runs, and one that breaks stays as it was and starts nothing", async () => {
+    writeFileSync(ceilingPath, "preset: open\n");
+    const id = await yard.make({ policy: { preset: "locked" }, allow: ["a.example"] });
+    const other = await yard.make({ policy: { preset: "locked" }, name: "stopped" });
+    await yard.run(id);
+    const decided = async () =>
+      (await policies().check(id, { url: "https://a.example" })).reasonCode;
+    expect(await decided()).toBe("allowed");
+    writeFileSync(ceilingPath, "allow: [b.example]\ndeny: [c.example]\n");
+    await policies().renew(ceilings.look());
+    expect([inForce.length, await decided()]).toEqual([2, "beyond-ceiling"]);
+    writeFileSync(ceilingPath, "allow: [\n");
+    await policies().renew(ceilings.look());
+    expect([inForce.at(-1), await decided()]).toEqual([["a.example:443,tls"], "beyond-ceiling"]);
+    await expect(yard.run(other)).rejects.toEqual(code("POLICY_INVALID"));
+    await yard.sandboxes.stop(id);
+    const told = (await recordsOf(id)).map(({ action, rule, reason }) => [
+      action,
+      rule?.text,
+      reason,
+    ]);
+    expect(told).toContainEqual([
+      "allow",
+      "b.example:443,tls",
+      "the organisation policy has it now",
+    ]);
+    expect(told).toContainEqual(["deny", "c.example:*", "the organisation policy has it now"]);
+    expect(told).toContainEqual(["allow", "**:*,opaque", "the organisation policy has it no more"]);
+    expect(told.at(-1)).toEqual([
+      "error",
+      undefined,
+      expect.stringContaining("the organisation's policy cannot be read"),
+    ]);
+  });
+
+  test("that breaks or goes too far while a sandbox runs, and never could be read, lets nothing out of it", async () => {
     const id = await yard.make({ policy: { preset: "open" } });
     await yard.run(id);
     expect(inForce.at(-1)?.length).toBe(3);

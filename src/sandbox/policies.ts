@@ -1,5 +1,6 @@
 import type { AgentRegistry } from "../agent/registry.ts";
 import { formatAddress } from "../egress/address.ts";
+import type { CeilingState } from "../egress/ceilings.ts";
 import type { PolicyChange } from "../egress/compile-policy.ts";
 import { explainRemedy } from "../egress/explain.ts";
 import { forecastDecision } from "../egress/forecast.ts";
@@ -28,6 +29,7 @@ import {
   findAdded,
   judgeAddition,
   readText,
+  tellCeilings,
   tellDifference,
   type AddedRule,
   type ToldChange,
@@ -58,6 +60,8 @@ export interface Policies {
   learned(id: string): Promise<LearnedPolicy>;
   /** Puts what is stored and what the ceilings say now into force. Never rejects: what cannot be read lets nothing out. */
   refresh(id: string): Promise<void>;
+  /** The same for every sandbox that runs, and what came of it into its record. */
+  renew(ceilings: readonly CeilingState[]): Promise<void>;
   /** Takes back what was granted for one session. */
   endSession(id: string, sessionId: string): Promise<void>;
 }
@@ -128,6 +132,32 @@ class StoredPolicies implements Policies {
       records.push(record);
     }
     return showLearned(policy, learn(policy, records));
+  }
+
+  async renew(ceilings: readonly CeilingState[]): Promise<void> {
+    const broken = ceilings.flatMap(({ problem }) => problem ?? []);
+    const rows = await this.#options.store.sandboxes.list();
+    const renewed = rows.map(async ({ id }) => {
+      const before = this.#options.openGate(id)?.policy;
+      if (before === undefined) return;
+      await this.refresh(id);
+      this.#tellCeilings(id, before, broken);
+    });
+    await Promise.all(renewed);
+  }
+
+  #tellCeilings(id: string, before: EgressPolicy, broken: readonly CattlegridError[]): void {
+    const gate = this.#options.openGate(id);
+    const time = this.#options.now().toISOString();
+    const told = { time, sandboxId: id, kind: "policy", reasonCode: "policy-changed" } as const;
+    for (const { message } of broken) {
+      const reason = `the organisation's policy cannot be read: ${message}`;
+      gate?.record({ ...told, action: "error", reason });
+    }
+    for (const { rule, what } of tellCeilings(before, gate?.policy ?? before)) {
+      const shown = { id: rule.id, text: rule.text };
+      gate?.record({ ...told, action: rule.effect, rule: shown, reason: what });
+    }
   }
 
   refresh(id: string): Promise<void> {

@@ -25,6 +25,24 @@ export function tellDifference(
   return gone.map((rule) => ({ rule, what }));
 }
 
+/** What came into the ceilings, and what went. */
+export function tellCeilings(before: EgressPolicy, after: EgressPolicy): ToldChange[] {
+  const [old, young] = [listCeilings(before), listCeilings(after)];
+  const came = young.filter(({ key }) => old.every((other) => other.key !== key));
+  const went = old.filter(({ key }) => young.every((other) => other.key !== key));
+  return [
+    ...came.map(({ rule, layer }) => ({ rule, what: `the ${layer} policy has it now` })),
+    ...went.map(({ rule, layer }) => ({ rule, what: `the ${layer} policy has it no more` })),
+  ];
+}
+
+function listCeilings({ deny, ceilings }: EgressPolicy) {
+  const denied = deny.filter(isFixed).map((rule) => ({ rule, layer: rule.source }));
+  const allowed = ceilings.flatMap(({ layer, allow }) => allow.map((rule) => ({ rule, layer })));
+  const all: { rule: Rule; layer: string }[] = [...denied, ...allowed];
+  return all.map((each) => ({ ...each, key: `${each.layer} ${each.rule.id}` }));
+}
+
 /** The rule that a change asks for, as rules are shown; undefined when it cannot be read. */
 export function readText({ action, rule, source, ...told }: AddedRule): string | undefined {
   const read = action === "allow" ? readAllowText : readDenyText;

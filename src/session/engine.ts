@@ -1,5 +1,12 @@
 import type { AgentRegistry } from "../agent/registry.ts";
-import type { CeilingPlace } from "../egress/ceiling-files.ts";
+import { probeCeilings } from "../egress/ceiling-probe.ts";
+import { CeilingWatch } from "../egress/ceiling-watch.ts";
+import {
+  createCeilings,
+  type CeilingPlace,
+  type CeilingState,
+  type Ceilings,
+} from "../egress/ceilings.ts";
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
@@ -73,9 +80,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { vaultDirectory: directory } = paths;
   const places = findKeyPlaces(directory, store.installation);
   const vault = createVault({ directory, places });
-  const { sandboxes, sessions } = await compose(options, { store, terminals, events });
+  const ceilings = createCeilings(options.ceilings ?? []);
+  const parts = { store, terminals, events, ceilings };
+  const { sandboxes, sessions } = await compose(options, parts);
   opened.defer(() => sandboxes.close());
   opened.defer(() => sessions.close());
+  const watch = watchCeilings(ceilings, { sandboxes, logger });
+  opened.defer(() => watch.close());
   const resources = opened.move();
   let closing: Promise<void> | undefined;
   return {
@@ -85,17 +96,37 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     terminals,
     events,
     vault,
-    probe: (signal) => sandboxes.probe(signal),
+    probe: async (signal) => [...(await sandboxes.probe(signal)), ...probeCeilings(ceilings)],
     close: () => (closing ??= resources.disposeAsync()),
   };
+}
+
+interface Parts {
+  store: Store;
+  terminals: Terminals;
+  events: EngineEvents;
+  ceilings: Ceilings;
+}
+
+/** What an administrator writes holds for the sandboxes that run, as a change of their own policy does. */
+function watchCeilings(
+  ceilings: Ceilings,
+  { sandboxes, logger }: { sandboxes: Sandboxes; logger: Logger },
+): CeilingWatch {
+  const onChange = (states: readonly CeilingState[]): void => {
+    sandboxes.policies.renew(states).catch((error: unknown) => {
+      logger.error("an organisation's policy could not be put into force", { error });
+    });
+  };
+  return new CeilingWatch({ ceilings, onChange, logger });
 }
 
 /** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
 async function compose(
   options: EngineOptions,
-  { store, terminals, events }: { store: Store; terminals: Terminals; events: EngineEvents },
+  { store, terminals, events, ceilings }: Parts,
 ): Promise<Pick<Engine, "sandboxes" | "sessions">> {
-  const { paths, agents, providers, logger, homeDirectory, readerGraceMs, ceilings = [] } = options;
+  const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
   const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
   const createThrowAway = async (wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> => {

@@ -216,6 +216,22 @@ describe.skipIf(!needed.met)(needed.title("a policy, from inside a sandbox"), ()
     ] as const) {
       expect((await cli.run(["policy", "check", "box", place])).code).toBe(code);
     }
+    const script = 'exec 3<>/dev/tcp/b.w.example/7000; head -c 12 <&3; echo; cat <&3; echo "ended"';
+    const held = cli.spawn(["exec", "box", "--", "bash", "-c", script]);
+    let said = "";
+    held.stdout?.on("data", (bytes: Buffer) => (said += String(bytes)));
+    await expect.poll(() => said, { timeout: 20_000 }).toBe(`${GREETING}\n`);
+    writeFileSync(path, "allow: [\n");
+    await expect
+      .poll(async () => (await cli.run(["doctor"])).stdout, { timeout: 20_000 })
+      .toMatch(/less +organisation policy .*what it said before is in force/);
+    const broken = (await recorded()).at(-1);
+    expect([broken?.kind, broken?.action]).toEqual(["policy", "error"]);
+    expect([held.exitCode, said]).toEqual([null, `${GREETING}\n`]);
+    writeFileSync(path, "allow: ['a.x.example:7000']\n");
+    await once(held, "close");
+    expect(said).toBe(`${GREETING}\nended\n`);
+    expect((await cli.run(["policy", "check", "box", "b.w.example:7000"])).code).toBe(1);
     await cli.run(["stop", "box"]);
     writeFileSync(path, "allow: [\n");
     expect((await cli.run(["start", "box"])).stderr).toContain("POLICY_INVALID");
