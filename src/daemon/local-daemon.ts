@@ -1,9 +1,11 @@
+import type { AgentAdapter } from "../agent/agent.ts";
 import { createAgentRegistry } from "../agent/registry.ts";
 import type { CeilingPlace } from "../egress/ceilings.ts";
 import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { readProgramVersion } from "../platform/version.ts";
 import { createLazyProvider } from "../sandbox/lazy-provider.ts";
+import type { ProviderPlugin } from "../sandbox/provider.ts";
 import { createEngine } from "../session/engine.ts";
 import { openDaemon, type Daemon } from "./daemon.ts";
 import { AGENTS, PROVIDERS } from "./plugins.ts";
@@ -18,13 +20,26 @@ export interface LocalDaemonOptions {
   environment: Readonly<Record<string, string | undefined>>;
   logger: LogFile;
   idleMs: number;
+  /** Default: all that are part of the product. */
+  plugins?: Plugins;
+}
+
+export interface Plugins {
+  /** In the order in which a person is offered them. */
+  agents: readonly AgentAdapter[];
+  /** The first is the default. */
+  providers: readonly ProviderPlugin[];
 }
 
 /** The daemon with all its plugins; in a process of its own, or in that of a program which embeds it. */
 export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
   const { paths, uid, homeDirectory, environment, logger, idleMs } = options;
   const { runtimeDirectory } = paths;
-  const providers = PROVIDERS.map((plugin) => {
+  const { agents, providers: composed } = options.plugins ?? {
+    agents: AGENTS,
+    providers: PROVIDERS,
+  };
+  const providers = composed.map((plugin) => {
     const stateDirectory = paths.providerDirectory(plugin.id);
     return createLazyProvider(plugin, { stateDirectory, runtimeDirectory, environment, logger });
   });
@@ -32,13 +47,13 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
     paths,
     uid,
     version: readProgramVersion(),
-    agents: AGENTS,
+    agents,
     openEngine: () =>
       createEngine({
         paths,
         homeDirectory,
         providers,
-        agents: createAgentRegistry(AGENTS),
+        agents: createAgentRegistry(agents),
         ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
         upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
         logger,

@@ -11,7 +11,10 @@ export const environmentSchema = z.record(
 );
 
 export const workspaceModeSchema = z.enum(["direct", "readonly", "overlay", "clone"]);
-export const isolationSchema = z.enum(["namespaces", "container", "gvisor", "microvm", "remote"]);
+const ISOLATIONS = ["namespaces", "container", "gvisor", "microvm", "remote"] as const;
+export const isolationSchema = z.enum(ISOLATIONS);
+/** SECURITY: `none` is what a fake states, in which nothing runs; nobody can ask for it. */
+const statedIsolationSchema = z.enum(["none", ...ISOLATIONS]);
 
 export const limitsSchema = z.strictObject({
   cpus: z.number().positive().max(1024).optional(),
@@ -123,7 +126,7 @@ export const sandboxSchema = z
     /** When the sandbox was made for one version of the agent. */
     agentVersion: z.string().exactOptional(),
     provider: z.string(),
-    isolation: isolationSchema,
+    isolation: statedIsolationSchema,
     status: sandboxStatusSchema,
     /** Why it is not running, when it ended by itself. */
     statusReason: z.string().exactOptional(),

@@ -3,8 +3,11 @@ import type { Socket as DatagramSocket } from "node:dgram";
 import type { Readable, Writable } from "node:stream";
 import type { Logger } from "../platform/logger.ts";
 
-/** The strength of the boundary, weakest first; `remote` repeats what a service states of itself. */
-export type Isolation = "namespaces" | "container" | "gvisor" | "microvm" | "remote";
+/**
+ * The strength of the boundary, weakest first; `remote` repeats what a service states of itself. Only a fake, in which
+ * nothing runs, states `none`.
+ */
+export type Isolation = "none" | "namespaces" | "container" | "gvisor" | "microvm" | "remote";
 
 /** How the agent sees the user's files. */
 export type WorkspaceMode = "direct" | "readonly" | "overlay" | "clone";

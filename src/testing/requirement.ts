@@ -3,6 +3,7 @@ import { delimiter, join } from "node:path";
 
 /** Something of the machine that a test needs. Unmet, the test is skipped and the reason is shown. */
 export interface Requirement {
+  readonly name: string;
   readonly met: boolean;
   /** Empty when met. */
   readonly reason: string;
@@ -15,13 +16,14 @@ export function requirement(name: string, probe: () => string | undefined): Requ
   const problem = probe();
   const reason = problem === undefined ? "" : `needs ${name}: ${problem}`;
   const suffix = problem === undefined ? "" : ` [skipped: ${reason.replaceAll("]", ")")}]`;
-  return { met: problem === undefined, reason, title: (text) => `${text}${suffix}` };
+  return { name, met: problem === undefined, reason, title: (text) => `${text}${suffix}` };
 }
 
 /** Met when every one of the others is. */
 export function allOf(...requirements: readonly Requirement[]): Requirement {
   const unmet = requirements.find(({ met }) => !met);
-  return unmet ?? { met: true, reason: "", title: (text) => text };
+  const name = requirements.map((each) => each.name).join(", ");
+  return unmet ?? { name, met: true, reason: "", title: (text) => text };
 }
 
 export function program(name: string): Requirement {

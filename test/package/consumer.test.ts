@@ -1,5 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +49,20 @@ export const misspelt = (): unknown => grid.createSandbox({ body: { agnet: "shel
 export const nameless = (): unknown => grid.getSandbox({});
 `;
 
+/** What somebody writes who brings a sandbox provider of their own. */
+const PROVIDER = `
+import { createFakeProvider, describeSandboxProvider, requirement } from "cattlegrid/testing";
+
+describeSandboxProvider("mine", {
+  makeProvider: ({ stateDirectory }: { stateDirectory: string }) => createFakeProvider(),
+  requirement: requirement("a service", () => process.env["SERVICE"] ? undefined : "not there"),
+  capabilities: {
+    isolation: ["none"], workspaceModes: ["direct", "readonly"], egress: "enforced",
+    ports: false, snapshot: false, warmPool: false,
+  },
+});
+`;
+
 describe("the packed package in a project of its own", () => {
   let root: string;
   let project: string;
@@ -69,16 +90,28 @@ describe("the packed package in a project of its own", () => {
     symlinkSync(join(ROOT, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
     writeFileSync(join(project, "package.json"), '{"type":"module","private":true}');
     writeFileSync(join(project, "use.ts"), CONSUMER);
+    symlinkSync(join(ROOT, "node_modules/vitest"), join(project, "node_modules/vitest"));
+    writeFileSync(join(project, "provider.test.ts"), PROVIDER);
+    const example = readFileSync(join(ROOT, "examples/tested-program.test.ts"), "utf8");
+    writeFileSync(join(project, "program.test.ts"), example);
+    writeFileSync(
+      join(project, "wrong.test.ts"),
+      example.replace('toBe("Gate")', 'toBe("Wide Gate")'),
+    );
   }, 180_000);
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   test("gives a consumer its types, and holds it to them", () => {
     const words =
       "--noEmit --strict --module nodenext --target es2024 --lib es2024,esnext.disposable --types node";
-    execFileSync(process.execPath, [TYPESCRIPT, ...words.split(" "), "use.ts"], {
-      cwd: project,
-      stdio: "pipe",
-    });
+    const check = (...more: readonly string[]) =>
+      execFileSync(process.execPath, [TYPESCRIPT, ...words.split(" "), ...more], {
+        cwd: project,
+        stdio: "pipe",
+      });
+    check("use.ts");
+    // What vitest's own types need is its business.
+    check("--skipLibCheck", "provider.test.ts", "program.test.ts");
   }, 120_000);
 
   test("starts a daemon, talks to it and lets it go", () => {
@@ -93,6 +126,35 @@ describe("the packed package in a project of its own", () => {
       encoding: "utf8",
     });
     expect(JSON.parse(said)).toEqual({ names: [], minor: 1, same: true });
+  });
+
+  const runTests = (files: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
+    spawnSync(
+      process.execPath,
+      [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--no-color", ...files],
+      {
+        cwd: project,
+        env: { PATH: process.env["PATH"], HOME: project, ...environment },
+        encoding: "utf8",
+      },
+    );
+
+  test("lets a program built on it be tested without a sandbox or an agent, and the test can fail", () => {
+    const passed = runTests(["program.test.ts"]);
+    expect(passed.stdout).toContain("1 passed");
+    expect(passed.status).toBe(0);
+    const failed = runTests(["wrong.test.ts"]);
+    expect(failed.stderr).toContain("expected 'Gate' to be 'Wide Gate'");
+    expect(failed.status).toBe(1);
+  });
+
+  test("lets a provider of somebody's own go through the suite, or say why it does not", () => {
+    const ran = runTests(["provider.test.ts"], { SERVICE: "1" });
+    expect(ran.stdout).toMatch(/2\d passed/);
+    expect(ran.status).toBe(0);
+    const skipped = runTests(["provider.test.ts", "--reporter=verbose"]);
+    expect(skipped.stdout).toContain("mine [skipped: needs a service: not there]");
+    expect(skipped.status).toBe(0);
   });
 
   test("carries its schemas under names that can be imported", () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answer, NEVER, SandboxYard, sh, type MakeProvider } from "./sandbox-yard.ts";
+import { answerOf, NEVER, run, SandboxYard, write, type Subject } from "./sandbox-yard.ts";
 
-export function describeLife(makeProvider: MakeProvider): void {
+const HOME = "/home/agent";
+
+export function describeLife({ makeProvider }: Subject): void {
   describe("life", () => {
     let yard: SandboxYard;
     beforeAll(() => {
@@ -13,16 +15,18 @@ export function describeLife(makeProvider: MakeProvider): void {
       const specification = yard.specify();
       await yard.provider.create(specification, NEVER);
       const first = await yard.startAgain(specification);
-      await answer(first, "echo kept >~/f; echo gone >/tmp/f");
+      await write(first, `${HOME}/f`, "kept");
+      await write(first, "/tmp/f", "gone");
       await first.stop();
       expect(await first.ended).toEqual({ kind: "stopped" });
       const second = await yard.startAgain(specification);
-      expect(await answer(second, "cat ~/f; ls /tmp")).toBe("kept");
+      expect(await answerOf(second, ["cat", `${HOME}/f`])).toBe("kept");
+      expect(await answerOf(second, ["ls", "/tmp"])).toBe("");
       await second.stop();
       await yard.provider.destroy(specification.id);
       await yard.provider.create(specification, NEVER);
       const third = await yard.startAgain(specification);
-      expect(await answer(third, "ls -A ~")).toBe("");
+      expect(await answerOf(third, ["ls", "-A", HOME])).toBe("");
     });
 
     test("create, stop and destroy can be repeated", async () => {
@@ -36,18 +40,21 @@ export function describeLife(makeProvider: MakeProvider): void {
       await yard.provider.destroy(specification.id);
     });
 
-    test("stop ends every process inside, those with sessions of their own too", async () => {
+    test("a sandbox that runs is not started a second time", async () => {
+      const specification = yard.specify();
+      await yard.provider.create(specification, NEVER);
+      const sandbox = await yard.startAgain(specification);
+      const second = await yard.startAgain(specification).catch((error: unknown) => error);
+      expect(second).toMatchObject({ code: "SANDBOX_BUSY" });
+      expect((await run(sandbox, ["true"])).code).toBe(0);
+    });
+
+    test("stop ends what runs inside, and nothing runs there any more", async () => {
       const sandbox = await yard.start();
-      const signal = new AbortController().signal;
-      const program = await sandbox.exec(
-        { argv: ["sh", "-c", "setsid sleep 8123 & trap '' TERM; echo up; sleep 8124"] },
-        signal,
-      );
-      await new Promise((resolve) => program.output.once("data", resolve));
+      const program = await sandbox.exec({ argv: ["sleep", "300"] }, NEVER);
       await sandbox.stop();
-      const ending = await program.ended;
-      expect(ending.code).not.toBe(0);
-      const refused = await sh(sandbox, "true").catch((error: unknown) => error);
+      expect((await program.ended).code).not.toBe(0);
+      const refused = await run(sandbox, ["true"]).catch((error: unknown) => error);
       expect(refused).toMatchObject({ code: "SANDBOX_NOT_RUNNING" });
     });
 
@@ -55,38 +62,27 @@ export function describeLife(makeProvider: MakeProvider): void {
       const builder = yard.specify();
       await yard.provider.create(builder, NEVER);
       const sandbox = await yard.startAgain(builder);
-      await answer(sandbox, "mkdir -p ~/.local/bin && echo original >~/.local/bin/tool");
+      await write(sandbox, `${HOME}/tool`, "original");
       const busy = await yard.provider.layers
         .seal(builder.id, "a")
         .catch((error: unknown) => error);
       expect(busy).toMatchObject({ code: "SANDBOX_BUSY" });
       await sandbox.stop();
-      await yard.provider.layers.seal(builder.id, "kiro:2.1+glibc/x_y");
-      expect(await yard.provider.layers.list()).toEqual(["kiro:2.1+glibc/x_y"]);
-      const homeLayers = ["kiro:2.1+glibc/x_y"];
-      const one = await yard.start({ homeLayers });
-      const two = await yard.start({ homeLayers });
-      await answer(one, "echo changed >~/.local/bin/tool && rm -r ~/.local && ls -A ~");
-      expect(await answer(two, "cat ~/.local/bin/tool")).toBe("original");
+      const layer = "agent:2.1+glibc/x_y";
+      await yard.provider.layers.seal(builder.id, layer);
+      expect(await yard.provider.layers.list()).toEqual([layer]);
+      const one = await yard.start({ homeLayers: [layer] });
+      const two = await yard.start({ homeLayers: [layer] });
+      await write(one, `${HOME}/tool`, "changed");
+      expect(await answerOf(one, ["cat", `${HOME}/tool`])).toBe("changed");
+      await answerOf(one, ["rm", `${HOME}/tool`]);
+      expect(await answerOf(one, ["ls", "-A", HOME])).not.toContain("tool");
+      expect(await answerOf(two, ["cat", `${HOME}/tool`])).toBe("original");
       const emptied = await yard.startAgain(builder);
-      expect(await answer(emptied, "ls -A ~")).toBe("");
+      expect(await answerOf(emptied, ["ls", "-A", HOME])).toBe("");
       await Promise.all([one.stop(), two.stop(), emptied.stop()]);
-      await yard.provider.layers.remove("kiro:2.1+glibc/x_y");
+      await yard.provider.layers.remove(layer);
       expect(await yard.provider.layers.list()).toEqual([]);
-    });
-
-    test("a sandbox does not start when its sockets are not taken", async () => {
-      const specification = yard.specify();
-      await yard.provider.create(specification, NEVER);
-      const onCapture = (): never => {
-        throw new TypeError("no gateway");
-      };
-      const failure = await yard.provider
-        .start(specification, { onCapture }, NEVER)
-        .catch((error: unknown) => error);
-      expect(failure).toMatchObject({ message: "no gateway" });
-      const sandbox = await yard.startAgain(specification);
-      expect((await sh(sandbox, "true")).code).toBe(0);
     });
 
     test("a start that is aborted leaves nothing running", async () => {
@@ -97,21 +93,42 @@ export function describeLife(makeProvider: MakeProvider): void {
         .start(specification, { onCapture: () => undefined }, aborted)
         .catch((error: unknown) => error);
       expect(failure).toMatchObject({ message: "enough" });
+      const sandbox = await yard.startAgain(specification);
+      expect((await run(sandbox, ["true"])).code).toBe(0);
     });
 
-    test("many start at once, none failing, each with its own network", async () => {
+    test("many start at once, none failing, each under its own name", async () => {
       const sandboxes = await Promise.all(Array.from({ length: 12 }, async () => yard.start()));
-      const names = await Promise.all(sandboxes.map(async (each) => answer(each, "hostname")));
+      const names = await Promise.all(sandboxes.map(async (each) => answerOf(each, ["hostname"])));
       expect(new Set(names).size).toBe(12);
       await Promise.all(sandboxes.map(async (each) => each.stop()));
     });
 
-    test("the process limit holds inside one sandbox and leaves others alone", async () => {
-      const limited = await yard.start({ limits: { pids: 40 } });
-      const free = await yard.start();
-      const bomb = "i=0; while [ $i -lt 100 ]; do sleep 30 & i=$((i+1)); done; echo $i";
-      expect((await sh(limited, bomb)).errors).toMatch(/fork|Resource|Cannot/);
-      expect(await answer(free, "for i in 1 2 3; do sleep 0.01 & done; wait; echo ok")).toBe("ok");
+    test("reaping removes the sandboxes that nobody wants, and no other", async () => {
+      const [wanted, unwanted] = [yard.specify(), yard.specify()];
+      for (const each of [wanted, unwanted]) {
+        await yard.provider.create(each, NEVER);
+        const sandbox = await yard.startAgain(each);
+        await write(sandbox, `${HOME}/f`, "kept");
+        await sandbox.stop();
+      }
+      const removed = await yard.provider.reap(new Set([...yard.ids, wanted.id]));
+      expect(removed).toContain(unwanted.id);
+      expect(removed).not.toContain(wanted.id);
+      const sandbox = await yard.startAgain(wanted);
+      expect(await answerOf(sandbox, ["cat", `${HOME}/f`])).toBe("kept");
+      await yard.provider.create(unwanted, NEVER);
+      const anew = await yard.startAgain(unwanted);
+      expect(await answerOf(anew, ["ls", "-A", HOME])).toBe("");
+    });
+
+    test("closing the provider ends what runs, and can be repeated", async () => {
+      const own = new SandboxYard(makeProvider);
+      const sandbox = await own.start();
+      await own.provider.close();
+      expect(await sandbox.ended).toMatchObject({ kind: "stopped" });
+      await own.provider.close();
+      await own.close();
     });
   });
 }

@@ -1,36 +1,78 @@
 import { describe, expect, test } from "vitest";
-import type { SandboxCapabilities } from "../../sandbox/provider.ts";
-import type { Requirement } from "../requirement.ts";
+import type { PresentCapabilities, SandboxCapabilities } from "../../sandbox/provider.ts";
+import { requirement, type Requirement } from "../requirement.ts";
+import { describeCapture } from "./capture.ts";
 import { describeIsolation } from "./isolation.ts";
 import { describeLife } from "./life.ts";
+import { describePorts } from "./ports.ts";
 import { describeProcesses } from "./processes.ts";
-import { NEVER, SandboxYard, type Kernel, type MakeProvider } from "./sandbox-yard.ts";
+import {
+  NEVER,
+  SandboxYard,
+  type Kernel,
+  type MakeProvider,
+  type Subject,
+} from "./sandbox-yard.ts";
 import { describeToolchain } from "./toolchain.ts";
+import { describeUnixProcesses } from "./unix-processes.ts";
 import { describeWorkspace } from "./workspace.ts";
 
 export interface ProviderUnderTest {
+  /** Makes one with directories of its own. Called several times. */
   makeProvider: MakeProvider;
   /** What the backend needs of the machine; unmet, every test is skipped and says why. */
   requirement: Requirement;
-  /** What the provider has to state of itself; `limits` depends on the machine. */
-  capabilities: Omit<SandboxCapabilities, "limits">;
+  /** What the provider has to state; `limits` may be left out where they depend on the machine. */
+  capabilities: Omit<PresentCapabilities, "limits"> & Partial<Pick<SandboxCapabilities, "limits">>;
   /** Whose kernel answers the programs inside: the host's, or one of the sandbox's own. Default: the host's. */
   kernel?: Kernel;
 }
 
-/** What every sandbox provider has to do, tested against the real backend. */
-export function describeSandboxProvider(name: string, subject: ProviderUnderTest): void {
-  const { makeProvider, requirement, capabilities, kernel = "host" } = subject;
-  describe.skipIf(!requirement.met)(requirement.title(name), () => {
-    test("it states what it can do", async () => {
+/**
+ * What every sandbox provider has to do, tested against the real backend. Of what it does not state it is excused, and
+ * each section says so.
+ */
+export function describeSandboxProvider(name: string, provider: ProviderUnderTest): void {
+  const { makeProvider, capabilities, kernel = "host" } = provider;
+  const { isolation, egress, ports, limits } = capabilities;
+  const stated = (what: string, isStated: boolean): Requirement =>
+    requirement(what, () => (isStated ? undefined : "this provider states none"));
+  const subject: Subject = {
+    makeProvider,
+    kernel,
+    limits: stated("limits", limits === undefined || limits.includes("pids")),
+  };
+  const section = (needed: Requirement, describeSection: (subject: Subject) => void): void => {
+    if (needed.met) describeSection(subject);
+    else test.skip(needed.title(`what needs ${needed.name}`), () => undefined);
+  };
+  const isolates = stated("isolation", !isolation.includes("none"));
+
+  describe.skipIf(!provider.requirement.met)(provider.requirement.title(name), () => {
+    test("it states what it can do here, which is no more than it declares", async () => {
       const yard = new SandboxYard(makeProvider);
-      expect(await yard.provider.capabilities(NEVER)).toMatchObject(capabilities);
+      const present = await yard.provider.capabilities(NEVER);
+      expect(present).toMatchObject(capabilities);
+      expectWithin(present, yard.provider.declared);
       await yard.close();
     });
-    describeProcesses(makeProvider, kernel);
-    describeWorkspace(makeProvider, kernel);
-    describeIsolation(makeProvider, kernel);
-    describeToolchain(makeProvider);
-    describeLife(makeProvider);
+    describeProcesses(subject);
+    describeLife(subject);
+    section(stated("enforced egress", egress === "enforced"), describeCapture);
+    section(stated("ports", ports), describePorts);
+    section(isolates, (isolated) => {
+      describeUnixProcesses(isolated);
+      describeWorkspace(makeProvider, kernel);
+      describeIsolation(makeProvider, kernel);
+      describeToolchain(makeProvider);
+    });
   });
+}
+
+function expectWithin(present: PresentCapabilities, declared: SandboxCapabilities): void {
+  const { isolation, workspaceModes, limits, ...rest } = declared;
+  expect(isolation).toEqual(expect.arrayContaining([...present.isolation]));
+  expect(workspaceModes).toEqual(expect.arrayContaining([...present.workspaceModes]));
+  expect(limits).toEqual(expect.arrayContaining([...present.limits]));
+  expect(present).toMatchObject(rest);
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Requirement } from "../requirement.ts";
 import type {
   CaptureSockets,
   ProcessRequest,
@@ -18,6 +19,14 @@ export type MakeProvider = (directories: ProviderDirectories) => SandboxProvider
 
 export type Kernel = "host" | "own";
 
+/** The provider that a section of the suite is about. */
+export interface Subject {
+  makeProvider: MakeProvider;
+  kernel: Kernel;
+  /** Whether the number of processes can be limited. */
+  limits: Requirement;
+}
+
 export interface Outcome {
   code: number;
   output: string;
@@ -31,7 +40,9 @@ export class SandboxYard {
   readonly directory: string;
   readonly provider: SandboxProvider;
   readonly #makeProvider: MakeProvider;
-  readonly #sockets: CaptureSockets[] = [];
+  readonly #sockets = new Map<string, CaptureSockets>();
+  /** Of earlier starts of the same sandboxes. */
+  readonly #earlier: CaptureSockets[] = [];
   readonly #created = new Set<string>();
   #names = 0;
 
@@ -71,6 +82,18 @@ export class SandboxYard {
     };
   }
 
+  /** Of the sandboxes that `start` made. */
+  get ids(): readonly string[] {
+    return [...this.#created];
+  }
+
+  /** Of a sandbox's last start. */
+  socketsOf(id: string): CaptureSockets {
+    const sockets = this.#sockets.get(id);
+    if (sockets === undefined) throw new TypeError(`${id} handed out no sockets`);
+    return sockets;
+  }
+
   async start(parts: Partial<SandboxSpecification> = {}): Promise<RunningSandbox> {
     const specification = this.specify(parts);
     this.#created.add(specification.id);
@@ -82,14 +105,18 @@ export class SandboxYard {
     specification: SandboxSpecification,
     provider: SandboxProvider = this.provider,
   ): Promise<RunningSandbox> {
-    const onCapture = (sockets: CaptureSockets): void => void this.#sockets.push(sockets);
+    const onCapture = (sockets: CaptureSockets): void => {
+      const before = this.#sockets.get(specification.id);
+      if (before !== undefined) this.#earlier.push(before);
+      this.#sockets.set(specification.id, sockets);
+    };
     return provider.start(specification, { onCapture }, NEVER);
   }
 
   async close(): Promise<void> {
     await this.provider.close();
     for (const id of this.#created) await this.provider.destroy(id);
-    for (const { tcp, udp } of this.#sockets) {
+    for (const { tcp, udp } of [...this.#sockets.values(), ...this.#earlier]) {
       tcp.close();
       for (const socket of udp) socket.close();
     }
@@ -117,6 +144,19 @@ export async function run(
     program.ended,
   ]);
   return { code: ending.code, output, errors };
+}
+
+/** The output of a program that has to succeed, without the last newline. */
+export async function answerOf(sandbox: RunningSandbox, argv: readonly string[]): Promise<string> {
+  const { code, output, errors } = await run(sandbox, argv);
+  if (code !== 0) throw new TypeError(`${argv.join(" ")}: status ${code}: ${output}${errors}`);
+  return output.trimEnd();
+}
+
+/** Writes a file inside. */
+export async function write(sandbox: RunningSandbox, path: string, text: string): Promise<void> {
+  const { code, errors } = await run(sandbox, ["tee", path], { input: text });
+  if (code !== 0) throw new TypeError(`${path}: ${errors}`);
 }
 
 /** Runs a shell script inside. */

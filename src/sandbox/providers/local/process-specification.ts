@@ -13,10 +13,10 @@ export type ExtraDescriptor = "gate" | "errors" | "input";
 
 export function extraDescriptors(request: ProcessRequest): readonly ExtraDescriptor[] {
   const { terminal, inputBytes } = request;
-  const errors = terminal?.separateErrors === true;
-  const input = terminal !== undefined && inputBytes !== undefined;
-  if (!errors && !input && terminal?.rawOutput !== true) return [];
-  return ["gate", ...(errors ? (["errors"] as const) : []), ...(input ? (["input"] as const) : [])];
+  if (terminal === undefined) return [];
+  const errors = terminal.separateErrors === true ? (["errors"] as const) : [];
+  const input = inputBytes === undefined ? [] : (["input"] as const);
+  return ["gate", ...errors, ...input];
 }
 
 export const GATE_FOUND = "found\n";

@@ -66,6 +66,8 @@ export async function openProgram(
   const { client, extras, request, signal } = start;
   await client.during(client.started, signal);
   if (request.terminal?.rawOutput === true) master.disableOutputProcessing();
+  // The runtime sets the size too, but only once the program runs.
+  if (request.terminal !== undefined) master.resize(request.terminal);
   if (extras.descriptors.length > 0) await client.during(passGate(start), signal);
   const errorsFd = extras.take("errors");
   const inputFd = extras.take("input");

@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { SILENT_LOGGER } from "../platform/logger.ts";
+import type { SandboxCapabilities } from "../sandbox/provider.ts";
+import { PROVIDERS } from "./plugins.ts";
+
+const PAGE = join(import.meta.dirname, "../../docs/providers/README.md");
+
+function rowOf(id: string, declared: SandboxCapabilities): string {
+  const { isolation, workspaceModes, egress, limits, ports, snapshot, warmPool } = declared;
+  const lists = [isolation, workspaceModes, [egress], limits].map((list) => list.join(", "));
+  const answers = [ports, snapshot, warmPool].map((can) => (can ? "yes" : "no"));
+  return `| ${[`[${id}](${id}.md)`, ...lists, ...answers].join(" | ")} |`;
+}
+
+describe("the sandbox providers of the product", () => {
+  test("can do what their page says, and the page lists each", () => {
+    const rows = readFileSync(PAGE, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("| ["));
+    expect(rows).toEqual(PROVIDERS.map(({ id, declared }) => rowOf(id, declared)));
+  });
+
+  test.each(PROVIDERS)("$id is what its entry declares, once it is loaded", async (plugin) => {
+    const place = { stateDirectory: "/nowhere", runtimeDirectory: "/nowhere", environment: {} };
+    const provider = await plugin.load({ ...place, logger: SILENT_LOGGER });
+    expect(provider.id).toBe(plugin.id);
+    expect(provider.declared).toEqual(plugin.declared);
+  });
+});
