@@ -15,7 +15,8 @@ import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { createPolicies, type Policies } from "./policies.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import { createPorts, type Ports } from "./ports.ts";
-import type { Probe, RunningSandbox } from "./provider.ts";
+import { probeProviders, type ProviderHealth } from "./provider-health.ts";
+import type { RunningSandbox } from "./provider.ts";
 import { createQuarantines, type Quarantines } from "./quarantines.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
@@ -223,9 +224,8 @@ class LiveSandboxes implements Sandboxes {
     return this.#options.gates.read(id, reading);
   }
 
-  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
-    const { providers } = this.#options;
-    return (await Promise.all(providers.map((provider) => provider.probe(signal)))).flat();
+  probe(signal: AbortSignal): Promise<readonly ProviderHealth[]> {
+    return probeProviders(this.#options.providers, signal);
   }
 
   recovered(): Promise<void> {

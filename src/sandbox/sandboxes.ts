@@ -13,7 +13,8 @@ import type { Lease } from "./lease.ts";
 import type { SandboxSessions } from "./lifecycle.ts";
 import type { Policies } from "./policies.ts";
 import type { Ports } from "./ports.ts";
-import type { Probe, RunningSandbox, SandboxProvider } from "./provider.ts";
+import type { ProviderHealth } from "./provider-health.ts";
+import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import type { Quarantines } from "./quarantines.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { StartWatcher } from "./shared-start.ts";
@@ -80,7 +81,8 @@ export interface Sandboxes {
   readonly policies: Policies;
   /** Recorded egress decisions, oldest first. */
   egress(id: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
-  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  /** In the order of the providers, the default first. */
+  probe(signal: AbortSignal): Promise<readonly ProviderHealth[]>;
   countRunning(): number;
   countLeases(): number;
   /** Settles what an earlier engine left with every provider. `start` and `createInternal` wait for their provider's. */

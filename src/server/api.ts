@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "../platform/logger.ts";
 import type { EngineEvents } from "../sandbox/engine-events.ts";
-import type { Probe } from "../sandbox/provider.ts";
+import type { Health } from "../session/engine.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 import type { Sessions } from "../session/sessions.ts";
@@ -13,7 +13,7 @@ export interface Engine {
   sessions: Sessions;
   terminals: Terminals;
   events: Pick<EngineEvents, "read">;
-  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  probe(signal: AbortSignal): Promise<Health>;
 }
 
 export interface Api {

@@ -61,7 +61,9 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
 
   serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {
     authorise(principal, "read", daemon);
-    return { probes: await engine.probe(closedSignal(reply)) };
+    const { providers, probes } = await engine.probe(closedSignal(reply));
+    const [standard] = providers;
+    return { probes: [...(standard?.probes ?? []), ...probes], providers };
   });
 
   serve(api, DAEMON_ROUTES.shutDown, async ({ principal, reply }) => {

@@ -39,7 +39,7 @@ async function serve(owner = `local:${uid}`): Promise<void> {
       sessions,
       terminals,
       events: createEngineEvents(),
-      probe: (signal) => sandboxes.probe(signal),
+      probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
     },
     facts: {
       version: "1.2.3",
@@ -178,6 +178,13 @@ describe("the API", () => {
   test("shows probes, and is told to reset and to go", async () => {
     expect((await api.call("/v1/doctor")).body).toEqual({
       probes: [{ name: "process", status: "ok", detail: "host processes" }],
+      providers: [
+        {
+          id: "process",
+          status: "ok",
+          probes: [{ name: "process", status: "ok", detail: "host processes" }],
+        },
+      ],
     });
     expect((await api.call("/v1/reset", { method: "POST" })).status).toBe(200);
     expect((await api.call("/v1/shutdown", { method: "POST" })).status).toBe(202);

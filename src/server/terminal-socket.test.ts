@@ -27,7 +27,7 @@ beforeEach(async () => {
       sessions,
       terminals,
       events: createEngineEvents(),
-      probe: (signal) => sandboxes.probe(signal),
+      probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
     },
     facts: {
       version: "1",

@@ -15,6 +15,7 @@ import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gat
 import type { Gates } from "../sandbox/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
+import type { ProviderHealth } from "../sandbox/provider-health.ts";
 import { createSandboxes } from "../sandbox/live-sandboxes.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
@@ -53,6 +54,14 @@ export interface EngineOptions {
   readerGraceMs?: number;
 }
 
+/** What `doctor` shows. */
+export interface Health {
+  /** The default first. */
+  providers: readonly ProviderHealth[];
+  /** Of what is no provider's. */
+  probes: readonly Probe[];
+}
+
 /** Everything below the API. Holds no global: several can live in one process. */
 export interface Engine {
   readonly agents: AgentRegistry;
@@ -62,7 +71,7 @@ export interface Engine {
   readonly events: EngineEvents;
   readonly vault: Vault;
   /** Executes the checks that `doctor` shows. */
-  probe(signal: AbortSignal): Promise<readonly Probe[]>;
+  probe(signal: AbortSignal): Promise<Health>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
   close(): Promise<void>;
 }
@@ -96,7 +105,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     terminals,
     events,
     vault,
-    probe: async (signal) => [...(await sandboxes.probe(signal)), ...probeCeilings(ceilings)],
+    probe: async (signal) => ({
+      providers: await sandboxes.probe(signal),
+      probes: probeCeilings(ceilings),
+    }),
     close: () => (closing ??= resources.disposeAsync()),
   };
 }
