@@ -6,7 +6,9 @@ import { createMessageEventReader, readResult, readSessionId } from "./message-r
 
 const turns: AgentTurns = createJsonTurns({
   title: "Tool",
-  command: () => ["tool", "--json"],
+  command: ["tool", "--json"],
+  resume: (conversationId) => ["--resume", conversationId],
+  lastWords: ["-"],
   commandPrefix: /^\//,
   createEventReader: createMessageEventReader,
   readEnd: readResult,
@@ -25,8 +27,16 @@ const finish = (lines: readonly string[], exitCode: number | null, stderr = "") 
 
 test("the prompt goes in through standard input, so it is never an option", () => {
   const { argv, inputBytes } = turns.command({ prompt: "--help ü", resume: false, version: "" });
-  expect(argv).toEqual(["tool", "--json"]);
+  expect(argv).toEqual(["tool", "--json", "-"]);
   expect(Buffer.from(inputBytes ?? []).toString()).toBe("--help ü");
+});
+
+test("a conversation goes on only where it is wanted and known", () => {
+  const words = (turn: { resume: boolean; conversationId?: string }): readonly string[] =>
+    turns.command({ prompt: "x", version: "", ...turn }).argv.slice(2);
+  expect(words({ resume: true, conversationId: "7" })).toEqual(["--resume", "7", "-"]);
+  expect(words({ resume: false, conversationId: "7" })).toEqual(["-"]);
+  expect(words({ resume: true })).toEqual(["-"]);
 });
 
 test("a prompt that would be a command of the agent's is refused", () => {

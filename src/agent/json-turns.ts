@@ -17,7 +17,11 @@ export interface JsonTurnsFormat {
   /** The agent's name in messages. */
   title: string;
   /** Without the prompt, which goes in through standard input and so is never an option. */
-  command(turn: TurnInput): readonly string[];
+  command: readonly string[];
+  /** Added when a turn goes on with a conversation. */
+  resume(conversationId: string): readonly string[];
+  /** What stands at the very end. Default: nothing. */
+  lastWords?: readonly string[];
   /** How a prompt begins that the agent takes for a command of its own. Absent: none does. */
   commandPrefix?: RegExp;
   /** What a record says. Told once for each record of a turn, in order. */
@@ -39,7 +43,7 @@ export function createJsonTurns(format: JsonTurnsFormat): AgentTurns {
       throw new CattlegridError("PROMPT_IS_COMMAND", message);
     },
     command: (turn) => ({
-      argv: format.command(turn),
+      argv: composeCommand(format, turn),
       inputBytes: Buffer.from(turn.prompt, "utf8"),
     }),
     createReader: () => createReader(format),
@@ -52,6 +56,12 @@ export function createJsonTurns(format: JsonTurnsFormat): AgentTurns {
     },
     versionNotice: () => undefined,
   };
+}
+
+function composeCommand(format: JsonTurnsFormat, turn: TurnInput): readonly string[] {
+  const { resume, conversationId } = turn;
+  const resumed = resume && conversationId !== undefined ? format.resume(conversationId) : [];
+  return [...format.command, ...resumed, ...(format.lastWords ?? [])];
 }
 
 function createReader(format: JsonTurnsFormat): TurnReader {

@@ -50,12 +50,10 @@ export const codex: AgentAdapter = {
   }),
   turns: createJsonTurns({
     title: TITLE,
-    command: ({ conversationId, resume }) => [
-      ...HEADLESS,
-      ...(resume && conversationId !== undefined ? ["resume", conversationId] : []),
-      // The prompt comes through standard input.
-      "-",
-    ],
+    command: HEADLESS,
+    resume: (conversationId) => ["resume", conversationId],
+    // The prompt comes through standard input.
+    lastWords: ["-"],
     createEventReader,
     readEnd,
     readConversationId,

@@ -47,10 +47,8 @@ export const copilot: AgentAdapter = {
   }),
   turns: createJsonTurns({
     title: TITLE,
-    command: ({ conversationId, resume }) => [
-      ...HEADLESS,
-      ...(resume && conversationId !== undefined ? [`--resume=${conversationId}`] : []),
-    ],
+    command: HEADLESS,
+    resume: (conversationId) => [`--resume=${conversationId}`],
     commandPrefix: /^\//,
     createEventReader,
     readEnd,

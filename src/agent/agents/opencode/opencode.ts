@@ -51,10 +51,8 @@ export const opencode: AgentAdapter = {
   }),
   turns: createJsonTurns({
     title: TITLE,
-    command: ({ conversationId, resume }) => [
-      ...HEADLESS,
-      ...(resume && conversationId !== undefined ? ["--session", conversationId] : []),
-    ],
+    command: HEADLESS,
+    resume: (conversationId) => ["--session", conversationId],
     createEventReader,
     readEnd,
     readConversationId,

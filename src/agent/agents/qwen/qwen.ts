@@ -43,10 +43,8 @@ export const qwen: AgentAdapter = {
   }),
   turns: createJsonTurns({
     title: TITLE,
-    command: ({ conversationId, resume }) => [
-      ...HEADLESS,
-      ...(resume && conversationId !== undefined ? ["--resume", conversationId] : []),
-    ],
+    command: HEADLESS,
+    resume: (conversationId) => ["--resume", conversationId],
     commandPrefix: /^\//,
     createEventReader: createMessageEventReader,
     readEnd: readResult,
