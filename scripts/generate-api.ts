@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ROUTES } from "../src/protocol/routes/all.ts";
+import { describeAdapterFile } from "../src/agent/adapter-files/schema.ts";
 import { describePolicyFile } from "../src/egress/policy-schema.ts";
 import { configurationSchema, projectConfigurationSchema } from "../src/protocol/configuration.ts";
 import { renderApiDocuments } from "./api-documents.ts";
@@ -14,6 +15,7 @@ const documents = {
   ...renderApiDocuments(ROUTES),
   "schemas/configuration.schema.json": describeSchema(configurationSchema),
   "schemas/project-configuration.schema.json": describeSchema(projectConfigurationSchema),
+  "schemas/agent.schema.json": `${JSON.stringify(describeAdapterFile(), undefined, 2)}\n`,
   "schemas/policy.schema.json": `${JSON.stringify(describePolicyFile(), undefined, 2)}\n`,
 };
 for (const [name, text] of Object.entries(documents)) {

@@ -1,4 +1,5 @@
 import type { AgentInstallation } from "./agent.ts";
+import { writeFilesScript } from "./settings-files.ts";
 
 /** An agent that its maker publishes in the npm registry. */
 export interface NpmPackage {
@@ -32,17 +33,15 @@ export function npmInstallation(npm: NpmPackage): AgentInstallation {
     diskBytes,
     // A shell only because the path begins with the home directory inside.
     check: ["bash", "-c", `exec "$HOME/.local/bin/${program}" --version`],
-    readVersion: ({ exitCode, stdout }) =>
-      exitCode === 0 ? versionPattern.exec(stdout)?.[1] : undefined,
+    // Some tell it on standard error.
+    readVersion: ({ exitCode, stdout, stderr }) =>
+      exitCode === 0 ? versionPattern.exec(stdout + stderr)?.[1] : undefined,
     settings: [],
   };
 }
 
 /** SECURITY: made of an adapter's constants. The version, which a user may give, is "$1" and never text of it. */
 function installScript({ name, program, files = {} }: NpmPackage): string {
-  const writes = Object.entries(files).map(
-    ([path, content]) => `install -D -m 600 /dev/stdin "$HOME/${path}" <<'END'\n${content}\nEND\n`,
-  );
   return `set -euo pipefail
 lib="$HOME/.local/lib/${program}"
 mkdir -p "$lib" "$HOME/.local/bin"
@@ -59,5 +58,5 @@ else
   ln -sf "$entry" "$HOME/.local/bin/${program}"
 fi
 rm -rf "$lib/.cache"
-${writes.join("")}`;
+${writeFilesScript(files)}`;
 }

@@ -49,6 +49,10 @@ export class Api {
     return this.#json("POST", path, body === undefined ? {} : { body });
   }
 
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return this.#json("PUT", path, { body });
+  }
+
   async delete(path: string, call: Call = {}): Promise<void> {
     await this.#json("DELETE", path, call);
   }

@@ -23,7 +23,6 @@ beforeEach(async () => {
       stateDirectory: "/s",
       startedAt: "now",
       owner: `local:${process.getuid!()}`,
-      agents: engine.agents.list(),
     },
     control: { shutDown: () => undefined, reset: async () => undefined },
     logger: SILENT_LOGGER,

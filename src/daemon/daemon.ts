@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import type { AgentAdapter } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import { removeDaemonFile, writeDaemonFile } from "../platform/daemon-start.ts";
@@ -16,8 +15,6 @@ export interface DaemonOptions {
   uid: number;
   /** Version of the program. */
   version: string;
-  /** In the order in which a person is offered them. */
-  agents: readonly AgentAdapter[];
   /** Takes the state; throws STATE_LOCKED when another daemon has it. */
   openEngine(): Promise<DaemonEngine>;
   logger: Logger;
@@ -64,7 +61,7 @@ class ServingDaemon implements Daemon {
   #isReset = false;
 
   constructor(options: DaemonOptions, engine: DaemonEngine) {
-    const { paths, version, agents, logger, uid } = options;
+    const { paths, version, logger, uid } = options;
     this.#options = options;
     this.#engine = engine;
     this.closed = this.#ending.promise;
@@ -76,7 +73,6 @@ class ServingDaemon implements Daemon {
         stateDirectory: paths.stateDirectory,
         startedAt: new Date().toISOString(),
         owner: `local:${uid}`,
-        agents,
       },
       control: { shutDown: () => void this.close(), reset: () => this.#reset() },
     });

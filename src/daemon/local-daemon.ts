@@ -1,3 +1,4 @@
+import { createFileAgents } from "../agent/adapter-files/file-agents.ts";
 import type { AgentAdapter } from "../agent/agent.ts";
 import { createAgentRegistry } from "../agent/registry.ts";
 import type { CeilingPlace } from "../egress/ceilings.ts";
@@ -11,6 +12,7 @@ import { openDaemon, type Daemon } from "./daemon.ts";
 import { AGENTS, PROVIDERS } from "./plugins.ts";
 
 const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
+const ORGANISATION_AGENTS = "/etc/cattlegrid/agents";
 const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
 
 export interface LocalDaemonOptions {
@@ -47,13 +49,15 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
     paths,
     uid,
     version: readProgramVersion(),
-    agents,
     openEngine: () =>
       createEngine({
         paths,
         homeDirectory,
         providers,
-        agents: createAgentRegistry(agents),
+        agents: createFileAgents(createAgentRegistry(agents), {
+          own: paths.agentsDirectory,
+          others: [ORGANISATION_AGENTS],
+        }),
         ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
         upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
         logger,

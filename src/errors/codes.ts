@@ -185,6 +185,7 @@ export const ERROR_CODES = define({
 
   // Sessions, agents, turns
   AGENT_UNKNOWN: user(400, "Run `cattlegrid run` on a terminal to choose from the list of agents."),
+  AGENT_FILE_INVALID: user(400, "See docs/agents/own.md for what an agent's file holds."),
   AGENT_VERSION_UNAVAILABLE: user(400, "Leave the version out."),
   AGENT_INSTALL_FAILED: provider(
     502,

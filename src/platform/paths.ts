@@ -29,6 +29,8 @@ export interface Paths {
   recordingsDirectory: string;
   /** Secrets and sign-ins, encrypted. */
   vaultDirectory: string;
+  /** Files of the owner's that describe agents. */
+  agentsDirectory: string;
   providerDirectory(providerId: string): string;
   /** Sockets; 0700, outside the state directory because socket paths must be short. */
   runtimeDirectory: string;
@@ -52,6 +54,7 @@ export function resolvePaths(sources: PathSources): Paths {
     spoolDirectory: join(stateDirectory, "spool"),
     recordingsDirectory: join(stateDirectory, "recordings"),
     vaultDirectory: join(stateDirectory, "vault"),
+    agentsDirectory: join(stateDirectory, "agents"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
     get runtimeDirectory() {
       runtimeDirectory ??= join(runtimeRoot(sources), keyOf(stateDirectory));

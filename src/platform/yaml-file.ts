@@ -105,17 +105,22 @@ function failSchema(
   });
 }
 
-/** A union reports each alternative; the one that got furthest is the one the writer meant. */
+/** A union reports each alternative; the one with the least against it is the one the writer meant. */
 function deepestIssue(
   issue: z.core.$ZodIssue | undefined,
   prefix: YamlPath = [],
 ): { path: YamlPath; issue: z.core.$ZodIssue | undefined } {
   const path = [...prefix, ...(issue?.path ?? [])];
   if (issue?.code !== "invalid_union") return { path, issue };
-  const inner = issue.errors
-    .flat()
-    .filter((each) => each.code !== "invalid_type" || each.path.length > 0);
-  return inner[0] === undefined ? { path, issue } : deepestIssue(inner[0], path);
+  const [meant] = issue.errors
+    .filter((issues) => !issues.some(isOfAnotherKind))
+    .toSorted((left, right) => left.length - right.length);
+  return meant?.[0] === undefined ? { path, issue } : deepestIssue(meant[0], path);
+}
+
+/** A text where a map stands, or the other way round. */
+function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return code === "invalid_type" && path.length === 0;
 }
 
 /** Where a value stands in the text; for a value that is not there, where its nearest parent stands. */

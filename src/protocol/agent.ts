@@ -38,7 +38,19 @@ export const agentSummarySchema = z
   .meta({ id: "AgentSummary" });
 export type AgentSummary = z.infer<typeof agentSummarySchema>;
 
+/** An agent that cannot be run because the file that describes it is wrong. */
+const brokenAgentSchema = z
+  .object({ id: z.string(), code: z.string(), message: z.string(), hint: z.string() })
+  .meta({ id: "BrokenAgent" });
+export type BrokenAgentSummary = z.infer<typeof brokenAgentSchema>;
+
 /** In the order to offer them in. */
 export const agentListSchema = z
-  .object({ agents: z.array(agentSummarySchema) })
+  .object({ agents: z.array(agentSummarySchema), broken: z.array(brokenAgentSchema) })
   .meta({ id: "AgentList" });
+export type AgentList = z.infer<typeof agentListSchema>;
+
+/** The text of a file that describes an agent, and where it lies at the caller's, for errors to name. */
+export const agentFileSchema = z
+  .strictObject({ path: z.string().min(1), text: z.string().max(262_144) })
+  .meta({ id: "AgentFile" });

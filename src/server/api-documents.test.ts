@@ -24,7 +24,6 @@ beforeAll(async () => {
       stateDirectory: "/state",
       startedAt: new Date().toISOString(),
       owner: `local:${process.getuid!()}`,
-      agents: engine.agents.list(),
     },
     control: { shutDown: () => undefined, reset: async () => undefined },
     logger: SILENT_LOGGER,

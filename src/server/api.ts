@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EngineEvents } from "../sandbox/engine-events.ts";
 import type { Health } from "../session/engine.ts";
@@ -9,6 +10,7 @@ import { authorise, type Action, type Principal } from "./authorise.ts";
 
 /** What the API stands on. */
 export interface Engine {
+  agents: AgentRegistry;
   sandboxes: Sandboxes;
   sessions: Sessions;
   terminals: Terminals;

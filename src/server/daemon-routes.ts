@@ -1,5 +1,3 @@
-import type { AgentAdapter } from "../agent/agent.ts";
-import type { AgentSummary } from "../protocol/agent.ts";
 import { describeApi } from "../protocol/openapi.ts";
 import { ROUTES } from "../protocol/routes/all.ts";
 import { DAEMON_ROUTES } from "../protocol/routes/daemon.ts";
@@ -16,7 +14,6 @@ export interface DaemonFacts {
   startedAt: string;
   /** Who may do everything with this daemon. */
   owner: string;
-  agents: readonly AgentAdapter[];
 }
 
 export interface DaemonControl {
@@ -48,11 +45,6 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     return describeApi(ROUTES);
   });
 
-  serve(api, DAEMON_ROUTES.listAgents, async ({ principal }) => {
-    authorise(principal, "read", daemon);
-    return { agents: facts.agents.map(summarise) };
-  });
-
   serve(api, DAEMON_ROUTES.recordTerminal, async ({ principal, request }) => {
     const { owner } = engine.terminals.get(request.params.id);
     authorise(principal, "use", { kind: "terminal", owner });
@@ -78,24 +70,4 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     reply.raw.once("close", () => control.shutDown());
     return {};
   });
-}
-
-const HTTPS_PORT = 443;
-
-function summarise(agent: AgentAdapter): AgentSummary {
-  const { id, title, command, standaloneWords, credentials, turns, install, acp } = agent;
-  const { locations, modelEndpoint } = agent;
-  return {
-    id,
-    title,
-    command,
-    standaloneWords,
-    credentials,
-    locations,
-    modelEndpoint,
-    takesPrompts: turns !== undefined,
-    ...(acp === undefined ? {} : { acp }),
-    ...(install?.version === undefined ? {} : { version: install.version }),
-    hosts: agent.hosts.map(({ host, port = HTTPS_PORT, reason }) => ({ host, port, reason })),
-  };
 }

@@ -19,7 +19,6 @@ beforeEach(async () => {
     stateDirectory: "/s",
     startedAt: "now",
     owner: "nobody",
-    agents: [],
   };
   const control = { shutDown: () => undefined, reset: async () => undefined };
   server = createServer({ engine, facts, control, logger: SILENT_LOGGER });

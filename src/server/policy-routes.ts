@@ -4,10 +4,9 @@ import { POLICY_ROUTES } from "../protocol/routes/policy.ts";
 import { showRule } from "../sandbox/policy-view.ts";
 import { openSandbox, type Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
-import type { DaemonFacts } from "./daemon-routes.ts";
 import { serve } from "./serve.ts";
 
-export function addPolicyRoutes(api: Api, { agents }: Pick<DaemonFacts, "agents">): void {
+export function addPolicyRoutes(api: Api): void {
   const { policies } = api.engine.sandboxes;
 
   serve(api, POLICY_ROUTES.showPolicy, async ({ request }) => {
@@ -44,7 +43,7 @@ export function addPolicyRoutes(api: Api, { agents }: Pick<DaemonFacts, "agents"
         rules: presetRules(name, []).map(showRule),
         includesAgent: name === "agent" || name === "dev",
       })),
-      agents: agents.map(({ id, hosts }) => ({
+      agents: api.engine.agents.list().map(({ id, hosts }) => ({
         id,
         rules: presetRules("agent", hosts).map(showRule),
       })),

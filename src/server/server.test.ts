@@ -35,6 +35,7 @@ async function serve(owner = `local:${uid}`): Promise<void> {
   calls = [];
   server = createServer({
     engine: {
+      agents: createSmallAgents(),
       sandboxes,
       sessions,
       terminals,
@@ -46,7 +47,6 @@ async function serve(owner = `local:${uid}`): Promise<void> {
       stateDirectory: "/state",
       startedAt: "now",
       owner,
-      agents: createSmallAgents().list(),
     },
     control: {
       shutDown: () => void calls.push("shut down"),

@@ -10,6 +10,7 @@ import { readPeerUid } from "../platform/peer-credentials.ts";
 import { API_VERSION, API_VERSION_HEADER, PROGRAM_VERSION_HEADER } from "../protocol/version.ts";
 import type { Api, Engine } from "./api.ts";
 import type { Principal } from "./authorise.ts";
+import { addAgentRoutes } from "./agent-routes.ts";
 import { addDaemonRoutes, type DaemonControl, type DaemonFacts } from "./daemon-routes.ts";
 import { addPruneRoutes } from "./prune-routes.ts";
 import { addPortRoutes } from "./port-routes.ts";
@@ -150,11 +151,12 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
 function addRoutes(api: Api, options: ServerOptions): void {
   addSandboxRoutes(api);
   addPortRoutes(api);
-  addPolicyRoutes(api, options.facts);
+  addPolicyRoutes(api);
   addPruneRoutes(api, options.facts.owner);
   addChangeRoutes(api);
   addQuarantineRoutes(api);
   addSessionRoutes(api);
   addEventRoutes(api);
+  addAgentRoutes(api, options.facts.owner);
   addDaemonRoutes(api, options.facts, options.control);
 }

@@ -23,6 +23,7 @@ beforeEach(async () => {
   const owner = `local:${process.getuid!()}`;
   server = createServer({
     engine: {
+      agents: createSmallAgents(),
       sandboxes,
       sessions,
       terminals,
@@ -34,7 +35,6 @@ beforeEach(async () => {
       stateDirectory: "/state",
       startedAt: "now",
       owner,
-      agents: createSmallAgents().list(),
     },
     control: { shutDown: () => undefined, reset: async () => undefined },
     logger: SILENT_LOGGER,

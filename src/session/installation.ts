@@ -11,7 +11,7 @@ import { shareStart, type SharedStart, type StartWork } from "../sandbox/shared-
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { runCommand } from "./command.ts";
-import { findLayer, layerName, type LayerKey } from "./layer-key.ts";
+import { findLayer, layerName, recipeOf, type LayerKey } from "./layer-key.ts";
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000;
 const REFUSALS_SHOWN_MAX = 20;
@@ -41,6 +41,7 @@ export function createInstallation(options: InstallationOptions): LayersFor {
     const key: LayerKey = {
       agent: agent.id,
       ...(version === undefined ? {} : { version }),
+      recipe: recipeOf(agent.install),
       libc: describeLibc(),
       mirrored: mirrors !== null,
     };

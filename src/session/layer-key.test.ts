@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { findLayer, layerName } from "./layer-key.ts";
 
-const key = { agent: "tool", libc: "glibc-2.36", mirrored: false };
+const key = { agent: "tool", recipe: "0a1b2c3d", libc: "glibc-2.36", mirrored: false };
 const mirrored = { ...key, mirrored: true };
 
 test("a layer is found again by the key it was named with", () => {
-  expect(findLayer(key, [layerName(key, "2.21.2")])).toBe("tool-2.21.2-glibc-2.36");
+  expect(findLayer(key, [layerName(key, "2.21.2")])).toBe("tool-2.21.2-0a1b2c3d-glibc-2.36");
 });
 
 test("of several versions the newest is taken, by number and not by letter", () => {
@@ -14,11 +14,12 @@ test("of several versions the newest is taken, by number and not by letter", () 
 });
 
 test.each([
-  ["another agent", "other-1.0.0-glibc-2.36"],
-  ["an agent whose name begins alike", "tool-box-1.0.0-glibc-2.36"],
-  ["another C library", "tool-1.0.0-musl"],
-  ["a newer C library", "tool-1.0.0-glibc-2.39"],
-  ["something unfinished", "tool-1.0.0-glibc-2.36.new"],
+  ["another agent", "other-1.0.0-0a1b2c3d-glibc-2.36"],
+  ["an agent whose name begins alike", "tool-box-1.0.0-0a1b2c3d-glibc-2.36"],
+  ["another C library", "tool-1.0.0-0a1b2c3d-musl"],
+  ["a newer C library", "tool-1.0.0-0a1b2c3d-glibc-2.39"],
+  ["something unfinished", "tool-1.0.0-0a1b2c3d-glibc-2.36.new"],
+  ["another installer", layerName({ ...key, recipe: "3c2b1a0d" }, "1.0.0")],
   ["a mirror", layerName(mirrored, "1.0.0")],
 ])("the layer of %s is not taken", (_title, layer) => {
   expect(findLayer(key, [layer])).toBeUndefined();

@@ -1,12 +1,25 @@
+import { createHash } from "node:crypto";
+import type { AgentInstallation } from "../agent/agent.ts";
+
+const RECIPE_CHARACTERS = 8;
+
 /** What an installed agent's layer is kept under. */
 export interface LayerKey {
   agent: string;
   /** The version that is wanted. Absent: the newest that is there, and the newest there is. */
   version?: string;
+  /** Of how it was installed: another installer or other settings are another layer. */
+  recipe: string;
   /** Such as `glibc-2.36`. */
   libc: string;
   /** Whether an operator's mirrors stood in for the agent's own hosts. */
   mirrored: boolean;
+}
+
+/** A digest of everything that an installation does. */
+export function recipeOf({ script, settings }: AgentInstallation): string {
+  const text = JSON.stringify([script, settings]);
+  return createHash("sha256").update(text).digest("hex").slice(0, RECIPE_CHARACTERS);
 }
 
 export function layerName(key: LayerKey, version: string): string {
@@ -32,8 +45,8 @@ export function findLayer(key: LayerKey, layers: readonly string[]): string | un
  * SECURITY: what came from a mirror, which may be a simulator, must never pass for what the agent's own hosts
  * serve, nor the other way round.
  */
-function suffix({ libc, mirrored }: LayerKey): string {
-  return mirrored ? `${libc}-mirrored` : libc;
+function suffix({ recipe, libc, mirrored }: LayerKey): string {
+  return `${recipe}-${libc}${mirrored ? "-mirrored" : ""}`;
 }
 
 function compareVersions(left: string, right: string): number {

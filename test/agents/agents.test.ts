@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TurnEvent } from "../../src/protocol/session.ts";
@@ -16,6 +16,8 @@ interface Subject {
   /** What makes it speak to the scripted model. */
   variables?: Readonly<Record<string, string>>;
   allow?: readonly string[];
+  /** The page on agents of one's own holds its file. */
+  own?: true;
   model: string;
 }
 
@@ -51,6 +53,7 @@ const SUBJECTS: readonly Subject[] = [
     },
     model: "dashscope.aliyuncs.com",
   },
+  { agent: "pi", credential: "ANTHROPIC_API_KEY", own: true, model: "api.anthropic.com" },
 ];
 
 let line: CommandLine;
@@ -89,10 +92,20 @@ function ends(events: readonly TurnEvent[]): object[] {
   });
 }
 
+/** Brings the agent that a page describes, by the file as it stands there. */
+async function bring(agent: string): Promise<void> {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/agents/own.md"), "utf8");
+  const [, text = ""] = /^```yaml\n(.*?)^```/ms.exec(page) ?? [];
+  const file = join(line.directory, `${agent}.yaml`);
+  writeFileSync(file, text);
+  expect(await line.run(["agents", "add", file])).toMatchObject({ code: 0 });
+}
+
 const NEEDS = allOf(program("crun"), program("node"), program("npm"), REGISTRY_IN_REACH);
 
 describe.skipIf(!NEEDS.met).each(SUBJECTS)(NEEDS.title("$agent"), (subject) => {
   test("is installed through the gateway, and a turn of it uses a tool for real", async () => {
+    if (subject.own) await bring(subject.agent);
     const result = await chat(
       subject,
       "Please do this.\nRUN: echo made > made.txt; cat made.txt\n",

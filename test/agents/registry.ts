@@ -13,7 +13,7 @@ import { get } from "node:https";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { rootCertificates } from "node:tls";
+import { getCACertificates } from "node:tls";
 import { requirement } from "../support/requirement.ts";
 
 const CACHE = join(
@@ -22,7 +22,7 @@ const CACHE = join(
 );
 
 const UPSTREAM = readSetting("registry");
-const AUTHORITIES = [...rootCertificates, ...readAuthorities()];
+const AUTHORITIES = [...getCACertificates("default"), ...readAuthorities()];
 
 export const REGISTRY_IN_REACH = requirement("the npm registry", () => {
   const asked = spawnSync("npm", ["view", "is-number", "version"], { timeout: 60_000 });

@@ -19,7 +19,7 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing the stand-in Kiro"
     expect(requests).toContain("cli.kiro.dev GET /install");
     expect(requests).toContain("prod.download.cli.kiro.dev GET /stable/latest/manifest.json");
     const [layer] = await yard.provider.layers.list();
-    expect(layer).toMatch(/^kiro-2\.21\.2-(glibc|musl).*-mirrored$/);
+    expect(layer).toMatch(/^kiro-2\.21\.2-[0-9a-f]{8}-(glibc|musl).*-mirrored$/);
 
     const before = yard.cloud.requests.length;
     const second = await yard.sandbox();

@@ -16,7 +16,6 @@ export function openTestDaemon(options: {
   return openDaemon({
     ...options,
     version: "0.0.0",
-    agents: createSmallAgents().list(),
     logger: SILENT_LOGGER,
     openEngine: () =>
       createEngine({

@@ -1,3 +1,4 @@
+import { AGENT_ROUTES } from "./agent.ts";
 import { CHANGE_ROUTES } from "./changes.ts";
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { EVENT_ROUTES } from "./event.ts";
@@ -11,6 +12,7 @@ import { SESSION_ROUTES } from "./session.ts";
 /** Every operation of the API, by the name that the OpenAPI document and the SDK give it. */
 export const ROUTES = {
   ...DAEMON_ROUTES,
+  ...AGENT_ROUTES,
   ...EVENT_ROUTES,
   ...SANDBOX_ROUTES,
   ...QUARANTINE_ROUTES,

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { agentListSchema } from "../agent.ts";
 import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
 import { doctorReportSchema } from "../doctor.ts";
 import { terminalNoticeSchema } from "../process.ts";
@@ -34,13 +33,6 @@ export const DAEMON_ROUTES = declareRoutes({
     summary: "This API as an OpenAPI document.",
     since: 1,
     answer: z.record(z.string(), z.unknown()).meta({ id: "OpenApiDocument" }),
-  },
-  listAgents: {
-    method: "GET",
-    path: "/v1/agents",
-    summary: "Lists the agents that can be run.",
-    since: 0,
-    answer: agentListSchema,
   },
   runDoctor: {
     method: "GET",

@@ -5,7 +5,7 @@ import {
   findFailure,
   isConversationMissing,
 } from "./complaints.ts";
-import { toPlainText } from "./plain-text.ts";
+import { toPlainText } from "../../plain-text.ts";
 import { engineOf, type KiroEngine } from "./versions.ts";
 
 /** Stands for V1's coloured `> `; a private-use character that is removed from the text first. */

@@ -1,5 +1,5 @@
 import type { LoginWatcher } from "../../agent.ts";
-import { toPlainText } from "./plain-text.ts";
+import { toPlainText } from "../../plain-text.ts";
 
 /** Longer than the list and the code together, even when a person moves up and down it for a while. */
 const KEPT_CHARACTERS_MAX = 64 * 1024;

@@ -1,6 +1,6 @@
 import type { AgentSignIn, CommandResult } from "../../agent.ts";
 import { watchLogin } from "./login-watcher.ts";
-import { toPlainText } from "./plain-text.ts";
+import { toPlainText } from "../../plain-text.ts";
 
 const ACCOUNT_CHARACTERS_MAX = 200;
 

@@ -5,7 +5,7 @@ import {
   findFailure,
   isConversationMissing,
 } from "./complaints.ts";
-import { toPlainText } from "./plain-text.ts";
+import { toPlainText } from "../../plain-text.ts";
 import { parseLine, readChunk, textOf, type StreamLine } from "./stream.ts";
 
 interface Reading {

@@ -1,7 +1,7 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import type { AgentTurns, CommandResult, TurnInput, TurnSetup } from "../../agent.ts";
 import { judge as judgeText } from "./judgement.ts";
-import { toPlainText } from "./plain-text.ts";
+import { toPlainText } from "../../plain-text.ts";
 import { judgeStream, readStreamConversation } from "./stream-judgement.ts";
 import { createStreamReader } from "./stream.ts";
 import { engineOf, generationOf, versionNotice, type KiroEngine } from "./versions.ts";

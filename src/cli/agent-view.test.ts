@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { AgentSummary } from "../../protocol/agent.ts";
-import { renderAgent, renderAgents } from "./agents.ts";
+import type { AgentSummary } from "../protocol/agent.ts";
+import { renderAgent, renderAgents } from "./agent-view.ts";
 
 const agent: AgentSummary = {
   id: "tool",
