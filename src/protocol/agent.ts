@@ -46,7 +46,10 @@ export type BrokenAgentSummary = z.infer<typeof brokenAgentSchema>;
 
 /** In the order to offer them in. */
 export const agentListSchema = z
-  .object({ agents: z.array(agentSummarySchema), broken: z.array(brokenAgentSchema) })
+  .object({
+    agents: z.array(agentSummarySchema) /** Added by 1.1. */,
+    broken: z.array(brokenAgentSchema).exactOptional(),
+  })
   .meta({ id: "AgentList" });
 export type AgentList = z.infer<typeof agentListSchema>;
 
