@@ -69,6 +69,7 @@ find_missing() {
   [ "$1" = --test ] || return 0
   need tmux has tmux
   need zip has zip
+  need mmdebstrap has mmdebstrap
   need openssl has openssl
   need zsh has zsh
   need fish has fish

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { CattlegridError } from "../../src/errors/error.ts";
 import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
 import { childrenOf } from "../bare-runtime.ts";
@@ -16,31 +16,38 @@ for d in etc opt; do
 done
 exec dockerd "$@"`;
 /** Everything ends with dockerd, which is init in there, and dockerd ends with the bench. */
-const NAMESPACES = "unshare --mount --pid --fork --kill-child --mount-proc --";
+const NAMESPACES = "unshare --mount --propagation slave --pid --fork --kill-child --mount-proc --";
 const ENCLOSE = `setpriv --pdeathsig KILL -- ${NAMESPACES} sh -c`.split(" ");
+
+/** Why no dockerd may be started here; undefined where one may. */
+export function whyNoDocker(): string | undefined {
+  if (process.getuid?.() !== 0) return "dockerd needs root";
+  return existsSync("/sys/class/net/docker0")
+    ? "somebody's docker0 stands on this machine, which a second dockerd could take away"
+    : undefined;
+}
 
 /** Fails, saying why, where the bench may not start a dockerd. */
 export function refuseDocker(): void {
-  if (process.getuid?.() !== 0) throw new CattlegridError("INTERNAL", "dockerd needs root");
-  if (existsSync("/sys/class/net/docker0")) {
-    const message =
-      "somebody's docker0 stands on this machine, which a second dockerd could take away";
-    throw new CattlegridError("INTERNAL", message);
-  }
+  const why = whyNoDocker();
+  if (why !== undefined) throw new CattlegridError("INTERNAL", why);
 }
 
 /** A dockerd of the bench's own, of which nothing is left after it was closed. */
 export class DockerDaemon implements AsyncDisposable {
   readonly socketPath: string;
   readonly #child: ChildProcess;
-  readonly #cgroup = `cattlegrid-bench-${process.pid}`;
+  readonly #cgroup: string;
   #log = "";
 
-  private constructor(environment: Environment, directory: string) {
+  private constructor(environment: Environment, directory: string, configured: object) {
     this.socketPath = join(directory, "s");
+    this.#cgroup = `cattlegrid-${process.pid}-${basename(directory)}`;
     const configuration = join(directory, "daemon.json");
-    mkdirSync(directory);
-    writeFileSync(configuration, "{}");
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(configuration, JSON.stringify(configured));
+    // Whoever was killed has left it, and the next one would refuse to start.
+    rmSync(join(directory, "pid"), { force: true });
     const argv = [
       ...ENCLOSE,
       HIDE_WRITES,
@@ -63,9 +70,16 @@ export class DockerDaemon implements AsyncDisposable {
     this.#child = spawnProcess(argv, { cwd: "/", environment, detached: true, stdio: [...stdio] });
   }
 
-  /** Resolves when it listens. */
-  static async open(environment: Environment, directory: string): Promise<DockerDaemon> {
-    const daemon = new DockerDaemon(environment, directory);
+  /**
+   * Resolves when it listens. What it keeps is in `directory`, for the next one there; `configured` is its configuration.
+   * Default: none.
+   */
+  static async open(
+    environment: Environment,
+    directory: string,
+    configured: object = {},
+  ): Promise<DockerDaemon> {
+    const daemon = new DockerDaemon(environment, directory, configured);
     try {
       await daemon.#listening();
       return daemon;

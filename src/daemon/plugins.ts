@@ -8,6 +8,7 @@ import { opencode } from "../agent/agents/opencode/opencode.ts";
 import { qwen } from "../agent/agents/qwen/qwen.ts";
 import { shell } from "../agent/agents/shell/shell.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
+import { DOCKER_CAPABILITIES } from "../sandbox/providers/docker/capabilities.ts";
 import { LOCAL_CAPABILITIES } from "../sandbox/providers/local/capabilities.ts";
 
 /** In the order in which a person is offered them. */
@@ -31,6 +32,19 @@ export const PROVIDERS: readonly ProviderPlugin[] = [
       const { createLocalProvider } = await import("../sandbox/providers/local/provider.ts");
       const { CATTLEGRID_RUNSC: runsc } = environment;
       return createLocalProvider({ ...place, ...(runsc ? { runsc } : {}) });
+    },
+  },
+  {
+    id: "docker",
+    declared: DOCKER_CAPABILITIES,
+    async load({ environment, ...place }) {
+      const { createDockerProvider } = await import("../sandbox/providers/docker/provider.ts");
+      const { DOCKER_HOST: host, CATTLEGRID_DOCKER_IMAGE: image } = environment;
+      return createDockerProvider({
+        ...place,
+        ...(host ? { host } : {}),
+        ...(image ? { image } : {}),
+      });
     },
   },
 ];

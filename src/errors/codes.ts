@@ -43,6 +43,18 @@ export const ERROR_CODES = define({
     503,
     "Point CATTLEGRID_HOME at a local disk (ext4, xfs or btrfs).",
   ),
+  PROVIDER_UNREACHABLE: provider(
+    503,
+    "Start the backend of that sandbox provider; `cattlegrid doctor` shows how.",
+  ),
+  PROVIDER_FORBIDDEN: provider(
+    503,
+    "Give this account access to the backend; `cattlegrid doctor` shows how.",
+  ),
+  PROVIDER_OUTDATED: provider(503, "Update the backend of that sandbox provider."),
+  PROVIDER_FAILED: provider(502, "Try again; the backend's own log says more."),
+  IMAGE_MISSING: provider(503, "Build or load the image that sandboxes are made from."),
+  IMAGE_UNSUITABLE: provider(503, "Choose another image to make sandboxes from."),
   LIMITS_UNAVAILABLE: provider(
     503,
     "Run where a cgroup is writable, or leave out --cpus and --memory.",

@@ -43,6 +43,50 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   return promise;
 }
 
+/** A connection that became a plain stream. */
+export interface UpgradedConnection {
+  socket: Socket;
+  /** Bytes of the stream that came with the head of the answer. */
+  head: Buffer;
+}
+
+/**
+ * As `sendRequest`, for a request by which the connection becomes a stream of both sides' own (101), half of which may
+ * end before the other. Resolves with the answer instead where the other side does not do so.
+ */
+export async function sendUpgrade(
+  request: HttpRequest,
+  protocol: string,
+): Promise<HttpAnswer | UpgradedConnection> {
+  const { socketPath, method, path, signal } = request;
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer | UpgradedConnection>();
+  const payload = JSON.stringify(request.body ?? {});
+  const headers = {
+    host: "localhost",
+    ...request.headers,
+    ...describeBody(payload),
+    connection: "Upgrade",
+    upgrade: protocol,
+  };
+  const createConnection = (): Socket => connect({ path: socketPath, allowHalfOpen: true });
+  // Its own handle on the signal, as an aborted start must not end a stream that was handed over.
+  const outgoing = openHttp().request({ createConnection, method, path, headers });
+  const abort = (): void => void outgoing.destroy();
+  signal.addEventListener("abort", abort, { once: true });
+  outgoing.once("upgrade", (_answer, socket, head) => resolve({ socket: socket as Socket, head }));
+  outgoing.once("response", (body) =>
+    resolve({ status: body.statusCode ?? 0, headers: body.headers, body }),
+  );
+  outgoing.on("error", (error) => reject(signal.aborted ? signal.reason : error));
+  outgoing.end(payload);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 function describeBody(payload: string): Record<string, string> {
   const length = String(Buffer.byteLength(payload));
   return { "content-type": "application/json", "content-length": length };

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { CattlegridError } from "../../errors/error.ts";
 import {
   enterNetworkNamespace,
   enterNewNetworkNamespace,
@@ -70,6 +71,44 @@ export function openNetworkNamespace(nftables: Nftables, homeFd: number): Networ
     throw error;
   } finally {
     enterNetworkNamespace(homeFd);
+  }
+}
+
+/**
+ * As `openNetworkNamespace`, in a namespace that somebody else has made and in which nothing runs yet.
+ * SECURITY: one with an interface besides loopback is refused: the rules would not be all that lies between it and the
+ * world, and the namespace might be the host's own.
+ */
+export function captureIn(nftables: Nftables, networkFd: number): CaptureDescriptors {
+  const homeFd = openSync("/proc/thread-self/ns/net", "r");
+  try {
+    enterNetworkNamespace(networkFd);
+    try {
+      refuseInterfaces();
+      return captureHere(nftables);
+    } finally {
+      comeBack(homeFd);
+    }
+  } finally {
+    closeSync(homeFd);
+  }
+}
+
+function refuseInterfaces(): void {
+  const lines = readFileSync("/proc/thread-self/net/dev", "utf8").split("\n").slice(2);
+  const names = lines.map((line) => line.split(":", 1)[0]?.trim() ?? "").filter(Boolean);
+  if (names.every((name) => name === "lo")) return;
+  const message = `The sandbox's network has more than a loopback interface: ${names.join(", ")}.`;
+  throw new CattlegridError("EGRESS_UNAVAILABLE", message);
+}
+
+/** SECURITY: a thread that stayed behind would do everything else in there; better that this process ends. */
+function comeBack(homeFd: number): void {
+  try {
+    enterNetworkNamespace(homeFd);
+  } catch (error) {
+    process.stderr.write(`cannot leave a sandbox's network: ${String(error)}\n`);
+    process.exit(1);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
+import { createServer, Socket } from "node:net";
 import { assert } from "../../errors/error.ts";
 import type { CaptureSockets } from "../provider.ts";
 
@@ -10,4 +10,9 @@ export function openCaptureSockets([tcpFd, ...udpFds]: readonly number[]): Captu
     tcp: createServer().listen({ fd: tcpFd }),
     udp: udpFds.map((fd, index) => createSocket(index === 0 ? "udp4" : "udp6").bind({ fd })),
   };
+}
+
+/** Takes over a connection by its descriptor; half open ends stay half open. */
+export function openConnection(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
 }

@@ -7,25 +7,27 @@ export const AGENT_ID = 1000;
 
 const SYSTEM_PATH = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 /** Where the usual tools install programs in a home directory. */
-export const HOME_PATH = [".local/bin", ".npm-global/bin", ".cargo/bin", "go/bin"];
+const HOME_PATH = [".local/bin", ".npm-global/bin", ".cargo/bin", "go/bin"];
 
 export interface EnvironmentSources {
   specification: SandboxSpecification;
   /** `bin` directories of the toolchains. */
   toolchainPath: readonly string[];
   shell: string;
+  /** Where the root file system has its programs. Default: where Linux has them. */
+  systemPath?: readonly string[];
 }
 
 /** The environment of every process inside, before a request lays its own over it. */
 export function sandboxEnvironment(sources: EnvironmentSources): Record<string, string> {
-  const { specification, toolchainPath, shell } = sources;
+  const { specification, toolchainPath, shell, systemPath = SYSTEM_PATH } = sources;
   const home = HOME_PATH.map((directory) => `${HOME}/${directory}`);
   return {
     HOME,
     USER: "agent",
     LOGNAME: "agent",
     SHELL: shell,
-    PATH: [...toolchainPath, ...home, ...SYSTEM_PATH].join(":"),
+    PATH: [...toolchainPath, ...home, ...systemPath].join(":"),
     LANG: "C.UTF-8",
     LC_ALL: "C.UTF-8",
     TMPDIR: "/tmp",
@@ -35,4 +37,16 @@ export function sandboxEnvironment(sources: EnvironmentSources): Record<string, 
     ...trustEnvironment(specification.certificates),
     ...specification.environment,
   };
+}
+
+/** For a login shell, which makes its PATH anew: the home's programs come first there too. */
+export function homePathScript(): string {
+  const path = HOME_PATH.map((directory) => `"$HOME/${directory}"`).join(" ");
+  return [
+    `for directory in ${path}; do`,
+    '  case ":$PATH:" in *":$directory:"*) ;; *) PATH=$directory:$PATH ;; esac',
+    "done",
+    "unset directory",
+    "export PATH\n",
+  ].join("\n");
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { hasErrno } from "../../platform/native/libc.ts";
 import { javaTrustStore } from "./java-trust-store.ts";
 
@@ -44,15 +45,18 @@ export async function buildTrustStores(
   certificates: readonly string[],
   stamp: string,
 ): Promise<{ name: string }> {
-  const added = certificates.map((pem) => `${pem.trim()}\n`).join("");
-  const hash = createHash("sha256").update(added).update(stamp).digest("hex").slice(0, 16);
+  const hash = createHash("sha256")
+    .update(joinCertificates(certificates))
+    .update(stamp)
+    .digest("hex")
+    .slice(0, 16);
   const name = `certificates-${hash}`;
   const directory = join(parent, name);
   if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return { name };
   const building = await mkdtemp(`${directory}.`);
   // As root the sandbox's user is another one, who reads what it holds.
   await chmod(building, 0o755);
-  for (const [path, content] of await trustFiles(added)) {
+  for (const [path, content] of await listTrustFiles(certificates)) {
     await mkdir(join(building, dirname(path)), { recursive: true });
     await writeFile(join(building, path), content);
   }
@@ -70,12 +74,21 @@ export async function moveOnce(building: string, directory: string): Promise<voi
   }
 }
 
-async function trustFiles(added: string): Promise<[string, string | Buffer][]> {
+/** The trust stores of the host, or Node's where it has none, joined by `certificates`: content by path under /etc. */
+export async function listTrustFiles(
+  certificates: readonly string[],
+): Promise<readonly [string, string | Buffer][]> {
+  const added = joinCertificates(certificates);
   const bundle = certificateBundle();
-  const text = (await readIfPresent(join("/etc", bundle))) + added;
+  const own = await readIfPresent(join("/etc", bundle));
+  const text = (own === "" ? joinCertificates(rootCertificates) : own) + added;
   const java = JAVA_STORES.filter((path) => exists(join("/etc", path)));
   const store = (): Buffer => javaTrustStore(text.match(CERTIFICATE) ?? [], new Date());
   return [[bundle, text], [ADDED, added], ...java.map((path): [string, Buffer] => [path, store()])];
+}
+
+function joinCertificates(certificates: readonly string[]): string {
+  return certificates.map((pem) => `${pem.trim()}\n`).join("");
 }
 
 /** Path under /etc of the file that holds every trusted certificate. */

@@ -161,6 +161,13 @@ export function makeWorkspaceDirectories(
   renameSync(building, upper);
 }
 
+/** A workspace's own permission bits. Throws WORKSPACE_MISSING. */
+export function modeOf(workspace: string): number {
+  const found = statSync(workspace, { throwIfNoEntry: false });
+  if (found !== undefined) return found.mode & 0o777;
+  throw new CattlegridError("WORKSPACE_MISSING", `${workspace} does not exist.`);
+}
+
 /** Undefined for a sandbox that has none. */
 export function findWorkspaceUpper(
   directory: string,

@@ -9,6 +9,7 @@ import { describeProcesses } from "./processes.ts";
 import {
   NEVER,
   SandboxYard,
+  type Difference,
   type Kernel,
   type MakeProvider,
   type Subject,
@@ -26,6 +27,8 @@ export interface ProviderUnderTest {
   capabilities: Omit<PresentCapabilities, "limits"> & Partial<Pick<SandboxCapabilities, "limits">>;
   /** Whose kernel answers the programs inside: the host's, or one of the sandbox's own. Default: the host's. */
   kernel?: Kernel;
+  /** In what it is allowed to differ; the tests of that are skipped and say so. Default: in nothing. */
+  differences?: readonly Difference[];
 }
 
 /**
@@ -33,7 +36,7 @@ export interface ProviderUnderTest {
  * each section says so.
  */
 export function describeSandboxProvider(name: string, provider: ProviderUnderTest): void {
-  const { makeProvider, capabilities, kernel = "host" } = provider;
+  const { makeProvider, capabilities, kernel = "host", differences = [] } = provider;
   const { isolation, egress, ports, limits } = capabilities;
   const stated = (what: string, isStated: boolean): Requirement =>
     requirement(what, () => (isStated ? undefined : "this provider states none"));
@@ -63,8 +66,8 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     section(isolates, (isolated) => {
       describeUnixProcesses(isolated);
       describeWorkspace(makeProvider, kernel);
-      describeIsolation(makeProvider, kernel);
-      describeToolchain(makeProvider);
+      describeIsolation(makeProvider, kernel, differences);
+      describeToolchain(makeProvider, differences);
     });
   });
 }

@@ -19,6 +19,12 @@ export type MakeProvider = (directories: ProviderDirectories) => SandboxProvider
 
 export type Kernel = "host" | "own";
 
+/**
+ * What a backend does otherwise, of which its page tells: the root file system is an image's, numbers of users are the
+ * host's, or the table of mounts names the host's directories.
+ */
+export type Difference = "image" | "host-ids" | "mounts-name-the-host";
+
 /** The provider that a section of the suite is about. */
 export interface Subject {
   makeProvider: MakeProvider;

@@ -1,9 +1,9 @@
 import { closeSync } from "node:fs";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { assert } from "../../../errors/error.ts";
 import { openMessagePair } from "../../../platform/native/descriptor.ts";
 import { receiveDescriptors } from "../../../platform/native/descriptor-message.ts";
-import { openCaptureSockets } from "../../capture/sockets.ts";
+import { openCaptureSockets, openConnection } from "../../capture/sockets.ts";
 import type { CaptureSockets } from "../../provider.ts";
 
 /**
@@ -31,7 +31,7 @@ export class CaptureChannel {
   takeConnection(request: number): Socket {
     const [fd] = this.#take(request);
     assert(fd !== undefined, "the keeper handed over no connection");
-    return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    return openConnection(fd);
   }
 
   #take(request: number): readonly number[] {

@@ -15,7 +15,8 @@ import { lchownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
 import type { SandboxSpecification } from "../../provider.ts";
-import { AGENT_ID, HOME, HOME_PATH } from "../../guest/environment.ts";
+import { AGENT_ID, HOME, homePathScript } from "../../guest/environment.ts";
+import { gitConfiguration } from "../../guest/git-configuration.ts";
 import { moveOnce } from "../../guest/trust-stores.ts";
 
 /**
@@ -91,7 +92,6 @@ export function writeOwnEtc(directory: string, specification: SandboxSpecificati
 }
 
 function baseFiles({ shell }: EtcSources): Readonly<Record<string, string>> {
-  const path = HOME_PATH.map((directory) => `"$HOME/${directory}"`).join(" ");
   return {
     passwd: [
       "root:x:0:0:root:/root:/bin/sh",
@@ -104,14 +104,7 @@ function baseFiles({ shell }: EtcSources): Readonly<Record<string, string>> {
     // The gateway answers at this address; every other resolver's address leads to it as well.
     "resolv.conf": "nameserver 127.0.0.1\n",
     "host.conf": "multi on\n",
-    profile: [
-      `for directory in ${path}; do`,
-      '  case ":$PATH:" in *":$directory:"*) ;; *) PATH=$directory:$PATH ;; esac',
-      "done",
-      "unset directory",
-      "export PATH",
-      'if [ -n "${BASH_VERSION-}" ]; then . /etc/bash.bashrc; fi\n',
-    ].join("\n"),
+    profile: `${homePathScript()}if [ -n "\${BASH_VERSION-}" ]; then . /etc/bash.bashrc; fi\n`,
     "bash.bashrc": [
       '[ -z "${PS1-}" ] && return',
       "shopt -s checkwinsize",
@@ -129,26 +122,6 @@ function giveTree(directory: string, owner: { uid: number; gid: number }): void 
     if (entry.isDirectory()) giveTree(path, owner);
     else lchownSync(path, owner.uid, owner.gid);
   }
-}
-
-function gitConfiguration({ gitIdentity, workspace }: SandboxSpecification): string {
-  const lines: string[] = [];
-  const { name, email } = gitIdentity ?? {};
-  if (name !== undefined || email !== undefined) lines.push("[user]");
-  if (name !== undefined) lines.push(`\tname = ${quoted(name)}`);
-  if (email !== undefined) lines.push(`\temail = ${quoted(email)}`);
-  // Parts of a workspace may belong to another account outside, which git would take for a stranger's.
-  if (workspace !== undefined) lines.push("[safe]", `\tdirectory = ${quoted(workspace.path)}`);
-  return `${lines.join("\n")}\n`;
-}
-
-function quoted(value: string): string {
-  const escaped = value
-    .replaceAll("\\", "\\\\")
-    .replaceAll('"', '\\"')
-    .replaceAll("\n", "\\n")
-    .replaceAll("\t", "\\t");
-  return `"${escaped}"`;
 }
 
 /** SECURITY: copies only what every account of the host may read, as we may be root. */

@@ -8,7 +8,7 @@ import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "../../storage/directories.ts";
 import { findTool } from "./machine.ts";
-import { statusOf, tryInSandbox, type TrialGround } from "./trial.ts";
+import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
 
 export interface ProbeContext {
   stateDirectory: string;

@@ -22,6 +22,7 @@ import {
   isDirectory,
   makeSandboxDirectories,
   makeWorkspaceDirectories,
+  modeOf,
   openDirectories,
   discardTree,
   type Directories,
@@ -34,7 +35,7 @@ import { probeMachine } from "./probe.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Residence, type ResidenceOptions } from "./residence.ts";
 import { findContainerRuntime, requireSentry, SENTRY_REMEDY } from "./runtimes/choice.ts";
-import { modeOf, startSandbox } from "./start.ts";
+import { startSandbox } from "./start.ts";
 import { trySentry } from "./trial.ts";
 
 export interface LocalProviderOptions {

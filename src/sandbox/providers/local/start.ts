@@ -117,12 +117,7 @@ async function planLayout(
   });
 }
 
-/** The workspace's own permission bits. */
-export function modeOf(workspace: string): number {
-  return statWorkspace(workspace).mode & 0o777;
-}
-
-function statWorkspace(workspace: string): { uid: number; gid: number; mode: number } {
+function statWorkspace(workspace: string): { uid: number; gid: number } {
   const found = statSync(workspace, { throwIfNoEntry: false });
   if (found !== undefined) return found;
   throw new CattlegridError("WORKSPACE_MISSING", `${workspace} does not exist.`);

@@ -1,0 +1,159 @@
+import { HOME } from "../../guest/environment.ts";
+import type { SandboxSpecification } from "../../provider.ts";
+import type { GuestAccount } from "./guest-account.ts";
+import type { GuestFile } from "./guest-files.ts";
+import type { WorkspaceMount } from "./workspace-mounts.ts";
+
+const PIDS_DEFAULT = 4096;
+const RUN_BYTES = 16 * 2 ** 20;
+/** Above what a desktop session gives its programs, so that an agent goes before they do. */
+const OOM_SCORE = 500;
+
+/**
+ * SECURITY: what the engine hides by default, and all of /sys: the network namespace is not the agent's to look at. Given
+ * here as the engine's own list is lost by giving one.
+ */
+const MASKED = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys",
+];
+const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/**
+ * SECURITY: IPv6 has a loopback, on which the gateway answers as on the other. No port is for the agent to take while it is
+ * the gateway's: the engine would let everybody have every one.
+ */
+const KERNEL_SETTINGS = {
+  "net.ipv6.conf.all.disable_ipv6": "0",
+  "net.ipv6.conf.lo.disable_ipv6": "0",
+  "net.ipv4.ip_unprivileged_port_start": "1024",
+};
+
+/** An overlay that the engine mounts; paths are the engine's, and free of what means something in an option. */
+export interface OverlayPlan {
+  target: string;
+  /** Highest first. */
+  lower: readonly string[];
+  upper: string;
+  work: string;
+}
+
+export interface ContainerSources {
+  specification: SandboxSpecification;
+  image: string;
+  account: GuestAccount;
+  labels: Readonly<Record<string, string>>;
+  environment: Readonly<Record<string, string>>;
+  files: readonly GuestFile[];
+  overlays: readonly OverlayPlan[];
+  workspace: readonly WorkspaceMount[];
+  /** Real directories of the toolchains and where each lies inside. */
+  toolchains: readonly GuestFile[];
+  seccomp: object;
+  temporaryBytes: number;
+  /** The engine's runtime by its name. Default: the engine's default. */
+  runtime?: string;
+}
+
+/** What the engine is asked to make: a container in which nothing runs but the process that waits. */
+export function planContainer(sources: ContainerSources): object {
+  const { specification, account, environment, runtime } = sources;
+  const { limits } = specification;
+  return {
+    Image: sources.image,
+    Hostname: specification.name.slice(0, 63),
+    User: `${account.uid}:${account.gid}`,
+    WorkingDir: "/",
+    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    Entrypoint: ["sleep"],
+    Cmd: ["infinity"],
+    Labels: sources.labels,
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      // SECURITY: no interface but loopback. Whatever is not done yet, nothing gets out before it is.
+      NetworkMode: "none",
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges", `seccomp=${JSON.stringify(sources.seccomp)}`],
+      ReadonlyRootfs: true,
+      Init: true,
+      IpcMode: "private",
+      CgroupnsMode: "private",
+      MaskedPaths: MASKED,
+      ReadonlyPaths: READONLY,
+      Sysctls: KERNEL_SETTINGS,
+      Tmpfs: temporaryTrees(sources),
+      ShmSize: sources.temporaryBytes,
+      // How many files may be open is the engine's to say: it may not be able to give more than it has.
+      Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }],
+      OomScoreAdj: OOM_SCORE,
+      PidsLimit: limits.pids ?? PIDS_DEFAULT,
+      ...(limits.memoryBytes === undefined
+        ? {}
+        : { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes }),
+      ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
+      ...(runtime === undefined ? {} : { Runtime: runtime }),
+      RestartPolicy: { Name: "no" },
+      LogConfig: { Type: "none" },
+      Mounts: mountsOf(sources),
+    },
+  };
+}
+
+/** With an owner, as the runtime gives each the mode that the image's own directory has. */
+function temporaryTrees({ account, temporaryBytes }: ContainerSources): Record<string, string> {
+  const options = (size: number): string =>
+    `rw,exec,nosuid,nodev,mode=1777,uid=${account.uid},gid=${account.gid},size=${size}`;
+  const trees = { "/tmp": temporaryBytes, "/var/tmp": temporaryBytes, "/run": RUN_BYTES };
+  return Object.fromEntries(Object.entries(trees).map(([path, size]) => [path, options(size)]));
+}
+
+function mountsOf(sources: ContainerSources): readonly object[] {
+  const { overlays, workspace, files, toolchains, labels } = sources;
+  return [
+    ...overlays.map((overlay) => overlayMount(overlay, labels)),
+    ...workspace.map(bindMount),
+    ...[...files, ...toolchains].map((file) => bindMount({ ...file, isReadonly: true })),
+  ];
+}
+
+function bindMount({ source, target, isReadonly }: WorkspaceMount): object {
+  return {
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: isReadonly,
+    BindOptions: { Propagation: "rprivate" },
+  };
+}
+
+/** A volume without a name goes with its container. */
+function overlayMount(
+  { target, lower, upper, work }: OverlayPlan,
+  labels: Readonly<Record<string, string>>,
+): object {
+  const o = `userxattr,nosuid,nodev,lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}`;
+  const DriverConfig = { Name: "local", Options: { type: "overlay", device: "overlay", o } };
+  return {
+    Type: "volume",
+    Target: target,
+    VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig },
+  };
+}
+
+export function homeOverlay(directory: string, layers: readonly string[]): OverlayPlan {
+  return {
+    target: HOME,
+    lower: layers,
+    upper: `${directory}/home/upper`,
+    work: `${directory}/home/work`,
+  };
+}

@@ -1,0 +1,151 @@
+import type { UpgradedConnection } from "../../../platform/http-client.ts";
+import type { Call, EngineClient } from "./engine-client.ts";
+
+/** What the engine says of itself. */
+export interface EngineFacts {
+  ServerVersion: string;
+  KernelVersion: string;
+  OperatingSystem: string;
+  OSType: string;
+  Architecture: string;
+  Runtimes?: Readonly<Record<string, { path?: string; runtimeArgs?: readonly string[] }>>;
+  MemoryLimit?: boolean;
+  CpuCfsQuota?: boolean;
+  PidsLimit?: boolean;
+  SecurityOptions?: readonly string[] | null;
+}
+
+export interface ImageFacts {
+  Id: string;
+  Os: string;
+  Architecture: string;
+  Config?: { Env?: readonly string[] | null } | null;
+}
+
+export interface ExecWish {
+  argv: readonly string[];
+  environment: readonly string[];
+  user: string;
+  hasTerminal: boolean;
+  hasInput: boolean;
+}
+
+export interface ExecState {
+  Running: boolean;
+  ExitCode: number | null;
+}
+
+/** The calls that sandboxes need, each named for what it does. */
+export class Engine {
+  readonly #client: EngineClient;
+
+  constructor(client: EngineClient) {
+    this.#client = client;
+  }
+
+  get socketPath(): string {
+    return this.#client.socketPath;
+  }
+
+  async inspectEngine(signal?: AbortSignal): Promise<EngineFacts> {
+    return (await this.#client.call("GET", "/info", withSignal(signal))) as EngineFacts;
+  }
+
+  /** Throws IMAGE_MISSING. Never pulls: what runs is what the user brought. */
+  async inspectImage(name: string, signal?: AbortSignal): Promise<ImageFacts> {
+    const path = `/images/${encodeURIComponent(name)}/json`;
+    return (await this.#client.call("GET", path, withSignal(signal))) as ImageFacts;
+  }
+
+  async createContainer(name: string, wish: object, signal?: AbortSignal): Promise<string> {
+    const path = `/containers/create?name=${encodeURIComponent(name)}`;
+    const made = await this.#client.call("POST", path, { body: wish, ...withSignal(signal) });
+    return (made as { Id: string }).Id;
+  }
+
+  async startContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#client.call("POST", `/containers/${id}/start`, withSignal(signal));
+  }
+
+  /** The number of its first process, where the engine runs. */
+  async findProcess(id: string): Promise<number> {
+    const found = await this.#client.call("GET", `/containers/${id}/json`);
+    return (found as { State: { Pid: number } }).State.Pid;
+  }
+
+  /** Resolves with its exit status once it does not run any more. */
+  async waitForEnd(id: string, signal: AbortSignal): Promise<number> {
+    const path = `/containers/${id}/wait?condition=not-running`;
+    const ended = await this.#client.call("POST", path, { signal });
+    return (ended as { StatusCode: number }).StatusCode;
+  }
+
+  /** Kills and removes it with its volumes. Absent is success. */
+  async removeContainer(id: string): Promise<void> {
+    const path = `/containers/${encodeURIComponent(id)}?force=1&v=1`;
+    // 409: somebody else removes it at this moment, which the next look then finds done.
+    await this.#client.call("DELETE", path, { alsoDone: [404, 409] });
+  }
+
+  async listContainers(
+    label: string,
+  ): Promise<readonly { Id: string; Names: readonly string[] }[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const found = await this.#client.call("GET", `/containers/json?all=1&filters=${filters}`);
+    return found as { Id: string; Names: readonly string[] }[];
+  }
+
+  /** Those that no container has. */
+  async listUnusedVolumes(label: string): Promise<readonly string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label], dangling: ["true"] }));
+    const found = await this.#client.call("GET", `/volumes?filters=${filters}`);
+    const { Volumes } = found as { Volumes: { Name: string }[] | null };
+    return (Volumes ?? []).map(({ Name }) => Name);
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await this.#client.call("DELETE", `/volumes/${encodeURIComponent(name)}`, { alsoDone: [404] });
+  }
+
+  /** Throws SANDBOX_NOT_RUNNING when the container is not there or does not run. */
+  async createExec(id: string, wish: ExecWish, signal?: AbortSignal): Promise<string> {
+    const body = {
+      Cmd: wish.argv,
+      Env: wish.environment,
+      User: wish.user,
+      WorkingDir: "/",
+      Tty: wish.hasTerminal,
+      AttachStdin: wish.hasInput,
+      AttachStdout: true,
+      AttachStderr: true,
+      Privileged: false,
+    };
+    const path = `/containers/${id}/exec`;
+    const made = await this.#client.call("POST", path, { body, ...withSignal(signal) });
+    return (made as { Id: string }).Id;
+  }
+
+  async startExec(
+    exec: string,
+    hasTerminal: boolean,
+    signal?: AbortSignal,
+  ): Promise<UpgradedConnection> {
+    const body = { Detach: false, Tty: hasTerminal };
+    return this.#client.attach(`/exec/${exec}/start`, { body, ...withSignal(signal) });
+  }
+
+  async inspectExec(exec: string): Promise<ExecState> {
+    return (await this.#client.call("GET", `/exec/${exec}/json`)) as ExecState;
+  }
+
+  async resizeExec(
+    exec: string,
+    { columns, rows }: { columns: number; rows: number },
+  ): Promise<void> {
+    await this.#client.call("POST", `/exec/${exec}/resize?h=${rows}&w=${columns}`);
+  }
+}
+
+function withSignal(signal: AbortSignal | undefined): Call {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,31 @@
+import { CattlegridError } from "../../../errors/error.ts";
+import type { Engine, ImageFacts } from "./engine.ts";
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** Throws IMAGE_MISSING, or IMAGE_UNSUITABLE for one of another kind of machine. */
+export async function checkImage(
+  engine: Engine,
+  name: string,
+  signal: AbortSignal,
+): Promise<ImageFacts> {
+  const found = await find(engine, name, signal);
+  const wanted = ARCHITECTURES[process.arch] ?? process.arch;
+  if (found.Os === "linux" && found.Architecture === wanted) return found;
+  const message = `The image ${name} is for ${found.Os}/${found.Architecture}; this machine is linux/${wanted}.`;
+  throw new CattlegridError("IMAGE_UNSUITABLE", message, {
+    hint: `Build or load it for linux/${wanted}.`,
+  });
+}
+
+async function find(engine: Engine, name: string, signal: AbortSignal): Promise<ImageFacts> {
+  try {
+    return await engine.inspectImage(name, signal);
+  } catch (error) {
+    if (!CattlegridError.is(error, "IMAGE_MISSING")) throw error;
+    const message = `The Docker engine has no image called ${name}.`;
+    throw new CattlegridError("IMAGE_MISSING", message, {
+      hint: "Build it from the file that comes with Cattlegrid: `docker build -t cattlegrid-base images/base` (docs/providers/docker.md).",
+    });
+  }
+}

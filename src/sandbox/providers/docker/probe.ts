@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { asCattlegridError } from "../../../errors/error.ts";
+import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
+import type { Probe, SandboxProvider } from "../../provider.ts";
+import type { Engine } from "./engine.ts";
+import { checkImage } from "./image.ts";
+
+export interface ProbeContext {
+  stateDirectory: string;
+  engine: Engine;
+  image: string;
+  provider: SandboxProvider;
+  signal: AbortSignal;
+}
+
+type Finding = Omit<Probe, "name">;
+type Check = (context: ProbeContext) => Promise<Finding>;
+
+/** Each needs the ones before it. */
+const NEEDED: readonly { name: string; check: Check }[] = [
+  { name: "Docker engine", check: checkEngine },
+  { name: "image", check: checkOwnImage },
+  { name: "sandbox", check: checkSandbox },
+  { name: "cpu, memory and process limits", check: checkLimits },
+  { name: "gVisor", check: checkSentry },
+];
+
+/** Tries what a sandbox needs, up to the first that is missing. */
+export async function probeEngine(context: ProbeContext): Promise<readonly Probe[]> {
+  const probes: Probe[] = [];
+  for (const { name, check } of NEEDED) {
+    context.signal.throwIfAborted();
+    const finding = await performed(check, context);
+    probes.push({ name, ...finding });
+    if (finding.status === "missing") break;
+  }
+  return probes;
+}
+
+async function performed(check: Check, context: ProbeContext): Promise<Finding> {
+  try {
+    return await check(context);
+  } catch (error) {
+    const { message, hint } = asCattlegridError(error);
+    return { status: "missing", detail: message, ...withRemedy(hint) };
+  }
+}
+
+/** The command that a hint shows between backquotes; `doctor` itself would be no remedy. */
+function withRemedy(hint: string): { remedy?: string } {
+  const command = /`([^`]+)`/.exec(hint)?.[1];
+  if (command === undefined || command.startsWith("cattlegrid ")) return {};
+  return { remedy: command };
+}
+
+async function checkEngine({ engine, signal }: ProbeContext): Promise<Finding> {
+  const { ServerVersion, OperatingSystem } = await engine.inspectEngine(signal);
+  return {
+    status: "ok",
+    detail: `${ServerVersion} on ${OperatingSystem}, at ${engine.socketPath}`,
+  };
+}
+
+async function checkOwnImage({ engine, image, signal }: ProbeContext): Promise<Finding> {
+  const { Id } = await checkImage(engine, image, signal);
+  return { status: "ok", detail: `${image} (${Id.replace("sha256:", "").slice(0, 12)})` };
+}
+
+/** With a workspace, as that is what some engines cannot mount. */
+async function checkSandbox(context: ProbeContext): Promise<Finding> {
+  const { provider, stateDirectory, signal } = context;
+  const path = join(stateDirectory, `probe-${randomBytes(6).toString("hex")}`);
+  const ground: TrialGround = {
+    async start(specification, hooks) {
+      await provider.create(specification, signal);
+      return provider.start(specification, hooks, signal);
+    },
+    destroy: (sandboxId) => provider.destroy(sandboxId),
+  };
+  await mkdir(path, { recursive: true });
+  try {
+    const workspace = { path, mode: "direct" as const };
+    return await tryInSandbox(ground, { workspace }, async (sandbox) => {
+      const code = await statusOf(sandbox, { argv: ["touch", "made"] }, signal);
+      if (code !== 0) {
+        return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };
+      }
+      const detail = `a sandbox started and wrote to its workspace; egress ${String(sandbox.facts["egress"])}`;
+      return { status: "ok", detail };
+    });
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function checkLimits({ provider, signal }: ProbeContext): Promise<Finding> {
+  const { limits } = await provider.capabilities(signal);
+  const missing = provider.declared.limits.filter((limit) => !limits.includes(limit));
+  if (missing.length === 0) return { status: "ok", detail: "the engine holds all of them" };
+  const detail = `the engine holds no limit of ${missing.join(", ")}`;
+  return { status: "degraded", detail, remedy: "docker info" };
+}
+
+/** Nobody needs it who does not ask for it. */
+async function checkSentry({ provider, signal }: ProbeContext): Promise<Finding> {
+  const { lacking } = await provider.capabilities(signal);
+  const found = lacking?.find(({ isolation }) => isolation === "gvisor");
+  if (found === undefined) return { status: "ok", detail: "the engine has runsc" };
+  return { status: "degraded", detail: found.why, remedy: found.remedy };
+}

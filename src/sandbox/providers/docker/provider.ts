@@ -1,0 +1,310 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { CattlegridError } from "../../../errors/error.ts";
+import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
+import { removeTree } from "../../../platform/tree-removal.ts";
+import type {
+  PresentCapabilities,
+  Probe,
+  RunningSandbox,
+  SandboxLayers,
+  SandboxOverlays,
+  SandboxProvider,
+  SandboxSpecification,
+  StartHooks,
+} from "../../provider.ts";
+import {
+  checkId,
+  discardTree,
+  explainDiskError,
+  isDirectory,
+  makeSandboxDirectories,
+  makeWorkspaceDirectories,
+  modeOf,
+  openDirectories,
+  type Directories,
+} from "../../storage/directories.ts";
+import { createLayers } from "../../storage/layers.ts";
+import { createOverlays } from "../../storage/overlays.ts";
+import { DOCKER_CAPABILITIES } from "./capabilities.ts";
+import type { Capture, CapturedContainer } from "./capture-way.ts";
+import { socketPathOf } from "./engine-address.ts";
+import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
+import { EngineClient } from "./engine-client.ts";
+import { enterToCapture } from "./entered-capture.ts";
+import { availableLimits } from "./facts.ts";
+import { guestAccount, type GuestAccount } from "./guest-account.ts";
+import { IdMaps } from "./id-maps.ts";
+import { checkImage } from "./image.ts";
+import { INSTALLATION_LABEL, readInstallation } from "./installation.ts";
+import { gradesOf } from "./isolation.ts";
+import { probeEngine } from "./probe.ts";
+import { startSandbox } from "./start.ts";
+import { clearStaged } from "./workspace-mounts.ts";
+
+export interface DockerProviderOptions {
+  /** Homes and layers, on a disk that the engine can mount from. One provider at a time uses it. */
+  stateDirectory: string;
+  /** Short-lived files and sockets; only this user may enter it. */
+  runtimeDirectory: string;
+  /** Where the engine is, as in DOCKER_HOST: a local socket. Default: `unix:///var/run/docker.sock`. */
+  host?: string;
+  /** From which sandboxes are made: sh, coreutils, curl and CA roots are enough. Default: `cattlegrid-base`. */
+  image?: string;
+  /** How the gateway gets its sockets. Default: the first of these that this machine allows. */
+  way?: Capture["way"];
+  logger?: Logger;
+}
+
+const IMAGE_DEFAULT = "cattlegrid-base";
+const DIRECTORY = "docker";
+
+/** The provider that makes sandboxes on a Docker engine, or on one that speaks as it does. */
+export function createDockerProvider(options: DockerProviderOptions): SandboxProvider {
+  return new DockerProvider(options);
+}
+
+interface Backend {
+  facts: EngineFacts;
+  image: { name: string; facts: ImageFacts };
+}
+
+class DockerProvider implements SandboxProvider {
+  readonly id = "docker";
+  readonly declared = DOCKER_CAPABILITIES;
+  readonly layers: SandboxLayers;
+  readonly overlays: SandboxOverlays;
+  readonly #options: DockerProviderOptions;
+  readonly #logger: Logger;
+  readonly #engine: Engine;
+  readonly #account: GuestAccount = guestAccount();
+  readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
+  readonly #running = new Map<string, RunningSandbox>();
+  readonly #starting = new Set<string>();
+  #directories: Directories | undefined;
+  #backend: Promise<Backend> | undefined;
+
+  constructor(options: DockerProviderOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? SILENT_LOGGER;
+    this.#engine = new Engine(new EngineClient(socketPathOf(options.host)));
+    const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
+    this.layers = createLayers({
+      directories: () => this.#open(),
+      makeDirectories: (path) => makeSandboxDirectories(path, this.#owner, ["home"]),
+      isRunning,
+    });
+    this.overlays = createOverlays({
+      directories: () => this.#open(),
+      owner: () => this.#owner,
+      isRunning,
+    });
+  }
+
+  async capabilities(signal: AbortSignal): Promise<PresentCapabilities> {
+    const facts = await this.#engine.inspectEngine(signal);
+    return {
+      ...this.declared,
+      ...gradesOf(facts),
+      limits: availableLimits(facts),
+    };
+  }
+
+  async probe(signal: AbortSignal): Promise<readonly Probe[]> {
+    const { stateDirectory } = this.#options;
+    return probeEngine({
+      stateDirectory,
+      engine: this.#engine,
+      image: this.#imageName,
+      provider: this,
+      signal,
+    });
+  }
+
+  async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    checkId(specification.id);
+    const { sandboxes, trash } = this.#open();
+    const directory = join(sandboxes, specification.id);
+    const existed = await isDirectory(directory);
+    try {
+      this.#makeDirectories(directory, specification);
+    } catch (error) {
+      if (!existed) await discardTree(directory, trash);
+      throw explainDiskError(error, sandboxes);
+    }
+  }
+
+  async start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox> {
+    signal.throwIfAborted();
+    checkId(specification.id);
+    if (this.#isBusy(specification.id)) {
+      throw new CattlegridError("SANDBOX_BUSY", `The sandbox ${specification.id} runs already.`);
+    }
+    this.#starting.add(specification.id);
+    try {
+      return await this.#start(specification, hooks, signal);
+    } catch (error) {
+      throw explainDiskError(error, this.#options.stateDirectory);
+    } finally {
+      this.#starting.delete(specification.id);
+    }
+  }
+
+  async destroy(sandboxId: string): Promise<void> {
+    checkId(sandboxId);
+    await this.#running.get(sandboxId)?.stop();
+    const { sandboxes, trash } = this.#open();
+    await discardTree(join(sandboxes, sandboxId), trash);
+  }
+
+  async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
+    const { sandboxes, trash } = this.#open();
+    await this.#removeContainers();
+    await this.#clearRuntime();
+    for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
+    const found = await readdir(sandboxes);
+    const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
+    for (const id of doomed) await discardTree(join(sandboxes, id), trash);
+    return doomed;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
+    await this.#idMaps?.close();
+    await rm(this.#runtimeDirectory, { recursive: true, force: true });
+  }
+
+  async #start(
+    specification: SandboxSpecification,
+    hooks: StartHooks,
+    signal: AbortSignal,
+  ): Promise<RunningSandbox> {
+    const directories = this.#open();
+    const directory = join(directories.sandboxes, specification.id);
+    if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
+    this.#makeRuntime();
+    const { facts, image } = await this.#find(signal);
+    const context = {
+      image,
+      directories,
+      engine: this.#engine,
+      engineFacts: facts,
+      installation: this.#installation,
+      runtimeDirectory: this.#runtimeDirectory,
+      account: this.#account,
+      idMaps: this.#idMaps,
+      logger: this.#logger,
+      capture: (container: CapturedContainer) => this.#capture(container),
+    };
+    const sandbox = await startSandbox(context, specification, { hooks, signal });
+    this.#running.set(specification.id, sandbox);
+    void sandbox.ended.then(() => {
+      this.#running.delete(specification.id);
+      // The engine may be another one when the next sandbox starts.
+      this.#backend = undefined;
+    });
+    return sandbox;
+  }
+
+  async #capture(container: CapturedContainer): Promise<Capture> {
+    const entered = this.#idMaps === undefined ? undefined : enterToCapture(container);
+    if (entered !== undefined) return entered;
+    const message =
+      "The sandbox's network cannot be reached from here, so nothing would hold its connections.";
+    throw new CattlegridError("EGRESS_UNAVAILABLE", message, {
+      hint: "Run Cattlegrid as root on the machine of the Docker engine, or use --provider local.",
+    });
+  }
+
+  /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
+  #find(signal: AbortSignal): Promise<Backend> {
+    if (this.#backend !== undefined) return this.#backend;
+    const found = this.#inspect(signal);
+    this.#backend = found;
+    found.catch(() => (this.#backend = undefined));
+    return found;
+  }
+
+  async #inspect(signal: AbortSignal): Promise<Backend> {
+    const [facts, image] = await Promise.all([
+      this.#engine.inspectEngine(signal),
+      checkImage(this.#engine, this.#imageName, signal),
+    ]);
+    return { facts, image: { name: this.#imageName, facts: image } };
+  }
+
+  async #removeContainers(): Promise<void> {
+    const label = `${INSTALLATION_LABEL}=${this.#installation}`;
+    const names = new Set(
+      [...this.#running.keys(), ...this.#starting].map((id) => this.#nameOf(id)),
+    );
+    for (const { Id, Names } of await this.#engine.listContainers(label)) {
+      if (!Names.some((name) => names.has(name))) await this.#engine.removeContainer(Id);
+    }
+    for (const name of await this.#engine.listUnusedVolumes(label)) {
+      await this.#engine.removeVolume(name);
+    }
+  }
+
+  #nameOf(sandboxId: string): string {
+    return `/cattlegrid-${this.#installation}-${sandboxId}`;
+  }
+
+  /** Mounts and files of an engine that was killed while it started a sandbox. */
+  async #clearRuntime(): Promise<void> {
+    if (!existsSync(this.#runtimeDirectory)) return;
+    for (const id of readdirSync(this.#runtimeDirectory)) {
+      if (this.#isBusy(id)) continue;
+      const directory = join(this.#runtimeDirectory, id);
+      if (existsSync(join(directory, "w"))) clearStaged(join(directory, "w"));
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  #makeDirectories(directory: string, { workspace }: SandboxSpecification): void {
+    makeSandboxDirectories(directory, this.#owner, ["home"]);
+    if (workspace?.mode !== "overlay") return;
+    makeWorkspaceDirectories(directory, modeOf(workspace.path), this.#owner);
+  }
+
+  #makeRuntime(): void {
+    mkdirSync(join(this.#runtimeDirectory, "empty"), { recursive: true, mode: 0o755 });
+    writeFileSync(join(this.#runtimeDirectory, "void"), "", { mode: 0o000 });
+  }
+
+  #isBusy(sandboxId: string): boolean {
+    return this.#running.has(sandboxId) || this.#starting.has(sandboxId);
+  }
+
+  #open(): Directories {
+    try {
+      this.#directories ??= openDirectories(this.#options.stateDirectory);
+      return this.#directories;
+    } catch (error) {
+      throw explainDiskError(error, this.#options.stateDirectory);
+    }
+  }
+
+  get #owner(): GuestAccount | undefined {
+    return this.#idMaps === undefined ? undefined : this.#account;
+  }
+
+  get #installation(): string {
+    this.#open();
+    return readInstallation(join(this.#options.stateDirectory, "installation"));
+  }
+
+  get #runtimeDirectory(): string {
+    return join(this.#options.runtimeDirectory, DIRECTORY);
+  }
+
+  get #imageName(): string {
+    return this.#options.image ?? IMAGE_DEFAULT;
+  }
+}
