@@ -243,6 +243,33 @@ print(urllib.request.urlopen("https://api.example/public/p").read().decode(), en
       expect((await sh(sandbox, `node -e '${node}'`)).output).toContain("hello by");
     });
 
+    const url = "https://api.example/public/v";
+    const vendored = `from pip._vendor import requests; print(requests.get("${url}").text)`;
+    test.each([
+      [
+        "SSL_CERT_FILE",
+        `/usr/bin/python3 -c 'import urllib.request; urllib.request.urlopen("${url}")'`,
+      ],
+      ["NODE_EXTRA_CA_CERTS", `node -e 'fetch("${url}").catch(() => process.exit(1))'`],
+      ["REQUESTS_CA_BUNDLE", `/usr/bin/python3 -c '${vendored}'`],
+      ["CURL_CA_BUNDLE", `curl -sS ${url}`],
+      ["GIT_SSL_CAINFO", "git ls-remote https://git.example/repository.git"],
+      [
+        "PIP_CERT",
+        "/usr/bin/python3 -m pip download -q --no-cache-dir --retries 0 --index-url https://pypi.example/simple -d /tmp/d tiny",
+      ],
+    ])("%s alone makes its programs believe the authority", async (variable, command) => {
+      const alone = (value: string) =>
+        sh(sandbox, `env -i PATH="$PATH" HOME="$HOME" ${variable}="${value}" ${command}`);
+      const believing = await alone(`$${variable}`);
+      expect([believing.code, believing.errors]).toEqual([0, ""]);
+      const stranger = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x";
+      await sh(sandbox, `${stranger} -keyout /tmp/key -out /tmp/stranger.pem`);
+      const { code } = await alone("/tmp/stranger.pem");
+      // A distribution's git may read the system's bundle beside its own variable.
+      expect(code !== 0 || variable === "GIT_SSL_CAINFO").toBe(true);
+    });
+
     test("Java believes the authority", async (context) => {
       if ((await sh(sandbox, "command -v javac")).code !== 0) return context.skip("no Java inside");
       const source = `import java.net.*; public class T { public static void main(String[] a) throws Exception {

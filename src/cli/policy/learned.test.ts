@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { LearnedPolicy } from "../../protocol/policy.ts";
-import { renderLearned } from "./learned.ts";
+import { listNames, renderLearned } from "./learned.ts";
 
 function rule(text: string, allowed = 0, refused = 0): LearnedPolicy["rules"][number] {
   return { id: text, effect: "allow", text, source: "file", allowed, refused };
@@ -44,6 +44,13 @@ describe("a learnt policy", () => {
     expect(text).toContain('  - "*.x.example:443,tls" # refused 3 times');
     expect(text).not.toContain("1.x.example");
     expect(diff).not.toContain("it is not taken");
+  });
+
+  test("names what a wildcard is asked about, and some of it when that is much", () => {
+    const names = Array.from({ length: 40 }, (_, at) => `${at}.x`);
+    expect(listNames(names.slice(0, 3))).toBe("0.x, 1.x and 2.x");
+    expect(listNames(names.slice(0, 6))).toBe("0.x, 1.x, 2.x, 3.x, 4.x and 5.x");
+    expect(listNames(names)).toBe("0.x, 1.x, 2.x, 3.x, 4.x and 35 others");
   });
 
   test("of a run that wanted nothing allows nothing", () => {

@@ -8,6 +8,8 @@ import { makeOneLine } from "../error-text.ts";
 import { Lease } from "../lease.ts";
 import type { VerbContext } from "../verb.ts";
 
+const NAMES_SHOWN = 5;
+
 export interface Learning {
   /** Where the policy goes as a file too. */
   file: string | undefined;
@@ -43,11 +45,24 @@ async function confirmWildcards({ families }: LearnedPolicy): Promise<string[]> 
   const { confirm } = await import("@clack/prompts");
   const chosen: string[] = [];
   for (const { pattern, names } of families) {
-    const message = `${names.join(", ")}: allow ${pattern} in their place, which is every name there?`;
-    const options = { message, initialValue: false, output: process.stderr };
+    const options = {
+      message: `Allow every name of the form ${pattern}? The run used ${listNames(names)}.`,
+      active: "Yes, every one",
+      inactive: "No, only those",
+      initialValue: false,
+      output: process.stderr,
+    };
     if ((await confirm(options)) === true) chosen.push(pattern);
   }
   return chosen;
+}
+
+/** Some of them, when there are many. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.length > NAMES_SHOWN + 1 ? names.slice(0, NAMES_SHOWN) : names.slice(0, -1);
+  const left = names.length - shown.length;
+  const last = left === 1 ? names.at(-1) : `${left} others`;
+  return `${shown.join(", ")} and ${last}`;
 }
 
 /** The policy as a file, and its difference to what was in force. */
