@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { Agent, request, type IncomingMessage } from "node:http";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { TerminalLink, type TerminalSink } from "../src/cli/terminal-link.ts";
 import { CattlegridError } from "../src/errors/error.ts";
 import { daemonEntry } from "../src/platform/daemon-start.ts";
@@ -12,6 +13,9 @@ import type { Sandbox, SandboxCreate } from "../src/protocol/sandbox.ts";
 
 /** Should the bench be killed, its sandboxes go with their leases and then the daemon. */
 const IDLE_MS = 5_000;
+
+const ON_SIGNAL_COLLECT = 'data:text/javascript,process.on("SIGUSR2",()=>gc())';
+const COLLECTING_MS = 1000;
 
 /** A daemon of its own, started as `cattlegrid` starts it, and a client that keeps its connections. */
 export class BenchDaemon implements AsyncDisposable {
@@ -38,11 +42,12 @@ export class BenchDaemon implements AsyncDisposable {
     mkdirSync(this.workspace);
   }
 
-  /** Resolves when it listens. */
-  static async open(directory: string): Promise<BenchDaemon> {
+  /** Resolves when it listens. With `collects`, it obeys `collectGarbage`. */
+  static async open(directory: string, { collects = false } = {}): Promise<BenchDaemon> {
     const argv = [
       process.execPath,
       "--disable-warning=ExperimentalWarning",
+      ...(collects ? ["--expose-gc", "--import", ON_SIGNAL_COLLECT] : []),
       daemonEntry(),
       "--idle-ms",
       String(IDLE_MS),
@@ -69,6 +74,14 @@ export class BenchDaemon implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  /** Afterwards its memory is what it keeps; a process that is left alone collects when it likes. */
+  async collectGarbage(): Promise<void> {
+    for (let round = 0; round < 2; round += 1) {
+      process.kill(this.pid, "SIGUSR2");
+      await delay(COLLECTING_MS);
+    }
   }
 
   async post<T>(path: string, body: unknown): Promise<T> {
