@@ -20,7 +20,7 @@ export const EXPORT_HEADER_BYTES_MAX = 256 * 1024;
 export const EXPORT_SCRIPT = `set -eu
 branch=$1 message=$2
 shift 2
-export GIT_OPTIONAL_LOCKS=0 GIT_OBJECT_DIRECTORY=/tmp/objects GIT_INDEX_FILE=/tmp/index
+export GIT_WORK_TREE="$PWD" GIT_OPTIONAL_LOCKS=0 GIT_OBJECT_DIRECTORY=/tmp/objects GIT_INDEX_FILE=/tmp/index
 mkdir -p /tmp/objects
 common=$(git rev-parse --path-format=absolute --git-common-dir)
 export GIT_ALTERNATE_OBJECT_DIRECTORIES="$common/objects"
@@ -40,7 +40,7 @@ if head=$(git rev-parse --verify --quiet "HEAD^{commit}") && git merge-base --is
     uncommitted=true
   fi
 fi
-others=$(git for-each-ref --format="%(refname:short)" refs/heads | grep -vxF "$branch" | tr "\\n" " " || :)
+others=$(git for-each-ref --format="%(refname:short)" refs/heads | grep -vxF "$branch" | sed 's/"/\\\\"/g' | tr "\\n" " " || :)
 printf '{"commit":"%s","uncommitted":%s,"others":"%s"}\\n' "$tip" "$uncommitted" "$others"
 { echo "$tip"; for known; do git cat-file -e "$known" && echo "^$known" || :; done; } |
   git pack-objects --revs --stdout --delta-base-offset --quiet

@@ -28,11 +28,19 @@ export async function makePrivateClone(
   if (repository.shallow.length > 0) {
     await writeFile(join(target, ".git/shallow"), lines(repository.shallow), { flag: "wx" });
   }
-  const refs = repository.refs.map(({ name, object }) => `create ${nameInside(name)} ${object}`);
-  await ask(
-    ["update-ref", "--stdin"],
-    lines([...refs, `create refs/heads/${branch} ${repository.head}`]),
-  );
+  await writeFile(join(target, ".git/packed-refs"), packRefs(repository.refs), { flag: "wx" });
+  await ask(["update-ref", `refs/heads/${branch}`, repository.head, ""]);
+}
+
+/** As git packs refs. One file, as git would make one for each and wait for the disk each time. */
+function packRefs(refs: Repository["refs"]): string {
+  const inside = refs.map(({ name, object }) => ({ name: Buffer.from(nameInside(name)), object }));
+  const sorted = inside.toSorted((one, other) => Buffer.compare(one.name, other.name));
+  return [
+    "# pack-refs with: sorted",
+    ...sorted.map(({ name, object }) => `${object} ${name}`),
+    "",
+  ].join("\n");
 }
 
 function nameInside(name: string): string {
