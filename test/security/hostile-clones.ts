@@ -29,7 +29,7 @@ const REPOSITORIES: readonly HostileClone[] = [
   },
   {
     title: "five thousand refs",
-    host: `c=$(git rev-parse HEAD); for i in $(seq 5000); do echo "create refs/tags/t$i $c"; done | git update-ref --stdin; git pack-refs --all`,
+    host: `c=$(git rev-parse HEAD); { echo '# pack-refs with: sorted'; for i in $(seq 5000); do echo "$c refs/tags/t$i"; done | LC_ALL=C sort -k2; } >.git/packed-refs`,
     outcome: FETCHED,
   },
   {

@@ -11,23 +11,26 @@ import type { Repository } from "./repository.ts";
  */
 export async function makePrivateClone(
   repository: Repository,
-  wanted: { target: string; branch: string; signal: AbortSignal },
+  options: { target: string; branch: string; signal: AbortSignal },
 ): Promise<void> {
-  const { target, branch, signal } = wanted;
+  const { target, branch, signal } = options;
   const ask = (args: readonly string[], input?: string): Promise<string> =>
     askGit({ repository: target, args, signal, ...(input === undefined ? {} : { input }) });
   const format = `--object-format=${repository.objectFormat}`;
   await ask(["init", "--quiet", "--template=", format, `--initial-branch=${branch}`, target]);
-  const objects = [repository.head, ...repository.refs.map(({ object }) => object)];
-  await askGit({
-    repository: repository.workspace,
-    args: ["pack-objects", "--revs", "--quiet", join(target, ".git/objects/pack/pack")],
-    input: lines(objects),
-    signal,
-  });
   if (repository.shallow.length > 0) {
     await writeFile(join(target, ".git/shallow"), lines(repository.shallow), { flag: "wx" });
   }
+  const wanted = [repository.head, ...repository.refs.map(({ object }) => object)];
+  const directory = join(target, ".git/objects");
+  await askGit({
+    repository: target,
+    // Unfinished packs lie where finished ones will: in the user's repository they may be on another file system, and are not ours.
+    objects: { directory, alternates: repository.objects },
+    args: ["pack-objects", "--revs", "--quiet", join(directory, "pack/pack")],
+    input: lines(wanted),
+    signal,
+  });
   await writeFile(join(target, ".git/packed-refs"), packRefs(repository.refs), { flag: "wx" });
   await ask(["update-ref", `refs/heads/${branch}`, repository.head, ""]);
 }
