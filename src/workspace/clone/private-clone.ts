@@ -41,7 +41,7 @@ function packRefs(refs: Repository["refs"]): string {
   const sorted = inside.toSorted((one, other) => Buffer.compare(one.name, other.name));
   return [
     "# pack-refs with: sorted",
-    ...sorted.map(({ name, object }) => `${object} ${name}`),
+    ...sorted.map(({ name, object }) => `${object} ${name.toString("utf8")}`),
     "",
   ].join("\n");
 }
