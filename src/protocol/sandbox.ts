@@ -127,6 +127,8 @@ export const sandboxSchema = z
     agentVersion: z.string().exactOptional(),
     provider: z.string(),
     isolation: statedIsolationSchema,
+    /** Who holds it to its policy: our gateway (`enforced`), or less, as its provider states. */
+    egress: z.enum(["enforced", "address", "cooperative", "none"]).exactOptional(),
     status: sandboxStatusSchema,
     /** Why it is not running, when it ended by itself. */
     statusReason: z.string().exactOptional(),

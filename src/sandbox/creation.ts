@@ -4,7 +4,9 @@ import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
 import { readLifetime } from "./lifetime.ts";
-import type { PresentCapabilities } from "./provider.ts";
+import { requireCapabilities, type Offer } from "./demands.ts";
+import type { PreparedGate } from "./gates.ts";
+import { toLimits } from "./specification.ts";
 
 export interface Wanted {
   request: SandboxCreate;
@@ -14,28 +16,26 @@ export interface Wanted {
 
 export interface Given {
   agent: AgentAdapter;
-  capabilities: PresentCapabilities;
-  /** The policy's preset, as it was compiled. */
-  preset: string;
+  offer: Offer;
+  /** Of the policy, as it was compiled. */
+  gate: Pick<PreparedGate, "preset" | "demands">;
 }
 
 /** What a new sandbox keeps. Throws when the provider or the agent rules a wish out. */
 export function specify(
   { request, workspace }: Wanted,
-  { agent, capabilities, preset }: Given,
+  { agent, offer, gate }: Given,
 ): StoredSpecification {
   const file = request.policy?.file;
   checkEnvironment(request, agent);
   return {
-    workspace: workspace ? { path: workspace, mode: chooseMode(request, capabilities) } : null,
-    isolation: chooseIsolation(request, capabilities),
+    ...chooseBoundary({ request, workspace }, { offer, gate }),
     ...chooseVersion(request, agent),
     environment: request.environment ?? {},
-    policy: { preset, ...(file === undefined ? {} : { file }) },
+    policy: { preset: gate.preset, ...(file === undefined ? {} : { file }) },
     ...chooseRegions(request),
     allow: request.allow ?? [],
     deny: request.deny ?? [],
-    limits: checkLimits(request, capabilities),
     toolchains: request.toolchains ?? [],
     ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
     mirrors: request.mirrors ?? null,
@@ -44,6 +44,21 @@ export function specify(
     protectedPaths: [],
     layers: [],
   };
+}
+
+/** What the provider has to give; throws what it does not. */
+function chooseBoundary(
+  { request, workspace }: Wanted,
+  { offer, gate }: Omit<Given, "agent">,
+): Pick<StoredSpecification, "workspace" | "isolation" | "egress" | "limits"> {
+  const { isolation: isolations, egress } = offer.capabilities;
+  const { limits = {}, mode = "direct", isolation = isolations[0] ?? "namespaces" } = request;
+  const workspaceMode = workspace ? mode : undefined;
+  requireCapabilities(
+    { isolation, mode: workspaceMode, limits: toLimits(limits), egress: gate.demands },
+    offer,
+  );
+  return { workspace: workspace ? { path: workspace, mode } : null, isolation, egress, limits };
 }
 
 /** Throws REQUEST_INVALID unless the path lies in the workspace. */
@@ -77,55 +92,6 @@ function describeKeeping(
     lifetime: readLifetime(request),
     origins: request.origins ?? {},
   };
-}
-
-function chooseMode(
-  request: SandboxCreate,
-  capabilities: PresentCapabilities,
-): NonNullable<SandboxCreate["mode"]> {
-  const mode = request.mode ?? "direct";
-  if (capabilities.workspaceModes.includes(mode)) return mode;
-  const message = `The workspace mode ${mode} is not available with this sandbox provider.`;
-  throw new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message);
-}
-
-function chooseIsolation(
-  request: SandboxCreate,
-  capabilities: PresentCapabilities,
-): StoredSpecification["isolation"] {
-  const isolation = request.isolation ?? capabilities.isolation[0];
-  if (isolation === undefined) {
-    const message = "This machine offers no isolation that a sandbox can use.";
-    throw new CattlegridError("ISOLATION_UNAVAILABLE", message);
-  }
-  if (capabilities.isolation.includes(isolation)) return isolation;
-  const lacking = capabilities.lacking?.find((each) => each.isolation === isolation);
-  if (lacking !== undefined) {
-    throw new CattlegridError("ISOLATION_UNAVAILABLE", lacking.why, { hint: lacking.remedy });
-  }
-  const message = `This sandbox provider does not offer the isolation ${isolation}.`;
-  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
-    hint: `Use --isolation ${capabilities.isolation.join(" or ")}.`,
-  });
-}
-
-const LIMITS = [
-  { value: "cpus", limit: "cpus", name: "cpus" },
-  { value: "memoryBytes", limit: "memory", name: "memory" },
-  { value: "pids", limit: "pids", name: "the number of processes" },
-] as const;
-
-function checkLimits(
-  request: SandboxCreate,
-  capabilities: PresentCapabilities,
-): StoredSpecification["limits"] {
-  const limits = request.limits ?? {};
-  const wanted = LIMITS.filter(({ value }) => limits[value] !== undefined);
-  const unmet = wanted.filter(({ limit }) => !capabilities.limits.includes(limit));
-  if (unmet.length === 0) return limits;
-  const names = unmet.map(({ name }) => name).join(" and ");
-  const message = `A limit on ${names} cannot be enforced here by this sandbox provider.`;
-  throw new CattlegridError("LIMITS_UNAVAILABLE", message);
 }
 
 /** SECURITY: the environment is stored, so a credential must never come this way. */

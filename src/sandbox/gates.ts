@@ -3,7 +3,7 @@ import type { PolicyChange } from "../egress/compile-policy.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
-import type { CaptureSockets } from "./provider.ts";
+import type { CaptureSockets, Egress } from "./provider.ts";
 
 export interface GateRequest {
   sandboxId: string;
@@ -43,6 +43,8 @@ export interface Gate {
 export interface PreparedGate {
   /** The preset in force. */
   preset: string;
+  /** What the provider must be able to do to carry the policy. */
+  demands: Egress;
   /** PEM certificates of the inspection authority, the upstream proxy and the mirrors, for the trust stores inside. */
   certificates: readonly string[];
   /** Opens the record. */

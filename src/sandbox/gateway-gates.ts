@@ -19,6 +19,7 @@ import { readUpstream } from "../egress/upstream/upstream-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
+import { demandedEgress } from "./demands.ts";
 import type { Gate, GateRequest, Gates } from "./gates.ts";
 import type { CaptureSockets } from "./provider.ts";
 
@@ -68,14 +69,12 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
       const { authority, inspection } = inspecting();
       const upstream = openUpstream(options.upstream, inspection.trust);
+      const proxied = upstream?.proxy.certificates ?? [];
       return {
         preset: policy.preset,
+        demands: demandedEgress(policy),
         // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
-        certificates: [
-          authority.certificate,
-          ...(upstream?.proxy.certificates ?? []),
-          ...mirrorCertificates,
-        ],
+        certificates: [authority.certificate, ...proxied, ...mirrorCertificates],
         async open() {
           const recorder = await openRecord(sandboxId);
           return new GatewayGate(

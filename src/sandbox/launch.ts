@@ -1,4 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
+import { requireCapabilities } from "./demands.ts";
 import type { Gate, PreparedGate } from "./gates.ts";
 import type {
   CaptureSockets,
@@ -22,18 +23,18 @@ export interface LaunchedSandbox {
 /** Makes and starts a sandbox behind its gateway. When it fails, nothing runs and nothing listens. */
 export async function launch(options: Launch): Promise<LaunchedSandbox> {
   const { provider, specification, signal } = options;
-  const { egress } = await provider.capabilities(signal);
-  // SECURITY: a policy speaks of names, ports and protocols; a provider that filters less must not carry it.
-  if (egress !== "enforced") {
-    const message = `The sandbox provider ${provider.id} cannot enforce an egress policy per connection.`;
-    throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
-  }
+  const capabilities = await provider.capabilities(signal);
+  const { isolation, limits, workspace } = specification;
+  // They may have changed since the sandbox was made.
+  const demands = { isolation, limits, mode: workspace?.mode, egress: options.gate.demands };
+  requireCapabilities(demands, { provider: provider.id, capabilities });
   const gate = await options.gate.open();
   try {
     await provider.create(specification, signal);
     const hooks = { onCapture: (sockets: CaptureSockets) => gate.capture(sockets) };
     const running = await provider.start(specification, hooks, signal);
-    if (gate.isCapturing) return { running, gate };
+    // A backend that knows addresses alone carries only a policy that lets nothing out, and lets nothing out by itself.
+    if (gate.isCapturing || capabilities.egress !== "enforced") return { running, gate };
     // SECURITY: without a gateway nothing may go on running, whatever the provider says.
     await running.stop();
   } catch (error) {

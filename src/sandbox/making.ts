@@ -105,7 +105,7 @@ async function describeNew(
   const signal = AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS);
   const capabilities = await provider.capabilities(signal);
   const id = randomUUID();
-  const { preset } = options.gates.prepare({
+  const gate = options.gates.prepare({
     sandboxId: id,
     sandboxName: request.name ?? agent.id,
     ...request.policy,
@@ -114,7 +114,11 @@ async function describeNew(
     hosts: hostsIn(agent, request.regions),
     mirrors: request.mirrors ?? null,
   });
-  const specification = specify(wanted, { agent, capabilities, preset });
+  const specification = specify(wanted, {
+    agent,
+    offer: { provider: provider.id, capabilities },
+    gate,
+  });
   return {
     id,
     owner,

@@ -23,6 +23,7 @@ import type {
 } from "../protocol/policy.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
+import { demandedEgress, requireEgress } from "./demands.ts";
 import { describeGate } from "./gate-request.ts";
 import type { Gate, Gates } from "./gates.ts";
 import {
@@ -195,6 +196,10 @@ class StoredPolicies implements Policies {
     const source = session === undefined ? "change" : "session";
     const change = { action: effect, rule: addition.rule, source, reason, broad } as const;
     const policy = await this.#compile(row, [change]);
+    // What the provider cannot hold a running sandbox to is not granted to a stopped one either.
+    const { egress: stated = "enforced" } = row.specification;
+    const offer = { provider: row.provider, capabilities: { egress: stated } };
+    requireEgress({ egress: demandedEgress(policy) }, offer);
     const rule = findAdded(policy, change);
     const notice = judgeAddition(policy, rule, row.name);
     if (session === undefined) {

@@ -100,8 +100,10 @@ class OpenPort {
     const { running } = parts.launched;
     const { port } = parts.wanted;
     if (running.connect === undefined) {
-      const message = "This sandbox provider cannot publish ports.";
-      throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
+      const message = "The provider of this sandbox cannot reach ports inside.";
+      throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+        hint: "Make the sandbox with a provider that states `ports`, such as the default one.",
+      });
     }
     if (port === GATEWAY_PORT) {
       const message = `Port ${GATEWAY_PORT} inside is the gateway's own and cannot be published.`;

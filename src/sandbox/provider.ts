@@ -127,7 +127,7 @@ export interface Probe {
 
 /**
  * Who holds a sandbox to its egress policy. `enforced`: our gateway, at every connection and lookup. `address`: the
- * backend, by address alone. `cooperative`: nobody, but programs that obey the proxy they are given. `none`: nobody.
+ * backend, by address alone; what nobody told it to let out stays in. `cooperative`: nobody, but programs that obey the proxy they are given. `none`: nobody.
  */
 export type Egress = "enforced" | "address" | "cooperative" | "none";
 

@@ -41,7 +41,9 @@ export function toSpecification(
   };
 }
 
-function toLimits(limits: SandboxRow["specification"]["limits"]): SandboxSpecification["limits"] {
+export function toLimits(
+  limits: SandboxRow["specification"]["limits"],
+): SandboxSpecification["limits"] {
   const { cpus, memoryBytes, pids } = limits;
   return {
     ...(cpus === undefined ? {} : { cpus }),

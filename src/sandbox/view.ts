@@ -29,6 +29,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     ...(stored.agentVersion === undefined ? {} : { agentVersion: stored.agentVersion }),
     provider: row.provider,
     isolation: stored.isolation,
+    egress: stored.egress ?? "enforced",
     status: row.status,
     ...(row.statusReason === undefined ? {} : { statusReason: row.statusReason }),
     workspace: stored.workspace,

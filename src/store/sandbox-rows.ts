@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
 import type { Lifetime } from "../sandbox/lifetime.ts";
-import type { Isolation, WorkspaceMode } from "../sandbox/provider.ts";
+import type { Egress, Isolation, WorkspaceMode } from "../sandbox/provider.ts";
 import { typed } from "./database.ts";
 
 /** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
@@ -10,6 +10,8 @@ export interface StoredSpecification {
   /** Mode `clone`: where its work goes. */
   clone?: StoredClone;
   isolation: Isolation;
+  /** As its provider stated it. Absent in rows of an earlier version: enforced. */
+  egress?: Egress;
   /** Absent: the version its adapter names, or the newest. */
   agentVersion?: string;
   environment: Readonly<Record<string, string>>;
