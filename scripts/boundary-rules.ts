@@ -26,6 +26,7 @@ const CONCEPTS = [
   "airlock",
   "changes",
   "egress",
+  "secret",
   "terminal",
   "vault",
   "workspace",

@@ -17,7 +17,11 @@ export function renderAgent(agent: AgentSummary): string {
     ["agent", `${agent.id}, ${agent.title}`],
     ["version", agent.version ?? "the newest"],
     ["command", agent.command.join(" ")],
-    ["credentials", agent.credentials.join(", ") || "none"],
+    [
+      "credentials",
+      agent.credentials.map((name) => describeCredential(agent, name)).join(", ") || "none",
+    ],
+    ...describeOthers(agent),
     ["configuration", homePaths(locations.configuration)],
     ["sign-in", homePaths(locations.signIn)],
     ["conversations", homePaths(locations.conversations)],
@@ -29,6 +33,20 @@ export function renderAgent(agent: AgentSummary): string {
   const reached =
     hosts.length === 0 ? "Reaches nothing.\n" : renderTable(["REACHES", "FOR"], hosts);
   return `${lines.join("")}\n${reached}`;
+}
+
+/** With the secret that its sessions are given in the variable, if one is bound. */
+function describeCredential({ bindings = {} }: AgentSummary, variable: string): string {
+  const secret = bindings[variable];
+  return secret === undefined ? variable : `${variable} (the secret ${secret})`;
+}
+
+/** Secrets in variables that it does not declare. */
+function describeOthers({ credentials, bindings = {} }: AgentSummary): [string, string][] {
+  const others = Object.entries(bindings).filter(([name]) => !credentials.includes(name));
+  if (others.length === 0) return [];
+  const told = others.map(([variable, secret]) => `${variable} (the secret ${secret})`);
+  return [["also given", told.join(", ")]];
 }
 
 function homePaths(paths: readonly string[]): string {

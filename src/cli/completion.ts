@@ -1,5 +1,6 @@
 import type { AgentSummary } from "../protocol/agent.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { Flag, Flags, Grammar, Suggestion } from "./arguments.ts";
 
 /** What a shell offers for the word under the cursor. */
@@ -19,6 +20,7 @@ export interface Completion {
 export interface NameSource {
   sandboxes(): Promise<readonly Pick<Sandbox, "name" | "agent" | "status">[]>;
   agents(): Promise<readonly Pick<AgentSummary, "id" | "title">[]>;
+  secrets(): Promise<readonly Pick<Secret, "name">[]>;
 }
 
 /** What can stand where the last of `words` is, which may be empty. `words` follow the verb. */
@@ -103,6 +105,7 @@ async function listCandidates(kind: Suggestion, source: NameSource): Promise<Can
   if (kind === "agent") {
     return (await source.agents()).map(({ id, title }) => ({ word: id, about: title }));
   }
+  if (kind === "secret") return (await source.secrets()).map(({ name }) => ({ word: name }));
   if (kind !== "sandbox" && kind !== "place") return [];
   const end = kind === "place" ? ":" : "";
   return (await source.sandboxes()).map(({ name, agent, status }) => ({

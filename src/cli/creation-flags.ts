@@ -9,6 +9,15 @@ export const ENV_FILE_FLAG = {
   },
 } as const satisfies Flags;
 
+export const SECRET_FLAG = {
+  secret: {
+    kind: "list",
+    value: "VARIABLE=NAME",
+    suggest: ["secret"],
+    help: "a variable that holds a secret of the vault; NAME alone is both",
+  },
+} as const satisfies Flags;
+
 /** What can be said about a sandbox when it is made; `run`, `chat` and `create` share it. */
 export const CREATION_FLAGS = {
   name: {
@@ -37,6 +46,7 @@ export const CREATION_FLAGS = {
     help: "a variable inside; without a value, this shell's own",
   },
   ...ENV_FILE_FLAG,
+  ...SECRET_FLAG,
   allow: {
     kind: "list",
     value: "RULE",

@@ -8,6 +8,7 @@ import type { FlagValues } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import type { CREATION_FLAGS } from "./creation-flags.ts";
 import { readMirrors } from "../client/mirrors.ts";
+import { describeBindings } from "./secret/binding-flag.ts";
 import type { Settings } from "./settings.ts";
 
 export type CreationFlags = FlagValues<typeof CREATION_FLAGS>;
@@ -40,6 +41,7 @@ export async function describeCreation(
     isolation: map(choose("isolation"), (text) => parseChoice(text, "--isolation", ISOLATIONS)),
     mode: map(choose("mode"), (text) => parseChoice(text, "--mode", MODES)),
     environment,
+    ...describeBindings(flags.secret),
     policy: await readPolicy(choose("policy"), caller.directory),
     // Absent rather than empty: a daemon of before knows no such field.
     regions: emptyAsAbsent(flags.region.length > 0 ? flags.region : settings.regions),
@@ -103,6 +105,7 @@ function findOrigins(
 export function keepAsked(request: SandboxCreate, flags: CreationFlags): SandboxCreate {
   const {
     environment: _environment,
+    bindings: _bindings,
     toolchains: _toolchains,
     origins: _origins,
     ...rest

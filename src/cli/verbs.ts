@@ -99,6 +99,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "list the agents, or show what one runs, reaches and keeps",
     load: async () => (await import("./commands/agents.ts")).AGENTS,
   },
+  secret: {
+    summary: "keep secrets in the vault, and say which agent is given them",
+    load: async () => (await import("./commands/secret.ts")).SECRET,
+  },
   doctor: {
     summary: "check what this machine can do, and say what is missing",
     load: async () => (await import("./commands/doctor.ts")).DOCTOR,

@@ -111,7 +111,17 @@ class ServingDaemon implements Daemon {
 
   async #reset(): Promise<void> {
     await this.#engine.sandboxes.removeEverything();
+    await this.#forgetVault();
     this.#isReset = true;
+  }
+
+  /** A keyring that does not answer keeps a key that opens nothing any more: no reason to keep all the rest. */
+  async #forgetVault(): Promise<void> {
+    try {
+      await this.#engine.vault.destroy(AbortSignal.timeout(CLOSE_MS));
+    } catch (error) {
+      this.#options.logger.warn("the key of the vault could not be removed", { error });
+    }
   }
 
   async #closeAll(): Promise<void> {

@@ -244,6 +244,10 @@ export const ERROR_CODES = define({
   ),
   SECRET_INVALID: user(400, "docs/secrets.md says what names and values can be."),
   SECRET_NOT_FOUND: user(404, "List secrets with `cattlegrid secret ls`."),
+  SECRET_UNRESOLVED: user(
+    409,
+    "Use `cattlegrid`, which follows references in the shell that calls it, or send the values with the request.",
+  ),
 
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),

@@ -13,6 +13,8 @@ export const agentSummarySchema = z
     standaloneWords: z.array(z.string()).readonly(),
     /** Names of environment variables that are secrets: taken from the caller's shell only, and never stored. */
     credentials: z.array(z.string()).readonly(),
+    /** Variables that its sessions are given for this user, each with the name of the secret. */
+    bindings: z.record(z.string(), z.string()).readonly().exactOptional(),
     /** Whether `chat` can send it prompts. */
     takesPrompts: z.boolean(),
     /** Arguments with which the program speaks the Agent Client Protocol. Absent: it cannot. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { problemSchema } from "./problem.ts";
 import { environmentSchema } from "./sandbox.ts";
+import { bindingsSchema } from "./secret.ts";
 
 export const terminalSizeSchema = z.strictObject({
   columns: z.int().min(1).max(10_000),
@@ -16,6 +17,8 @@ export const execSchema = z
     environment: environmentSchema.optional(),
     /** SECURITY: reaches this process tree only; never stored or logged. */
     secrets: environmentSchema.optional(),
+    /** Variables of this process tree, each with the name of the secret that it takes. */
+    bindings: bindingsSchema.optional().meta({ "x-since": 1 }),
     /** Present: a terminal of this size. Absent: pipes. */
     terminal: terminalSizeSchema.optional(),
     timeoutMs: z.int().positive().optional(),

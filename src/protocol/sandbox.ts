@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { publishedPortSchema } from "./port.ts";
 import { problemSchema } from "./problem.ts";
+import { bindingsSchema } from "./secret.ts";
 
 /** 2 to 63 letters, digits, hyphens and periods; begins with a letter or digit. */
 export const SANDBOX_NAME = /^[A-Za-z0-9][A-Za-z0-9.-]{1,62}$/;
@@ -59,6 +60,8 @@ export const sandboxCreateSchema = z
     provider: z.string().optional(),
     isolation: isolationSchema.optional(),
     environment: environmentSchema.optional(),
+    /** Variables of its agent, each with the name of the secret that it takes. */
+    bindings: bindingsSchema.optional().meta({ "x-since": 1 }),
     policy: z
       .strictObject({
         preset: z.string().optional(),
@@ -144,6 +147,8 @@ export const sandboxSchema = z
       .exactOptional(),
     ephemeral: z.boolean(),
     environmentNames: stringsSchema,
+    /** Variables of its agent, each with the name of the secret that it takes; values are never shown. */
+    bindings: z.record(z.string(), z.string()).readonly().exactOptional(),
     policy: z.object({
       preset: z.string(),
       file: z.string().exactOptional(),

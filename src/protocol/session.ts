@@ -2,6 +2,7 @@ import { z } from "zod";
 import { problemSchema } from "./problem.ts";
 import { terminalEndingSchema, terminalSizeSchema } from "./process.ts";
 import { environmentSchema } from "./sandbox.ts";
+import { bindingsSchema } from "./secret.ts";
 
 /** A word of the agent's own: no option, and nothing a terminal would obey. */
 const agentWordSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,199}$/);
@@ -37,6 +38,8 @@ export const sessionCreateSchema = z
     environment: environmentSchema.optional(),
     /** SECURITY: credentials of the caller; reach the agent's process tree only, never stored or logged. */
     secrets: environmentSchema.optional(),
+    /** More variables of the agent, each with the name of the secret that it takes; they win over the sandbox's. */
+    bindings: bindingsSchema.optional().meta({ "x-since": 1 }),
     loginTimeoutMs: z.int().positive().optional(),
     turnTimeoutMs: z.int().positive().optional(),
     /** What the caller chooses about turns, in the agent's own words. */

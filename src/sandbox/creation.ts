@@ -32,6 +32,7 @@ export function specify(
     ...chooseBoundary({ request, workspace }, { offer, gate }),
     ...chooseVersion(request, agent),
     environment: request.environment ?? {},
+    ...(request.bindings === undefined ? {} : { bindings: request.bindings }),
     policy: { preset: gate.preset, ...(file === undefined ? {} : { file }) },
     ...chooseRegions(request),
     allow: request.allow ?? [],
@@ -136,6 +137,7 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
     ["its idle stop", stored.lifetime?.idleStopMs, request.idleStopMs],
     ["its maximum age", stored.lifetime?.maxAgeMs, request.maxAgeMs],
     ["its environment", stored.environment, request.environment],
+    ["its secrets", stored.bindings, request.bindings],
     ["its removal after the session", stored.removeAfterSession, request.removeAfterSession],
   ];
 }

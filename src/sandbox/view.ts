@@ -36,6 +36,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     ...(stored.clone === undefined ? {} : { clone: showClone(stored.clone) }),
     ephemeral: row.ephemeral,
     environmentNames: Object.keys(stored.environment).sort(),
+    ...(stored.bindings === undefined ? {} : { bindings: stored.bindings }),
     policy: {
       preset,
       ...(file === undefined ? {} : { file: file.path }),

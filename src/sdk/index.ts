@@ -2,6 +2,7 @@
 export type { Cattlegrid } from "../client/client.ts";
 export { connect, type ConnectOptions } from "../client/connection.ts";
 export { runProcess, type FinishedProcess } from "../client/process-run.ts";
+export { followReferences, type FollowOptions } from "../client/secret-references.ts";
 export type { AttachedTerminal, AttachmentOptions, TerminalBytes } from "../client/terminal.ts";
 export type { ErrorCode } from "../errors/codes.ts";
 export { CattlegridError } from "../errors/error.ts";

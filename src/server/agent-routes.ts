@@ -8,12 +8,16 @@ import { authorise } from "./authorise.ts";
 import { serve } from "./serve.ts";
 
 export function addAgentRoutes(api: Api, owner: string): void {
-  const { agents } = api.engine;
+  const { agents, secrets } = api.engine;
   const daemon = { kind: "daemon", owner } as const;
 
   serve(api, AGENT_ROUTES.listAgents, async ({ principal }) => {
     authorise(principal, "read", daemon);
-    return { agents: agents.list().map(summarise), broken: agents.broken().map(describeBroken) };
+    const shown = agents.list().map(async (agent) => {
+      const bindings = await secrets.boundTo(principal.id, agent);
+      return { ...summarise(agent), ...(Object.keys(bindings).length === 0 ? {} : { bindings }) };
+    });
+    return { agents: await Promise.all(shown), broken: agents.broken().map(describeBroken) };
   });
 
   serve(api, AGENT_ROUTES.addAgent, async ({ principal, request, body }) => {

@@ -5,7 +5,9 @@ import type { EngineEvents } from "../sandbox/engine-events.ts";
 import type { Health } from "../session/engine.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
+import type { Secrets } from "../secret/secrets.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { Vault } from "../vault/vault.ts";
 import { authorise, type Action, type Principal } from "./authorise.ts";
 
 /** What the API stands on. */
@@ -14,6 +16,8 @@ export interface Engine {
   sandboxes: Sandboxes;
   sessions: Sessions;
   terminals: Terminals;
+  secrets: Secrets;
+  vault: Pick<Vault, "rotate" | "describeKey" | "destroy">;
   events: Pick<EngineEvents, "read">;
   probe(signal: AbortSignal): Promise<Health>;
 }

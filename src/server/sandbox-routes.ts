@@ -1,4 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
+import type { Exec } from "../protocol/process.ts";
 import { SANDBOX_ROUTES } from "../protocol/routes/sandbox.ts";
 import { SANDBOX_NAME, type SandboxStart, type StartEvent } from "../protocol/sandbox.ts";
 import { openSandbox, type Api } from "./api.ts";
@@ -20,7 +21,9 @@ export function addSandboxRoutes(api: Api): void {
   serve(api, SANDBOX_ROUTES.createSandbox, async ({ principal, request, reply, body }) => {
     authorise(principal, "create", { kind: "sandbox", owner: principal.id });
     checkName(request.body);
-    const { sandbox, created } = await sandboxes.create(principal.id, body());
+    const wanted = body();
+    await api.engine.secrets.require(wanted.bindings ?? {});
+    const { sandbox, created } = await sandboxes.create(principal.id, wanted);
     if (!created) reply.code(200);
     return sandbox;
   });
@@ -47,8 +50,11 @@ export function addSandboxRoutes(api: Api): void {
   });
 
   serve(api, SANDBOX_ROUTES.executeInSandbox, async ({ request, reply, body }) => {
-    const { id } = await openSandbox(api, request, "use");
-    const terminal = await sandboxes.exec(id, body(), closedSignal(reply));
+    const { id, owner } = await openSandbox(api, request, "use");
+    const signal = closedSignal(reply);
+    const exec = body();
+    const secrets = await collectSecrets(api, owner, { exec, signal });
+    const terminal = await sandboxes.exec(id, { ...exec, secrets }, signal);
     return { terminalId: terminal.id };
   });
 
@@ -67,6 +73,19 @@ export function addSandboxRoutes(api: Api): void {
   addStartRoute(api);
   addLeaseRoute(api);
   addEgressRoute(api);
+}
+
+/** SECURITY: a process of the user's own is given what was named for it, and nothing that is bound to an agent. */
+async function collectSecrets(
+  { engine }: Api,
+  owner: string,
+  { exec, signal }: { exec: Exec; signal: AbortSignal },
+): Promise<NonNullable<Exec["secrets"]>> {
+  const { environment, secrets = {}, bindings } = exec;
+  if (bindings === undefined) return secrets;
+  const given = new Set(Object.keys({ ...environment, ...secrets }));
+  const layers = { request: bindings };
+  return { ...(await engine.secrets.collect({ owner, layers, given }, signal)), ...secrets };
 }
 
 async function refuseUnapplied({ engine }: Api, id: string, signal: AbortSignal): Promise<void> {

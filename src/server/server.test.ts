@@ -31,7 +31,7 @@ const sessions = {
 } as Partial<Sessions> as Sessions;
 
 async function serve(owner = `local:${uid}`): Promise<void> {
-  const { sandboxes, terminals } = yard;
+  const { sandboxes, terminals, secrets, vault } = yard;
   calls = [];
   server = createServer({
     engine: {
@@ -39,6 +39,8 @@ async function serve(owner = `local:${uid}`): Promise<void> {
       sandboxes,
       sessions,
       terminals,
+      secrets,
+      vault,
       events: createEngineEvents(),
       probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
     },

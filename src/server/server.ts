@@ -20,6 +20,7 @@ import { addChangeRoutes } from "./change-routes.ts";
 import { addEventRoutes } from "./event-routes.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
+import { addSecretRoutes } from "./secret-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { serveTerminals } from "./terminal-socket.ts";
 
@@ -155,6 +156,7 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addPruneRoutes(api, options.facts.owner);
   addChangeRoutes(api);
   addQuarantineRoutes(api);
+  addSecretRoutes(api);
   addSessionRoutes(api);
   addEventRoutes(api);
   addAgentRoutes(api, options.facts.owner);

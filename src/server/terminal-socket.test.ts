@@ -18,7 +18,7 @@ let api: ApiClient;
 
 beforeEach(async () => {
   yard = await SandboxYard.open();
-  const { sandboxes, terminals } = yard;
+  const { sandboxes, terminals, secrets, vault } = yard;
   const sessions = { countOpen: () => 0 } as Partial<Sessions> as Sessions;
   const owner = `local:${process.getuid!()}`;
   server = createServer({
@@ -27,6 +27,8 @@ beforeEach(async () => {
       sandboxes,
       sessions,
       terminals,
+      secrets,
+      vault,
       events: createEngineEvents(),
       probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
     },

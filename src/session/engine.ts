@@ -21,6 +21,8 @@ import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { createSecrets, type Secrets } from "../secret/secrets.ts";
+import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
 import { tellEgress, tellTurns } from "./happenings.ts";
 import { createInstallation } from "./installation.ts";
@@ -70,6 +72,7 @@ export interface Engine {
   readonly terminals: Terminals;
   readonly events: EngineEvents;
   readonly vault: Vault;
+  readonly secrets: Secrets;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<Health>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -89,8 +92,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { vaultDirectory: directory } = paths;
   const places = findKeyPlaces(directory, store.installation);
   const vault = createVault({ directory, places });
+  const secrets = createSecrets({ vault, bindings: store.secretBindings, agents: options.agents });
   const ceilings = createCeilings(options.ceilings ?? []);
-  const parts = { store, terminals, events, ceilings };
+  const parts = { store, terminals, events, ceilings, secrets };
   const { sandboxes, sessions } = await compose(options, parts);
   opened.defer(() => sandboxes.close());
   opened.defer(() => sessions.close());
@@ -105,9 +109,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     terminals,
     events,
     vault,
+    secrets,
     probe: async (signal) => ({
       providers: await sandboxes.probe(signal),
-      probes: probeCeilings(ceilings),
+      probes: [...probeCeilings(ceilings), await probeVault(vault, places, signal)],
     }),
     close: () => (closing ??= resources.disposeAsync()),
   };
@@ -118,6 +123,7 @@ interface Parts {
   terminals: Terminals;
   events: EngineEvents;
   ceilings: Ceilings;
+  secrets: Secrets;
 }
 
 /** What an administrator writes holds for the sandboxes that run, as a change of their own policy does. */
@@ -136,7 +142,7 @@ function watchCeilings(
 /** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
 async function compose(
   options: EngineOptions,
-  { store, terminals, events, ceilings }: Parts,
+  { store, terminals, events, ceilings, secrets }: Parts,
 ): Promise<Pick<Engine, "sandboxes" | "sessions">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
@@ -174,6 +180,7 @@ async function compose(
     onTurn: tellTurns(events),
     sandboxes: bound.sandboxes,
     agents,
+    secrets,
     terminals,
     logger,
     repository: store.sessions,

@@ -10,9 +10,11 @@ import type {
   TurnCreate,
   TurnEvent,
 } from "../protocol/session.ts";
+import type { Bindings } from "../protocol/secret.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
+import type { Secrets } from "../secret/secrets.ts";
 import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { TurnPlace } from "./happenings.ts";
 import { LiveSession, showSession } from "./live-session.ts";
@@ -22,10 +24,14 @@ import type { Terminals } from "../sandbox/terminals.ts";
 
 /** Sessions that are over and whose events can still be read in full. */
 const FINISHED_KEPT_MAX = 64;
+/** A locked keyring asks its user. */
+const COLLECT_TIMEOUT_MS = 60_000;
 
 export interface SessionsOptions {
   sandboxes: Pick<Sandboxes, "get" | "running" | "afterSession">;
   agents: AgentRegistry;
+  /** Whose bindings count. Default: none. */
+  secrets?: Pick<Secrets, "collect">;
   terminals: Pick<Terminals, "open">;
   repository: SessionRepository;
   logger: Logger;
@@ -51,8 +57,10 @@ class LiveSessions implements Sessions {
 
   async create(owner: string, sandboxId: string, request: SessionCreate): Promise<Session> {
     const { sandboxes, agents, repository } = this.#options;
-    const { agent } = await sandboxes.get(sandboxId);
-    checkRequest(findAgent(agents, agent), request);
+    const { agent, bindings } = await sandboxes.get(sandboxId);
+    const adapter = findAgent(agents, agent);
+    checkRequest(adapter, request);
+    const secrets = await this.#collect(owner, adapter, { request, bindings });
     const running = await sandboxes.running(sandboxId);
     const { kind } = request;
     const createdAt = this.#now().toISOString();
@@ -61,7 +69,7 @@ class LiveSessions implements Sessions {
     const row: SessionRow = { ...fixed, status: "starting", turns: 0 };
     const earlier = await this.#findEarlier(sandboxId, request);
     await repository.insert(row);
-    return this.#begin({ row, request, running, earlier }).view();
+    return this.#begin({ row, request: { ...request, secrets }, running, earlier }).view();
   }
 
   async get(id: string): Promise<Session> {
@@ -130,6 +138,20 @@ class LiveSessions implements Sessions {
     const isMeant = (session: LiveSession): boolean =>
       !session.isOver && (sandboxId === undefined || session.sandboxId === sandboxId);
     return [...this.#sessions.values()].filter(isMeant);
+  }
+
+  /** SECURITY: the caller's own values win; what is bound joins them in memory and goes nowhere else. */
+  async #collect(
+    owner: string,
+    agent: AgentAdapter,
+    { request, bindings: sandbox }: { request: SessionCreate; bindings: Bindings | undefined },
+  ): Promise<Record<string, string>> {
+    const { environment, secrets = {}, bindings } = request;
+    const given = new Set(Object.keys({ ...environment, ...secrets }));
+    const layers = { sandbox, request: bindings };
+    const signal = AbortSignal.timeout(COLLECT_TIMEOUT_MS);
+    const bound = await this.#options.secrets?.collect({ owner, agent, layers, given }, signal);
+    return { ...bound, ...secrets };
   }
 
   /** The newest conversation in which a turn has succeeded. */

@@ -47,4 +47,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   `ALTER TABLE sandboxes ADD COLUMN stopped_at TEXT;`,
+  `
+  CREATE TABLE secret_bindings (
+    owner TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    variable TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    PRIMARY KEY (owner, agent, variable)
+  ) STRICT;
+  `,
 ];

@@ -15,6 +15,8 @@ export interface StoredSpecification {
   /** Absent: the version its adapter names, or the newest. */
   agentVersion?: string;
   environment: Readonly<Record<string, string>>;
+  /** Variables of the agent's, each with the name of the secret that it takes. */
+  bindings?: Readonly<Record<string, string>>;
   policy: { preset: string; file?: { path: string; text: string } };
   /** Of the agent's service; absent: its default. */
   regions?: readonly string[];

@@ -2,6 +2,10 @@ import { join } from "node:path";
 import { openDatabase } from "./database.ts";
 import { createPolicyChangeRepository, type PolicyChangeRepository } from "./policy-change-rows.ts";
 import { createSandboxRepository, type SandboxRepository } from "./sandbox-rows.ts";
+import {
+  createSecretBindingRepository,
+  type SecretBindingRepository,
+} from "./secret-binding-rows.ts";
 import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
 
@@ -11,6 +15,7 @@ export interface Store {
   readonly sandboxes: SandboxRepository;
   readonly sessions: SessionRepository;
   readonly policyChanges: PolicyChangeRepository;
+  readonly secretBindings: SecretBindingRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -28,6 +33,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     sandboxes: createSandboxRepository(database, path),
     sessions: createSessionRepository(database, path),
     policyChanges: createPolicyChangeRepository(database, path),
+    secretBindings: createSecretBindingRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

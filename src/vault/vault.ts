@@ -66,6 +66,8 @@ export interface Vault {
   /** Without any key. Sorted by kind and name. */
   list(): Promise<readonly VaultEntry[]>;
   describeKey(): Promise<VaultKeyFacts>;
+  /** Throws VAULT_KEY_LOST or VAULT_KEY_UNAVAILABLE unless the key that seals can be had, if there is one. */
+  checkKey(signal: AbortSignal): Promise<void>;
   /**
    * Seals everything with a new key, kept in `place`, or where the best place is. Nothing is lost whenever it is
    * interrupted; the next rotation finishes it. What cannot be read stays as it is, and its key is kept.
@@ -154,6 +156,11 @@ class SealedVault implements Vault {
     const { title } = this.#keys.place(file.keyPlace);
     const earlier = await this.#underOtherKeys(file.currentKey);
     return { place: file.keyPlace, title, underEarlierKeys: earlier.length };
+  }
+
+  async checkKey(signal: AbortSignal): Promise<void> {
+    const file = await this.#keys.facts();
+    if (file !== undefined) await this.#keys.find(file.currentKey, signal);
   }
 
   async rotate(place: KeyPlaceId | undefined, signal: AbortSignal): Promise<Rotation> {

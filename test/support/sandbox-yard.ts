@@ -8,6 +8,9 @@ import { createSandboxes } from "../../src/sandbox/live-sandboxes.ts";
 import type { Sandboxes, SandboxesOptions } from "../../src/sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
+import { createSecrets, type Secrets } from "../../src/secret/secrets.ts";
+import { createKeyFile } from "../../src/vault/key-file.ts";
+import { createVault, type Vault } from "../../src/vault/vault.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
 import { createSmallAgents } from "./small-agents.ts";
 
@@ -21,6 +24,8 @@ export class SandboxYard {
   readonly store: Store;
   readonly sandboxes: Sandboxes;
   readonly terminals: Terminals;
+  readonly vault: Vault;
+  readonly secrets: Secrets;
   /** Ids of the sandboxes whose sessions were ended or lost. */
   readonly ended: string[] = [];
   readonly lost: string[] = [];
@@ -36,6 +41,10 @@ export class SandboxYard {
     this.store = parts.store;
     this.sandboxes = parts.sandboxes;
     this.terminals = parts.terminals;
+    const directory = join(parts.root, "state/vault");
+    this.vault = createVault({ directory, places: [createKeyFile(join(directory, "key"))] });
+    const { secretBindings: bindings } = parts.store;
+    this.secrets = createSecrets({ vault: this.vault, bindings, agents: createSmallAgents() });
   }
 
   static async open(

@@ -8,6 +8,8 @@ import type { Caller } from "../caller.ts";
 import { CREATION_FLAGS, INSTALL_TIMEOUT_FLAG } from "../creation-flags.ts";
 import { LineFilter } from "../line-filter.ts";
 import { ensureRunning, openSandbox } from "../opening.ts";
+import { describeBindings } from "../secret/binding-flag.ts";
+import { postBound } from "../secret/bound-request.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -39,9 +41,10 @@ export const ACP = defineVerb({
       argumentRule: "replace",
       environment,
       secrets,
+      ...describeBindings(flags.secret),
     };
     const path = `/v1/sandboxes/${sandbox.id}/sessions`;
-    const session = await context.api.post<Session>(path, request);
+    const session = await postBound<Session>(path, request, context);
     return follow(session, fence(context.caller, sandbox.workspace?.path ?? "/"), context);
   },
 });

@@ -31,6 +31,8 @@ import {
   TypedPrompts,
 } from "../prompts.ts";
 import { recordInto, requireFile } from "../recording.ts";
+import { describeBindings } from "../secret/binding-flag.ts";
+import { postBound } from "../secret/bound-request.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -161,7 +163,11 @@ async function talk(
   const { api, caller } = context;
   const hasTerminal = chat.flags.input !== false && wantsTerminal(caller, undefined);
   const request = describeSession(chat, given, { hasTerminal, context });
-  const session = await api.post<Session>(`/v1/sandboxes/${sandbox.id}/sessions`, request);
+  const session = await postBound<Session>(
+    `/v1/sandboxes/${sandbox.id}/sessions`,
+    request,
+    context,
+  );
   const isJson = chat.output === "json";
   const report = async (event: object): Promise<void> => {
     if (isJson) await write(caller.output, `${JSON.stringify(event)}\n`);
@@ -211,6 +217,7 @@ function describeSession(
     ...(Object.keys(options).length === 0 ? {} : { turnOptions: options }),
     environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
     secrets,
+    ...describeBindings(flags.secret),
     ...(hasTerminal ? { terminal: terminalSize(caller) } : {}),
     ...describeLogin("chat", flags, settings),
   };

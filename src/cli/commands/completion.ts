@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { AgentSummary } from "../../protocol/agent.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
+import type { SecretList } from "../../protocol/secret.ts";
 import { parseChoice } from "../amount.ts";
 import type { Api } from "../api.ts";
 import { type Caller, write } from "../caller.ts";
@@ -86,6 +87,7 @@ function openNames(api: Api, { paths }: Caller): NameSource {
   return {
     sandboxes: async () =>
       isUsed ? (await api.get<{ sandboxes: readonly Sandbox[] }>("/v1/sandboxes")).sandboxes : [],
+    secrets: async () => (isUsed ? (await api.get<SecretList>("/v1/secrets")).secrets : []),
     agents: async () => (await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents")).agents,
   };
 }

@@ -3,9 +3,11 @@ import type { Exec, ProcessStarted } from "../../protocol/process.ts";
 import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
-import { ENV_FILE_FLAG, RECORD_FLAG } from "../creation-flags.ts";
+import { ENV_FILE_FLAG, RECORD_FLAG, SECRET_FLAG } from "../creation-flags.ts";
 import { exitCodeOfEnding } from "../ending.ts";
 import { recordInto, wantsEngineRecording } from "../recording.ts";
+import { describeBindings } from "../secret/binding-flag.ts";
+import { postBound } from "../secret/bound-request.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const EXEC = defineVerb({
@@ -33,6 +35,7 @@ export const EXEC = defineVerb({
     },
     ...RECORD_FLAG,
     ...ENV_FILE_FLAG,
+    ...SECRET_FLAG,
     tty: {
       kind: "switch",
       short: "t",
@@ -48,9 +51,10 @@ export const EXEC = defineVerb({
       argv: [...argv],
       ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
+      ...describeBindings(flags.secret),
       ...(await describeSurroundings(flags, hasTerminal, context)),
     };
-    const started = api.post<ProcessStarted>(sandboxPath(name, "/exec"), request);
+    const started = postBound<ProcessStarted>(sandboxPath(name, "/exec"), request, context);
     const [{ terminalId }, link] = await Promise.all([started, loadLink(hasTerminal)]);
     const target = { socketPath: await api.socket(), terminalId, offset: 0, signal: api.signal };
     const recording = { flag: flags.record, caller, title: argv.join(" "), hasTerminal };

@@ -22,6 +22,8 @@ import { describeLogin } from "../login-request.ts";
 import { hasten } from "../lease.ts";
 import { ensureRunning, type OpenedSandbox, openSandbox } from "../opening.ts";
 import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
+import { describeBindings } from "../secret/binding-flag.ts";
+import { postBound } from "../secret/bound-request.ts";
 import { SessionView } from "../session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -144,7 +146,7 @@ async function runOpened(
   const sandbox = await ensureRunning(opened.sandbox, start, context);
   const request = describeSession(run, opened.given, { hasTerminal, context });
   const path = `/v1/sandboxes/${sandbox.id}/sessions`;
-  const session = await context.api.post<Session>(path, request);
+  const session = await postBound<Session>(path, request, context);
   if (flags.detach) {
     printDetached(context.caller, { sandbox, session, asJson: flags.json === true });
     return 0;
@@ -173,6 +175,7 @@ function describeSession(
     argumentRule: argumentRule(flags),
     environment: hasTerminal ? { ...terminalEnvironment(caller), ...environment } : environment,
     secrets,
+    ...describeBindings(flags.secret),
     ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
     ...(hasTerminal || wantsOwnTerminal ? { terminal: terminalSize(caller) } : {}),
     ...describeLogin("run", flags, settings),

@@ -7,6 +7,7 @@ import { POLICY_ROUTES } from "./policy.ts";
 import { PRUNE_ROUTES } from "./prune.ts";
 import { QUARANTINE_ROUTES } from "./quarantine.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
+import { SECRET_ROUTES } from "./secret.ts";
 import { SESSION_ROUTES } from "./session.ts";
 
 /** Every operation of the API, by the name that the OpenAPI document and the SDK give it. */
@@ -20,5 +21,6 @@ export const ROUTES = {
   ...POLICY_ROUTES,
   ...PRUNE_ROUTES,
   ...CHANGE_ROUTES,
+  ...SECRET_ROUTES,
   ...SESSION_ROUTES,
 } as const;
