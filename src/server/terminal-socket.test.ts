@@ -12,6 +12,9 @@ import { createEngineEvents } from "../sandbox/engine-events.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { createServer, type Server } from "./server.ts";
 
+/** A busy machine is slow. */
+const WAIT = { timeout: 20_000 };
+
 let yard: SandboxYard;
 let server: Server;
 let api: ApiClient;
@@ -187,9 +190,9 @@ describe("a viewer of the screen over WebSocket", () => {
   test("is sent the screen first, which no offset counts, and then the exact bytes", async () => {
     const path = await exec("printf 'before\\033[1m'; read line; printf \"after $line\"", terminal);
     const first = await attach(path);
-    await vi.waitFor(() => expect(first.text()).toContain("before"));
+    await vi.waitFor(() => expect(first.text()).toContain("before"), WAIT);
     const second = await attach(`${path}?view=screen&columns=90&rows=30`);
-    await vi.waitFor(() => expect(second.screens).toHaveLength(1));
+    await vi.waitFor(() => expect(second.screens).toHaveLength(1), WAIT);
     expect(second.screens.join("")).toContain("before");
     expect(second.notices[0]).toMatchObject({ type: "attached", offset: first.offset });
     first.socket.send(Buffer.from("it\n"));
@@ -217,7 +220,7 @@ describe("a viewer of the screen over WebSocket", () => {
     const typist = await attach(path);
     const watcher = await attach(`${path}?access=read`);
     typist.socket.send(Buffer.from("yes\n"));
-    await vi.waitFor(() => expect(watcher.text()).toContain("got yes"));
+    await vi.waitFor(() => expect(watcher.text()).toContain("got yes"), WAIT);
     expect(watcher.text()).not.toContain("got no");
     typist.control({ type: "kill" });
     await watcher.closed;
