@@ -1,18 +1,14 @@
-import { afterAll } from "vitest";
-import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
+import { assert } from "../../src/errors/error.ts";
 import { describeSandboxProvider } from "../../src/testing/conformance/sandbox-provider.ts";
-import { DOCKER, DockerRig, IMAGE } from "../support/docker-rig.ts";
+import { DOCKER, DockerRig } from "../support/docker-rig.ts";
 
-const rig = DOCKER.met ? await DockerRig.open() : undefined;
-afterAll(async () => {
-  await rig?.[Symbol.asyncDispose]();
-});
-// What the engine is to mount has to lie where it sees this machine's mounts.
-if (rig !== undefined) process.env["TMPDIR"] = rig.directory;
+const rig = await DockerRig.forFile();
 
 describeSandboxProvider("docker sandbox provider", {
-  makeProvider: (directories) =>
-    createDockerProvider({ ...directories, host: `unix://${rig?.socketPath}`, image: IMAGE }),
+  makeProvider(directories) {
+    assert(rig !== undefined, "no engine");
+    return rig.provider(directories);
+  },
   requirement: DOCKER,
   capabilities: {
     isolation: ["container"],

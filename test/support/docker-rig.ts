@@ -11,9 +11,13 @@ import {
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { DockerDaemon, whyNoDocker } from "../../bench/peers/docker-daemon.ts";
 import { findPrograms, succeed, type Environment } from "../../bench/peers/peer.ts";
 import { bindTree, detachMount } from "../../src/platform/native/mount.ts";
+import type { SandboxProvider } from "../../src/sandbox/provider.ts";
+import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
+import type { ProviderDirectories } from "../../src/testing/conformance/sandbox-yard.ts";
 import { requirement, type Requirement } from "./requirement.ts";
 
 const CACHE = "/var/cache/cattlegrid/docker";
@@ -60,6 +64,15 @@ export class DockerRig implements AsyncDisposable {
     this.#daemon = parts.daemon;
   }
 
+  /** For the whole of a test file, whose directories then lie where the engine sees this machine's mounts. */
+  static async forFile(): Promise<DockerRig | undefined> {
+    if (!DOCKER.met) return undefined;
+    const rig = await DockerRig.open();
+    process.env["TMPDIR"] = rig.directory;
+    afterAll(() => rig[Symbol.asyncDispose]());
+    return rig;
+  }
+
   static async open(configured: object = {}): Promise<DockerRig> {
     const environment = await findDocker();
     const image = await makeImage();
@@ -78,6 +91,12 @@ export class DockerRig implements AsyncDisposable {
 
   get socketPath(): string {
     return this.#daemon.socketPath;
+  }
+
+  /** A provider over this engine, for suites that make many. */
+  provider(directories: ProviderDirectories, way?: "helper"): SandboxProvider {
+    const host = `unix://${this.socketPath}`;
+    return createDockerProvider({ ...directories, host, image: IMAGE, ...(way && { way }) });
   }
 
   /** Runs Docker's own command line. */

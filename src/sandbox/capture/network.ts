@@ -84,14 +84,19 @@ export function captureIn(nftables: Nftables, networkFd: number): CaptureDescrip
   try {
     enterNetworkNamespace(networkFd);
     try {
-      refuseInterfaces();
-      return captureHere(nftables);
+      return captureOnlyHere(nftables);
     } finally {
       comeBack(homeFd);
     }
   } finally {
     closeSync(homeFd);
   }
+}
+
+/** As `captureHere`. Throws EGRESS_UNAVAILABLE where there is an interface besides loopback. */
+export function captureOnlyHere(nftables: Nftables): CaptureDescriptors {
+  refuseInterfaces();
+  return captureHere(nftables);
 }
 
 function refuseInterfaces(): void {

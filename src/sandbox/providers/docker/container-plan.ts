@@ -4,7 +4,7 @@ import type { GuestAccount } from "./guest-account.ts";
 import type { GuestFile } from "./guest-files.ts";
 import type { WorkspaceMount } from "./workspace-mounts.ts";
 
-const PIDS_DEFAULT = 4096;
+export const PIDS_DEFAULT = 4096;
 const RUN_BYTES = 16 * 2 ** 20;
 /** Above what a desktop session gives its programs, so that an agent goes before they do. */
 const OOM_SCORE = 500;

@@ -57,8 +57,13 @@ export class Engine {
     return (await this.#client.call("GET", path, withSignal(signal))) as ImageFacts;
   }
 
-  async createContainer(name: string, wish: object, signal?: AbortSignal): Promise<string> {
-    const path = `/containers/create?name=${encodeURIComponent(name)}`;
+  async createContainer(
+    name: string | undefined,
+    wish: object,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const query = name === undefined ? "" : `?name=${encodeURIComponent(name)}`;
+    const path = `/containers/create${query}`;
     const made = await this.#client.call("POST", path, { body: wish, ...withSignal(signal) });
     return (made as { Id: string }).Id;
   }

@@ -1,6 +1,7 @@
 import type { UnprotectedPath } from "../../mounts/protection.ts";
 import type { Limit, SandboxSpecification } from "../../provider.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
+import { PIDS_DEFAULT } from "./container-plan.ts";
 import type { Capture } from "./capture-way.ts";
 import type { EngineFacts } from "./engine.ts";
 import type { GuestAccount } from "./guest-account.ts";
@@ -35,7 +36,7 @@ export function factsOf(sources: FactSources): Readonly<Record<string, unknown>>
     runsAs: `host user ${account.uid}, without any capability`,
     egress: WAYS[sources.way],
     limits: {
-      pids: limits.pids ?? null,
+      pids: engine.PidsLimit === true ? (limits.pids ?? PIDS_DEFAULT) : null,
       cpus: limits.cpus ?? null,
       memoryBytes: limits.memoryBytes ?? null,
       available: availableLimits(engine),

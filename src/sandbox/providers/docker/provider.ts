@@ -35,12 +35,14 @@ import { EngineClient } from "./engine-client.ts";
 import { enterToCapture } from "./entered-capture.ts";
 import { availableLimits } from "./facts.ts";
 import { guestAccount, type GuestAccount } from "./guest-account.ts";
+import { captureByHelper } from "./helper-capture.ts";
 import { IdMaps } from "./id-maps.ts";
 import { checkImage } from "./image.ts";
 import { INSTALLATION_LABEL, readInstallation } from "./installation.ts";
 import { gradesOf } from "./isolation.ts";
 import { probeEngine } from "./probe.ts";
 import { startSandbox } from "./start.ts";
+import { clearWorkDirectories } from "./work-directories.ts";
 import { clearStaged } from "./workspace-mounts.ts";
 
 export interface DockerProviderOptions {
@@ -52,8 +54,8 @@ export interface DockerProviderOptions {
   host?: string;
   /** From which sandboxes are made: sh, coreutils, curl and CA roots are enough. Default: `cattlegrid-base`. */
   image?: string;
-  /** How the gateway gets its sockets. Default: the first of these that this machine allows. */
-  way?: Capture["way"];
+  /** `helper`: the gateway gets its sockets from a container even where they could be had without. Default: not so. */
+  way?: "helper";
   logger?: Logger;
 }
 
@@ -169,6 +171,9 @@ class DockerProvider implements SandboxProvider {
     await this.#clearRuntime();
     for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
     const found = await readdir(sandboxes);
+    for (const id of found.filter((each) => !this.#isBusy(each))) {
+      await this.#clearWork(join(sandboxes, id));
+    }
     const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
     for (const id of doomed) await discardTree(join(sandboxes, id), trash);
     return doomed;
@@ -200,7 +205,7 @@ class DockerProvider implements SandboxProvider {
       account: this.#account,
       idMaps: this.#idMaps,
       logger: this.#logger,
-      capture: (container: CapturedContainer) => this.#capture(container),
+      capture: (container: CapturedContainer) => this.#capture(container, image.facts, signal),
     };
     const sandbox = await startSandbox(context, specification, { hooks, signal });
     this.#running.set(specification.id, sandbox);
@@ -212,14 +217,24 @@ class DockerProvider implements SandboxProvider {
     return sandbox;
   }
 
-  async #capture(container: CapturedContainer): Promise<Capture> {
-    const entered = this.#idMaps === undefined ? undefined : enterToCapture(container);
+  /** By the way that costs least of those that are open here. */
+  async #capture(
+    container: CapturedContainer,
+    image: ImageFacts,
+    signal: AbortSignal,
+  ): Promise<Capture> {
+    const { way } = this.#options;
+    const entered =
+      this.#idMaps === undefined || way === "helper" ? undefined : enterToCapture(container);
     if (entered !== undefined) return entered;
-    const message =
-      "The sandbox's network cannot be reached from here, so nothing would hold its connections.";
-    throw new CattlegridError("EGRESS_UNAVAILABLE", message, {
-      hint: "Run Cattlegrid as root on the machine of the Docker engine, or use --provider local.",
-    });
+    const context = {
+      engine: this.#engine,
+      containerId: container.id,
+      image: image.Id,
+      installation: this.#installation,
+      runtimeDirectory: this.#runtimeDirectory,
+    };
+    return captureByHelper(context, signal);
   }
 
   /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
@@ -252,6 +267,11 @@ class DockerProvider implements SandboxProvider {
     }
   }
 
+  async #clearWork(directory: string): Promise<void> {
+    const work = { engine: this.#engine, image: this.#imageName, installation: this.#installation };
+    await clearWorkDirectories(work, directory);
+  }
+
   #nameOf(sandboxId: string): string {
     return `/cattlegrid-${this.#installation}-${sandboxId}`;
   }
@@ -275,7 +295,8 @@ class DockerProvider implements SandboxProvider {
 
   #makeRuntime(): void {
     mkdirSync(join(this.#runtimeDirectory, "empty"), { recursive: true, mode: 0o755 });
-    writeFileSync(join(this.#runtimeDirectory, "void"), "", { mode: 0o000 });
+    const voidFile = join(this.#runtimeDirectory, "void");
+    if (!existsSync(voidFile)) writeFileSync(voidFile, "", { mode: 0o000 });
   }
 
   #isBusy(sandboxId: string): boolean {

@@ -19,6 +19,7 @@ import { runtimeFor } from "./isolation.ts";
 import { DockerSandbox } from "./sandbox.ts";
 import { checkStaged } from "./staged-check.ts";
 import { engineSeccomp } from "./system-calls.ts";
+import { clearWorkDirectories } from "./work-directories.ts";
 import { listWorkspace, stageWorkspace, type PreparedWorkspace } from "./workspace-mounts.ts";
 
 const TEMPORARY_BYTES_MAX = 2 * 2 ** 30;
@@ -281,7 +282,12 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   const { specification, containerId, capture, workspace, directory } = attempt;
   try {
     capture?.close();
-    if (containerId !== undefined) await remove(engine, containerId);
+    if (containerId !== undefined) {
+      await remove(engine, containerId);
+      const { sandboxes } = context.directories;
+      const work = { ...context, image: context.image.facts.Id };
+      await clearWorkDirectories(work, join(sandboxes, specification.id));
+    }
     workspace?.release();
     rmSync(directory, { recursive: true, force: true });
   } catch (error) {

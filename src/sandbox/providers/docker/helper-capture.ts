@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
+import { CattlegridError } from "../../../errors/error.ts";
+import { closeAll, DescriptorInbox } from "../../../platform/descriptor-inbox.ts";
+import { openCaptureSockets, openConnection } from "../../capture/sockets.ts";
+import type { CaptureSockets } from "../../provider.ts";
+import type { Capture } from "./capture-way.ts";
+import type { Engine } from "./engine.ts";
+import { planHelper } from "./helper-plan.ts";
+
+const TIMEOUT_MS = 60_000;
+
+export interface HelperContext {
+  engine: Engine;
+  containerId: string;
+  image: string;
+  installation: string;
+  /** Of this provider; only this user may enter it. */
+  runtimeDirectory: string;
+}
+
+/**
+ * Without rights of our own on the engine's kernel: a container joins the sandbox's network, opens the sockets, hands them
+ * out by a local socket and is gone.
+ */
+export async function captureByHelper(
+  context: HelperContext,
+  signal: AbortSignal,
+): Promise<Capture> {
+  const fds = await askHelper(context, undefined, signal);
+  return new HelperCapture(openCaptureSockets(fds), context);
+}
+
+class HelperCapture implements Capture {
+  readonly way = "helper";
+  readonly sockets: CaptureSockets;
+  readonly #context: HelperContext;
+  readonly #closed = new AbortController();
+
+  constructor(sockets: CaptureSockets, context: HelperContext) {
+    this.sockets = sockets;
+    this.#context = context;
+  }
+
+  async connect(port: number): Promise<Socket> {
+    const [fd = -1] = await askHelper(this.#context, port, this.#closed.signal);
+    return openConnection(fd);
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+}
+
+/** The descriptors that a helper made; nothing of it is left when this has settled. */
+async function askHelper(
+  context: HelperContext,
+  port: number | undefined,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const { engine, containerId, image, installation, runtimeDirectory } = context;
+  const name = randomBytes(6).toString("hex");
+  const directory = join(runtimeDirectory, `helper-${name}`);
+  mkdirSync(directory, { recursive: true });
+  // The helper is root without the right to pass by what is closed to it.
+  chmodSync(directory, 0o711);
+  const socketPath = join(directory, "s");
+  const inbox = await DescriptorInbox.open(socketPath);
+  const race = new AbortController();
+  let helper: string | undefined;
+  try {
+    const plan = planHelper({
+      containerId,
+      image,
+      installation,
+      directory,
+      socketPath,
+      ...(port === undefined ? {} : { port }),
+    });
+    const received = inbox.receive();
+    // When something else is first, nobody waits for it any more.
+    received.catch(expectNotSent);
+    helper = await engine.createContainer(`cattlegrid-helper-${name}`, plan, signal);
+    await engine.startContainer(helper, signal);
+    const stopped = AbortSignal.any([signal, race.signal]);
+    const { bytes, fds } = await Promise.race([
+      received,
+      engine.waitForEnd(helper, stopped).then((code) => failAfterEnd(code, race.signal)),
+      delay(TIMEOUT_MS, undefined, { signal: stopped }).then(() => {
+        throw unavailable("it was not done in time");
+      }),
+    ]);
+    return judge(bytes, fds);
+  } finally {
+    race.abort();
+    inbox.close();
+    if (helper !== undefined) await engine.removeContainer(helper);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** What it left may still be on its way when it has ended. */
+async function failAfterEnd(code: number, signal: AbortSignal): Promise<never> {
+  await delay(1000, undefined, { signal });
+  throw unavailable(`it ended with status ${code}`);
+}
+
+function judge(bytes: Buffer, fds: readonly number[]): readonly number[] {
+  const { code, message, hint } = JSON.parse(bytes.toString("utf8")) as Record<string, string>;
+  if (code === undefined && fds.length > 0) return fds;
+  closeAll(fds);
+  if (code === undefined) throw unavailable("it handed over nothing");
+  const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "INTERNAL";
+  throw new CattlegridError(known, message ?? "", hint === undefined ? {} : { hint });
+}
+
+function expectNotSent(error: unknown): void {
+  if (!CattlegridError.is(error)) throw error;
+}
+
+function unavailable(why: string): CattlegridError {
+  const message = `The container that makes the gateway's sockets did not: ${why}.`;
+  return new CattlegridError("EGRESS_UNAVAILABLE", message, {
+    hint: "The Docker engine has to run on this machine's kernel and to see its directories; Docker Desktop's does not. Use --provider local there.",
+  });
+}
