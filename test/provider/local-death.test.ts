@@ -1,61 +1,29 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { spawnProcess } from "../../src/platform/process.ts";
 import { MEMORY } from "../../src/sandbox/providers/local/keeper/message.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import { answer, NEVER, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
+import {
+  commandOf,
+  keeperOf,
+  parentOf,
+  processes,
+  processNamespace,
+} from "../support/process-table.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));
 const ENGINE = join(import.meta.dirname, "local-engine.ts");
 
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    if (["ENOENT", "ESRCH", "EACCES"].includes(code)) return undefined;
-    throw error;
-  }
-}
-
-function processes(): readonly number[] {
-  return readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
-}
-
-function childrenOf(pid: number): readonly number[] {
-  const text = unlessGone(() => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")) ?? "";
-  return text.split(" ").filter(Boolean).map(Number);
-}
-
-function commandOf(pid: number): string {
-  return (
-    unlessGone(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"))?.replaceAll("\0", " ") ?? ""
-  );
-}
-
-/** The `unshare` that holds the keeper of the process `engine`, and the keeper below it. */
-function keeperOf(engine: number): readonly number[] {
-  const holder = childrenOf(engine).find((pid) => commandOf(pid).includes("keeper/main"));
-  return holder === undefined ? [] : [holder, ...childrenOf(holder)];
-}
-
-function processNamespace(pid: number): string | undefined {
-  return unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`));
-}
-
 /** Every process that is in a process namespace of the keeper's or below: it has a number there. */
 function descendants(keeper: number): readonly number[] {
   return processes().filter((pid) => {
-    for (let current = pid; current > 1;) {
-      if (current === keeper) return true;
-      const stat = unlessGone(() => readFileSync(`/proc/${current}/stat`, "utf8"));
-      if (stat === undefined) return false;
-      current = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    }
-    return false;
+    let current: number | undefined = pid;
+    while (current !== undefined && current > 1 && current !== keeper) current = parentOf(current);
+    return current === keeper;
   });
 }
 

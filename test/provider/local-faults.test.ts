@@ -1,6 +1,6 @@
 /** Kills engine, keeper and runtime in the middle of each step of a sandbox's life; what is left is recognised and works again. */
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,13 @@ import { CattlegridError } from "../../src/errors/error.ts";
 import { spawnProcess } from "../../src/platform/process.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import { answer, NEVER, SandboxYard } from "../../src/testing/conformance/sandbox-yard.ts";
+import {
+  commandOf,
+  keeperOf,
+  processes,
+  processNamespace,
+  unlessGone,
+} from "../support/process-table.ts";
 import { allOf, program } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));
@@ -15,41 +22,10 @@ const ENGINE = join(import.meta.dirname, "fault-engine.ts");
 /** How far into a step it is cut off: its first instruction, and where things are half made. */
 const DELAYS_MS = [0, 12];
 
-function read<T>(get: () => T): T | undefined {
-  try {
-    return get();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    if (["ENOENT", "ESRCH", "EACCES"].includes(code)) return undefined;
-    throw error;
-  }
-}
-
-function processes(): readonly number[] {
-  return readdirSync("/proc").map(Number).filter(Number.isSafeInteger);
-}
-
-function commandOf(pid: number): string {
-  const text = read(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-  return text?.replaceAll("\0", " ") ?? "";
-}
-
-function childrenOf(pid: number): readonly number[] {
-  const text = read(() => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")) ?? "";
-  return text.split(" ").filter(Boolean).map(Number);
-}
-
-function keeperOf(engine: number): number | undefined {
-  const holder = childrenOf(engine).find((pid) => commandOf(pid).includes("keeper/main"));
-  return holder === undefined ? undefined : childrenOf(holder)[0];
-}
-
 /** Processes in the namespace of the keeper: none can leave it, and all end with it. */
 function membersOf(keeper: number): readonly number[] {
-  const namespaceOf = (pid: number): string | undefined =>
-    read(() => readlinkSync(`/proc/${pid}/ns/pid`));
-  const own = namespaceOf(keeper);
-  return processes().filter((pid) => own !== undefined && namespaceOf(pid) === own);
+  const own = processNamespace(keeper);
+  return processes().filter((pid) => own !== undefined && processNamespace(pid) === own);
 }
 
 describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), () => {
@@ -74,7 +50,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), 
       });
     });
     await delay(afterMs);
-    const keeper = keeperOf(engine.pid ?? -1);
+    const [, keeper] = keeperOf(engine.pid ?? -1);
     const members = keeper === undefined ? [] : membersOf(keeper);
     const exited = engine.exitCode === null ? once(engine, "exit") : undefined;
     engine.kill("SIGKILL");
@@ -92,7 +68,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), 
         const provider = yard.another();
         try {
           await provider.reap(new Set(["one"]));
-          const left = read(() => readdirSync(join(yard.directory, "run"))) ?? [];
+          const left = unlessGone(() => readdirSync(join(yard.directory, "run"))) ?? [];
           expect(left.filter((name) => name !== "keeper-cache")).toEqual([]);
           const specification = yard.specify({
             id: "one",
@@ -119,7 +95,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), 
     async (victim) => {
       await (await yard.start()).stop();
       const find = (): readonly number[] => {
-        const keeper = keeperOf(process.pid);
+        const [, keeper] = keeperOf(process.pid);
         if (victim === "keeper") return keeper === undefined ? [] : [keeper];
         return processes().filter(
           (pid) => commandOf(pid).includes("/sys/runtime") && commandOf(pid).includes(" --root "),
@@ -134,11 +110,11 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), 
         const settled = life.catch((error: unknown) => error);
         await delay(afterMs);
         const killed = find();
-        for (const pid of killed) read(() => process.kill(pid, "SIGKILL"));
+        for (const pid of killed) unlessGone(() => process.kill(pid, "SIGKILL"));
         const outcome = await settled;
         // Whoever asks before the end is noticed gets the same failure.
         while (killed.some((pid) => commandOf(pid) !== "")) await delay(5);
-        if (victim === "keeper") while (keeperOf(process.pid) === killed[0]) await delay(5);
+        if (victim === "keeper") while (keeperOf(process.pid)[1] === killed[0]) await delay(5);
         expect(outcome === "fine" || CattlegridError.is(outcome) || outcome).toBe(true);
         const next = await yard.start();
         expect(await answer(next, "echo works")).toBe("works");
