@@ -6,6 +6,7 @@ import { findNearest } from "./suggestion.ts";
 export type Suggestion =
   | "sandbox"
   | "agent"
+  | "provider"
   | "secret"
   | "place"
   | "file"

@@ -1,4 +1,5 @@
 import type { AgentSummary } from "../protocol/agent.ts";
+import type { ProviderSummary } from "../protocol/provider.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
 import type { Secret } from "../protocol/secret.ts";
 import type { Flag, Flags, Grammar, Suggestion } from "./arguments.ts";
@@ -19,6 +20,7 @@ export interface Completion {
 /** Where live names come from. */
 export interface NameSource {
   sandboxes(): Promise<readonly Pick<Sandbox, "name" | "agent" | "status">[]>;
+  providers(): Promise<readonly ProviderSummary[]>;
   agents(): Promise<readonly Pick<AgentSummary, "id" | "title">[]>;
   secrets(): Promise<readonly Pick<Secret, "name">[]>;
 }
@@ -106,6 +108,12 @@ async function listCandidates(kind: Suggestion, source: NameSource): Promise<Can
     return (await source.agents()).map(({ id, title }) => ({ word: id, about: title }));
   }
   if (kind === "secret") return (await source.secrets()).map(({ name }) => ({ word: name }));
+  if (kind === "provider") {
+    return (await source.providers()).map(({ id, capabilities: { isolation } }) => ({
+      word: id,
+      about: isolation.join(", "),
+    }));
+  }
   if (kind !== "sandbox" && kind !== "place") return [];
   const end = kind === "place" ? ":" : "";
   return (await source.sandboxes()).map(({ name, agent, status }) => ({

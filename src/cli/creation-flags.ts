@@ -26,7 +26,12 @@ export const CREATION_FLAGS = {
     suggest: ["sandbox"],
     help: "the sandbox's name; default: made of agent and folder",
   },
-  provider: { kind: "text", value: "ID", help: "the sandbox provider; default: local" },
+  provider: {
+    kind: "text",
+    value: "ID",
+    suggest: ["provider"],
+    help: "the sandbox provider; default: local",
+  },
   isolation: {
     kind: "text",
     value: "GRADE",

@@ -54,21 +54,26 @@ describe("the configuration", () => {
   });
 
   test("goes from the organisation over the user and the project to the environment", async () => {
-    say("organisation/config.yaml", "policy: dev\nturnTimeout: 5m\nallow: [one.example]\n");
+    say(
+      "organisation/config.yaml",
+      "policy: dev\nprovider: local\nturnTimeout: 5m\nallow: [one.example]\n",
+    );
     say("state/config.yaml", "turnTimeout: 6m\ncpus: 4\nallow: [two.example]\n");
     say("work/.cattlegrid/config.yaml", "\ncpus: 2\ndeny: [three.example]\n");
-    const settings = await read({ CATTLEGRID_POLICY: "agent" });
+    const variables = { CATTLEGRID_POLICY: "agent", CATTLEGRID_PROVIDER: "other" };
+    const settings = await read(variables);
     expect(settings).toMatchObject({
       allow: ["one.example", "two.example"],
       deny: ["three.example"],
-      flags: { policy: "agent", "turn-timeout": "6m", cpus: "2" },
+      flags: { policy: "agent", "turn-timeout": "6m", cpus: "2", provider: "other" },
     });
     expect(settings.origins).toEqual({
       policy: "CATTLEGRID_POLICY",
+      provider: "CATTLEGRID_PROVIDER",
       turnTimeout: join(root, "state/config.yaml:1"),
       cpus: join(root, "work/.cattlegrid/config.yaml:2"),
       deny: join(root, "work/.cattlegrid/config.yaml:3"),
-      allow: `${join(root, "organisation/config.yaml:3")}, ${join(root, "state/config.yaml:3")}`,
+      allow: `${join(root, "organisation/config.yaml:4")}, ${join(root, "state/config.yaml:3")}`,
     });
   });
 

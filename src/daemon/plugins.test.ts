@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { runProcess } from "../platform/process.ts";
 import { SILENT_LOGGER } from "../platform/logger.ts";
 import type { SandboxCapabilities } from "../sandbox/provider.ts";
 import { PROVIDERS } from "./plugins.ts";
@@ -20,6 +21,21 @@ describe("the sandbox providers of the product", () => {
       .split("\n")
       .filter((line) => line.startsWith("| ["));
     expect(rows).toEqual(PROVIDERS.map(({ id, declared }) => rowOf(id, declared)));
+  });
+
+  test("are loaded with their first use: the daemon's start reads no more than what they declare", async () => {
+    const script = `
+      const { registerHooks } = await import("node:module");
+      const read = [];
+      registerHooks({ load(url, context, next) { read.push(url); return next(url, context); } });
+      await import(${JSON.stringify(join(import.meta.dirname, "local-daemon.ts"))});
+      console.log(JSON.stringify(read));`;
+    const { stdout } = await runProcess([process.execPath, "--input-type=module", "-e", script]);
+    const read = JSON.parse(stdout) as string[];
+    expect(read.some((url) => url.endsWith("src/session/engine.ts"))).toBe(true);
+    const own = read.filter((url) => url.includes("/sandbox/providers/"));
+    expect(own.filter((url) => !url.endsWith("/capabilities.ts"))).toEqual([]);
+    expect(own.length).toBe(PROVIDERS.length);
   });
 
   test.each(PROVIDERS)("$id is what its entry declares, once it is loaded", async (plugin) => {

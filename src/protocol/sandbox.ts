@@ -14,8 +14,9 @@ export const environmentSchema = z.record(
 export const workspaceModeSchema = z.enum(["direct", "readonly", "overlay", "clone"]);
 const ISOLATIONS = ["namespaces", "container", "gvisor", "microvm", "remote"] as const;
 export const isolationSchema = z.enum(ISOLATIONS);
+export const egressSchema = z.enum(["enforced", "address", "cooperative", "none"]);
 /** SECURITY: `none` is what a fake states, in which nothing runs; nobody can ask for it. */
-const statedIsolationSchema = z.enum(["none", ...ISOLATIONS]);
+export const statedIsolationSchema = z.enum(["none", ...ISOLATIONS]);
 
 export const limitsSchema = z.strictObject({
   cpus: z.number().positive().max(1024).optional(),
@@ -131,7 +132,7 @@ export const sandboxSchema = z
     provider: z.string(),
     isolation: statedIsolationSchema,
     /** Who holds it to its policy: our gateway (`enforced`), or less, as its provider states. */
-    egress: z.enum(["enforced", "address", "cooperative", "none"]).exactOptional(),
+    egress: egressSchema.exactOptional(),
     status: sandboxStatusSchema,
     /** Why it is not running, when it ended by itself. */
     statusReason: z.string().exactOptional(),

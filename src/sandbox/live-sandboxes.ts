@@ -16,7 +16,7 @@ import { createPolicies, type Policies } from "./policies.ts";
 import { createSandboxMaker, type SandboxMaker } from "./making.ts";
 import { createPorts, type Ports } from "./ports.ts";
 import { probeProviders, type ProviderHealth } from "./provider-health.ts";
-import type { RunningSandbox } from "./provider.ts";
+import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import { createQuarantines, type Quarantines } from "./quarantines.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
@@ -226,6 +226,10 @@ class LiveSandboxes implements Sandboxes {
 
   probe(signal: AbortSignal): Promise<readonly ProviderHealth[]> {
     return probeProviders(this.#options.providers, signal);
+  }
+
+  get providers(): readonly SandboxProvider[] {
+    return this.#options.providers;
   }
 
   recovered(): Promise<void> {

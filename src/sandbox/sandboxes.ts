@@ -81,7 +81,9 @@ export interface Sandboxes {
   readonly policies: Policies;
   /** Recorded egress decisions, oldest first. */
   egress(id: string, options: ReadingOptions): AsyncIterable<EgressRecord>;
-  /** In the order of the providers, the default first. */
+  /** The default first. */
+  readonly providers: readonly Pick<SandboxProvider, "id" | "declared">[];
+  /** In the order of the providers. */
   probe(signal: AbortSignal): Promise<readonly ProviderHealth[]>;
   countRunning(): number;
   countLeases(): number;

@@ -67,6 +67,7 @@ describe("real answers are what the document says:", () => {
     ["/v1/version", "DaemonVersion"],
     ["/v1/agents", "AgentList"],
     ["/v1/doctor", "DoctorReport"],
+    ["/v1/providers", "ProviderList"],
     ["/v1/sandboxes", "SandboxList"],
     ["/v1/sandboxes/mine", "Sandbox"],
     ["/v1/sandboxes/mine/sessions", "SessionList"],

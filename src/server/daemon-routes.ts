@@ -51,6 +51,12 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     return { recordingId: (await engine.terminals.record(request.params.id)).id };
   });
 
+  serve(api, DAEMON_ROUTES.listProviders, async ({ principal }) => {
+    authorise(principal, "read", daemon);
+    const { providers } = engine.sandboxes;
+    return { providers: providers.map(({ id, declared }) => ({ id, capabilities: declared })) };
+  });
+
   serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {
     authorise(principal, "read", daemon);
     const { providers, probes } = await engine.probe(closedSignal(reply));

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { AgentSummary } from "../../protocol/agent.ts";
+import type { ProviderList } from "../../protocol/provider.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { SecretList } from "../../protocol/secret.ts";
 import { parseChoice } from "../amount.ts";
@@ -88,6 +89,7 @@ function openNames(api: Api, { paths }: Caller): NameSource {
     sandboxes: async () =>
       isUsed ? (await api.get<{ sandboxes: readonly Sandbox[] }>("/v1/sandboxes")).sandboxes : [],
     secrets: async () => (isUsed ? (await api.get<SecretList>("/v1/secrets")).secrets : []),
+    providers: async () => (await api.get<ProviderList>("/v1/providers")).providers,
     agents: async () => (await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents")).agents,
   };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
 import { doctorReportSchema } from "../doctor.ts";
 import { terminalNoticeSchema } from "../process.ts";
+import { providerListSchema } from "../provider.ts";
 import { recordingStartedSchema } from "../recording.ts";
 import { declareRoutes } from "../route.ts";
 
@@ -33,6 +34,13 @@ export const DAEMON_ROUTES = declareRoutes({
     summary: "This API as an OpenAPI document.",
     since: 1,
     answer: z.record(z.string(), z.unknown()).meta({ id: "OpenApiDocument" }),
+  },
+  listProviders: {
+    method: "GET",
+    path: "/v1/providers",
+    summary: "Lists the sandbox providers, with what each can do at most.",
+    since: 1,
+    answer: providerListSchema,
   },
   runDoctor: {
     method: "GET",

@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { egressSchema, statedIsolationSchema, workspaceModeSchema } from "./sandbox.ts";
+
+/** One sandbox provider of `GET /v1/providers`, as it declares itself; `GET /v1/doctor` tells what this machine gives of it. */
+export const providerSummarySchema = z
+  .object({
+    id: z.string(),
+    capabilities: z.object({
+      /** The default first. */
+      isolation: z.array(statedIsolationSchema).readonly(),
+      workspaceModes: z.array(workspaceModeSchema).readonly(),
+      egress: egressSchema,
+      limits: z.array(z.enum(["cpus", "memory", "pids"])).readonly(),
+      ports: z.boolean(),
+      snapshot: z.boolean(),
+      warmPool: z.boolean(),
+    }),
+  })
+  .meta({ id: "ProviderSummary" });
+export type ProviderSummary = z.infer<typeof providerSummarySchema>;
+
+/** The default first. */
+export const providerListSchema = z
+  .object({ providers: z.array(providerSummarySchema).readonly() })
+  .meta({ id: "ProviderList" });
+export type ProviderList = z.infer<typeof providerListSchema>;
