@@ -75,6 +75,9 @@ find_missing() {
   need fish has fish
   need openssh-client has ssh
   need postgresql-client has psql
+  need gnome-keyring has gnome-keyring-daemon
+  need libsecret-tools has secret-tool
+  need dbus has dbus-run-session
 }
 
 apt_install() {

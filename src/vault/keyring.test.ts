@@ -25,14 +25,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** Runs a shell script in a session whose keyring is open; every trace of it is below `root`. */
-async function inSession(script: string): Promise<string> {
+/** Runs a shell script in a session with a keyring, which is open unless `options` say otherwise; every trace of it is below `root`. */
+async function inSession(script: string, options = "--unlock"): Promise<string> {
   const asks =
     "dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus";
   const owned = `${asks} org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets`;
   const session = `
     printf open >"$HOME/password"
-    gnome-keyring-daemon --foreground --unlock --components=secrets <"$HOME/password" >&2 &
+    gnome-keyring-daemon --foreground ${options} --components=secrets <"$HOME/password" >&2 &
     keyring=$!
     until ${owned} | grep -q true; do sleep 0.05; done
     ${script}
@@ -74,6 +74,17 @@ describe.skipIf(!real.met)(real.title("a real keyring"), () => {
     expect(readdirSync(join(root, "vault")).sort()).not.toContain("key");
     const later = report(await inSession(vaultProgram("report")));
     expect(later).toMatchObject({ values: { "secret/a": "hello" }, key: { place: "keyring" } });
+  });
+
+  test("that is locked is told to be so, and is not taken for one that lost the key", async () => {
+    await inSession(vaultProgram("write", "hello"));
+    const script = `! ${vaultProgram("write", "other")} 2>"$HOME/errors"; cat "$HOME/errors"`;
+    const told = await inSession(script, "");
+    expect(told).toContain("VAULT_KEY_UNAVAILABLE");
+    expect(told).toContain("it is locked");
+    expect(report(await inSession(vaultProgram("report")))).toMatchObject({
+      values: { "secret/a": "hello" },
+    });
   });
 
   test("keeps it through a rotation; the key can be moved to a file, and be forgotten", async () => {

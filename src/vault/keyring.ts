@@ -42,8 +42,12 @@ export function createKeyring({ installation, environment }: KeyringOptions): Ke
     id: "keyring",
     title: "the keyring of this user",
     async load(signal) {
-      const found = await ask(["lookup", ...attributes], { signal });
-      return readLookup(found);
+      const found = readLookup(await ask(["lookup", ...attributes], { signal }));
+      if (found !== undefined) return found;
+      // A keyring that stays locked gives nothing either; only its list tells that there is something.
+      const listed = await ask(["search", "--all", ...attributes], { signal });
+      if (/^\[/m.test(listed.stdout)) throw unavailable("it is locked");
+      return undefined;
     },
     async store(text, signal) {
       const words = ["store", "--label=Cattlegrid: key of the vault", ...attributes];

@@ -23,7 +23,7 @@ export async function probeVault(
     await vault.checkKey(signal);
     if (underEarlierKeys === 0)
       return { name: "vault", status: "ok", detail: `its key is in ${title}` };
-    const detail = `${underEarlierKeys} values are still sealed with an earlier key`;
+    const detail = `values still sealed with an earlier key: ${underEarlierKeys}`;
     return { name: "vault", status: "degraded", detail, remedy: "cattlegrid secret rotate" };
   } catch (error) {
     if (!CattlegridError.is(error)) throw error;

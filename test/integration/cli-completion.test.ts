@@ -30,6 +30,7 @@ describe.skipIf(!crun.met)(crun.title("completion"), () => {
       await cli.run(["create", "shell", cli.workspace, "--name", name]);
     }
     writeFileSync(join(cli.workspace, "policy-file.yaml"), "");
+    await cli.run(["secret", "set", "forge-token"], { input: "x" });
   });
   afterAll(() => cli.close());
 
@@ -52,6 +53,7 @@ describe.skipIf(!crun.met)(crun.title("completion"), () => {
           ["cg run --mode=over", "cg run --mode=overlay"],
           ["cg create she", "cg create shell"],
           ["cg cp buil", "cg cp builder:"],
+          ["cg secret rm forge", "cg secret rm forge-token"],
           ["cg create --policy policy-f", "cg create --policy policy-file.yaml"],
         ] as const) {
           screen.type(typed);

@@ -85,7 +85,8 @@ export async function rotateVault(
   const wanted = keyPlace === undefined ? {} : { keyPlace };
   const rotated = await api.post<VaultRotated>("/v1/vault/rotate", wanted);
   const { sealed, left, key } = rotated;
-  tell(caller, `cattlegrid: ${sealed} values are sealed with a new key. ${describeKey(key)}`);
+  const what = sealed === 1 ? "1 value is" : `${sealed} values are`;
+  tell(caller, `cattlegrid: ${what} sealed with a new key. ${describeKey(key)}`);
   for (const name of left) tell(caller, `cattlegrid: ${name} cannot be read, and stays as it is.`);
   return rotated;
 }

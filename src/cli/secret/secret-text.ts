@@ -40,5 +40,6 @@ export function describeKey({ place, title, underEarlierKeys }: SecretList["key"
     none: "Nothing was ever kept; the vault has no key yet.",
   }[place];
   if (underEarlierKeys === 0) return where;
-  return `${where} ${underEarlierKeys} values are still sealed with an earlier one: \`cattlegrid secret rotate\`.`;
+  const what = underEarlierKeys === 1 ? "1 value is" : `${underEarlierKeys} values are`;
+  return `${where} ${what} still sealed with an earlier one: \`cattlegrid secret rotate\`.`;
 }
