@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { describeLibc } from "../platform/libc.ts";
 import type {
   PresentCapabilities,
   Probe,
@@ -38,6 +39,7 @@ class LazyProvider implements SandboxProvider {
     this.#place = place;
     this.layers = {
       list: async () => (await this.#loadIfUsed())?.layers.list() ?? [],
+      userland: async (signal) => (await this.#load()).layers.userland?.(signal) ?? describeLibc(),
       seal: async (...given) => (await this.#load()).layers.seal(...given),
       remove: async (layerId) => (await this.#loadIfUsed())?.layers.remove(layerId),
     };

@@ -221,6 +221,11 @@ export interface SandboxOverlays {
 /** Immutable directories that several sandboxes share under their home. */
 export interface SandboxLayers {
   list(): Promise<readonly string[]>;
+  /**
+   * What programs in layers are made for, such as an image: a layer serves only where this is the same. Letters, digits,
+   * periods and hyphens. Absent: this machine's C library.
+   */
+  userland?(signal: AbortSignal): Promise<string>;
   /** Turns the home of a stopped sandbox into layer `layerId`, atomically; the sandbox is then empty. */
   seal(sandboxId: string, layerId: string): Promise<void>;
   remove(layerId: string): Promise<void>;

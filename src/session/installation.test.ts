@@ -43,6 +43,17 @@ describe("the first start of an agent", () => {
     expect(await yard.engine.sandboxes.get(first)).toMatchObject({ layers: [layer] });
   });
 
+  test("installs it anew where what it was made for is another", async () => {
+    const [first = "", second = ""] = await open({ installer: "true" });
+    Object.assign(yard.provider.layers, { userland: async () => "image-one" });
+    await start(first);
+    expect(await layers()).toEqual([expect.stringMatching(/^tool-1\.2\.3-.*-image-one$/)]);
+    Object.assign(yard.provider.layers, { userland: async () => "image-two" });
+    const events = await start(second);
+    expect(events[0]).toMatchObject({ type: "install-start" });
+    expect((await layers()).length).toBe(2);
+  });
+
   test("passes over a setting that this version does not know, and says so", async () => {
     const [first = ""] = await open({ installer: "true" });
     expect(textOf(await start(first))).toMatch(

@@ -36,13 +36,13 @@ export function createInstallation(options: InstallationOptions): LayersFor {
   return async (agentId, context) => {
     const agent = findAgent(options.agents, agentId);
     if (!isInstallable(agent)) return [];
-    const { provider, mirrors } = context;
+    const { provider, mirrors, signal } = context;
     const version = context.agentVersion ?? agent.install.version;
     const key: LayerKey = {
       agent: agent.id,
       ...(version === undefined ? {} : { version }),
       recipe: recipeOf(agent.install),
-      libc: describeLibc(),
+      userland: (await provider.layers.userland?.(signal)) ?? describeLibc(),
       mirrored: mirrors !== null,
     };
     const present = findLayer(key, await provider.layers.list());

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { findLayer, layerName } from "./layer-key.ts";
 
-const key = { agent: "tool", recipe: "0a1b2c3d", libc: "glibc-2.36", mirrored: false };
+const key = { agent: "tool", recipe: "0a1b2c3d", userland: "glibc-2.36", mirrored: false };
 const mirrored = { ...key, mirrored: true };
 
 test("a layer is found again by the key it was named with", () => {

@@ -10,8 +10,8 @@ export interface LayerKey {
   version?: string;
   /** Of how it was installed: another installer or other settings are another layer. */
   recipe: string;
-  /** Such as `glibc-2.36`. */
-  libc: string;
+  /** What it was made for, such as `glibc-2.36`. */
+  userland: string;
   /** Whether an operator's mirrors stood in for the agent's own hosts. */
   mirrored: boolean;
 }
@@ -45,8 +45,8 @@ export function findLayer(key: LayerKey, layers: readonly string[]): string | un
  * SECURITY: what came from a mirror, which may be a simulator, must never pass for what the agent's own hosts
  * serve, nor the other way round.
  */
-function suffix({ recipe, libc, mirrored }: LayerKey): string {
-  return `${recipe}-${libc}${mirrored ? "-mirrored" : ""}`;
+function suffix({ recipe, userland, mirrored }: LayerKey): string {
+  return `${recipe}-${userland}${mirrored ? "-mirrored" : ""}`;
 }
 
 function compareVersions(left: string, right: string): number {

@@ -3,6 +3,8 @@ import type { Engine, ImageFacts } from "./engine.ts";
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
+const USERLAND_DIGITS = 12;
+
 /** Throws IMAGE_MISSING, or IMAGE_UNSUITABLE for one of another kind of machine. */
 export async function checkImage(
   engine: Engine,
@@ -16,6 +18,11 @@ export async function checkImage(
   throw new CattlegridError("IMAGE_UNSUITABLE", message, {
     hint: `Build or load it for linux/${wanted}.`,
   });
+}
+
+/** Of an image, for the names of layers. */
+export function userlandOf({ Id: id }: Pick<ImageFacts, "Id">): string {
+  return `image-${id.replace(/^sha256:/, "").slice(0, USERLAND_DIGITS)}`;
 }
 
 async function find(engine: Engine, name: string, signal: AbortSignal): Promise<ImageFacts> {

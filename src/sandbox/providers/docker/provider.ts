@@ -37,7 +37,7 @@ import { availableLimits } from "./facts.ts";
 import { guestAccount, type GuestAccount } from "./guest-account.ts";
 import { captureByHelper } from "./helper-capture.ts";
 import { IdMaps } from "./id-maps.ts";
-import { checkImage } from "./image.ts";
+import { checkImage, userlandOf } from "./image.ts";
 import { INSTALLATION_LABEL, readInstallation } from "./installation.ts";
 import { gradesOf } from "./isolation.ts";
 import { probeEngine } from "./probe.ts";
@@ -92,11 +92,16 @@ class DockerProvider implements SandboxProvider {
     this.#logger = options.logger ?? SILENT_LOGGER;
     this.#engine = new Engine(new EngineClient(socketPathOf(options.host)));
     const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
-    this.layers = createLayers({
-      directories: () => this.#open(),
-      makeDirectories: (path) => makeSandboxDirectories(path, this.#owner, ["home"]),
-      isRunning,
-    });
+    this.layers = {
+      ...createLayers({
+        directories: () => this.#open(),
+        makeDirectories: (path) => makeSandboxDirectories(path, this.#owner, ["home"]),
+        isRunning,
+      }),
+      // What was installed on one image need not run on another.
+      userland: async (signal) =>
+        userlandOf(await checkImage(this.#engine, this.#imageName, signal)),
+    };
     this.overlays = createOverlays({
       directories: () => this.#open(),
       owner: () => this.#owner,
