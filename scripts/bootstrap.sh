@@ -78,6 +78,11 @@ find_missing() {
   need gnome-keyring has gnome-keyring-daemon
   need libsecret-tools has secret-tool
   need dbus has dbus-run-session
+  # A runc for the tests is built where there is Go.
+  if has go && has cc; then
+    need libseccomp-dev exists /usr/include/seccomp.h
+    need pkg-config has pkg-config
+  fi
 }
 
 apt_install() {

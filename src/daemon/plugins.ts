@@ -30,8 +30,7 @@ export const PROVIDERS: readonly ProviderPlugin[] = [
     declared: LOCAL_CAPABILITIES,
     async load({ environment, ...place }) {
       const { createLocalProvider } = await import("../sandbox/providers/local/provider.ts");
-      const { CATTLEGRID_RUNSC: runsc } = environment;
-      return createLocalProvider({ ...place, ...(runsc ? { runsc } : {}) });
+      return createLocalProvider({ ...place, programs: namedRuntimes(environment) });
     },
   },
   {
@@ -48,3 +47,15 @@ export const PROVIDERS: readonly ProviderPlugin[] = [
     },
   },
 ];
+
+/** Programs of the OCI runtimes, where they are named. */
+function namedRuntimes(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const named = ["crun", "runc", "runsc"].map((name) => {
+    return [name, environment[`CATTLEGRID_${name.toUpperCase()}`]] as const;
+  });
+  return Object.fromEntries(
+    named.filter((entry): entry is readonly [string, string] => !!entry[1]),
+  );
+}

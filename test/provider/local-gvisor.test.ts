@@ -118,7 +118,7 @@ const CRUN = allOf(program("crun"), program("unshare"), program("nsenter"));
 
 describe.skipIf(!CRUN.met)(CRUN.title("a gVisor that does not work"), () => {
   const open = (runsc: string): SandboxYard =>
-    new SandboxYard((directories) => createLocalProvider({ ...directories, runsc }));
+    new SandboxYard((directories) => createLocalProvider({ ...directories, programs: { runsc } }));
 
   test("is refused with the remedy, and nothing weaker runs in its place", async () => {
     const yard = open("/bin/false");

@@ -4,7 +4,8 @@ import { allOf, program } from "../support/requirement.ts";
 
 describeSandboxProvider("local sandbox provider", {
   // Whatever gVisor this machine has is another suite's.
-  makeProvider: (directories) => createLocalProvider({ ...directories, runsc: "/no/such/runsc" }),
+  makeProvider: (directories) =>
+    createLocalProvider({ ...directories, programs: { runsc: "/no/such/runsc" } }),
   requirement: allOf(program("crun"), program("unshare"), program("nsenter")),
   capabilities: {
     isolation: ["namespaces"],

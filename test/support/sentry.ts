@@ -7,7 +7,7 @@ import type { SandboxProvider, SandboxSpecification } from "../../src/sandbox/pr
 import type { MakeProvider } from "../../src/testing/conformance/sandbox-yard.ts";
 import { requirement } from "./requirement.ts";
 
-/** Where scripts/build-runsc.sh puts one. */
+/** Where scripts/build-runtimes.sh puts one. */
 const BUILT = "/var/cache/cattlegrid/runsc";
 
 /** The gVisor that tests run: the one that the environment names, else one that was built for them. */
@@ -15,7 +15,7 @@ export const RUNSC = process.env["CATTLEGRID_RUNSC"] ?? BUILT;
 
 export const SENTRY = requirement("a current gVisor", () => {
   if (!existsSync(RUNSC)) {
-    return `no runsc in CATTLEGRID_RUNSC, and none built (scripts/build-runsc.sh)`;
+    return `no runsc in CATTLEGRID_RUNSC, and none built (scripts/build-runtimes.sh)`;
   }
   try {
     requireSentry(inspectMachine(), RUNSC);
@@ -28,7 +28,7 @@ export const SENTRY = requirement("a current gVisor", () => {
 
 /** A local provider all of whose sandboxes run under gVisor. */
 export const makeSentryProvider: MakeProvider = (directories) => {
-  const local = createLocalProvider({ ...directories, runsc: RUNSC });
+  const local = createLocalProvider({ ...directories, programs: { runsc: RUNSC } });
   const demand = (specification: SandboxSpecification): SandboxSpecification => ({
     ...specification,
     isolation: "gvisor",

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { libc } from "./libc.ts";
+import { checkCall, libc } from "./libc.ts";
 
 const IGNORE = 1;
 
@@ -12,4 +12,13 @@ const signal = libc.func("intptr_t signal(int number, intptr_t disposition)");
  */
 export function ignoreChildEndings(): void {
   signal(constants.signals.SIGCHLD, IGNORE);
+}
+
+const SET_CHILD_SUBREAPER = 36;
+
+const prctl = libc.func("int prctl(int option, ulong two, ulong three, ulong four, ulong five)");
+
+/** From now on processes below this one whose parent ends become its children, in its own process namespace. */
+export function adoptOrphans(): void {
+  checkCall(prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0), "adopt orphaned processes");
 }

@@ -1,13 +1,15 @@
 import koffi from "koffi";
+import { assert } from "../../errors/error.ts";
 import { checkCall, libc, systemError } from "./libc.ts";
 
-const PR_SET_SECCOMP = 22;
-const SECCOMP_MODE_FILTER = 2;
+const SECCOMP_NUMBERS: Readonly<Record<string, number>> = { x64: 317, arm64: 277 };
+const SET_MODE_FILTER = 1;
+const FOR_ALL_THREADS = 1;
 const F_SETFD = 2;
 const INSTRUCTION_BYTES = 8;
 
 const filterProgram = koffi.struct({ length: "ushort", filter: "void *" });
-const prctl = libc.func("int prctl(int option, ulong two, void *three, ulong four, ulong five)");
+const seccomp = libc.func("long syscall(long number, uint operation, ulong flags, void *program)");
 const fcntl = libc.func("int fcntl(int fd, int command, ...)");
 const execve = libc.func(
   "int execve(const char *path, const char **argv, const char **environment)",
@@ -21,8 +23,13 @@ export interface FilterInstruction {
   value: number;
 }
 
-/** Lays a filter over the calling thread and all that comes of it; needs the right to administer the machine. */
+/**
+ * Lays a filter over every thread of this process and all that comes of it; needs the right to administer the machine,
+ * or at least this user namespace.
+ */
 export function applyFilter(instructions: readonly FilterInstruction[]): void {
+  const number = SECCOMP_NUMBERS[process.arch];
+  assert(number !== undefined, `no system call filters on the architecture ${process.arch}`);
   const program = Buffer.alloc(instructions.length * INSTRUCTION_BYTES);
   for (const [index, each] of instructions.entries()) {
     const at = index * INSTRUCTION_BYTES;
@@ -32,16 +39,13 @@ export function applyFilter(instructions: readonly FilterInstruction[]): void {
     program.writeUInt32LE(each.value, at + 4);
   }
   const header = { length: instructions.length, filter: program };
-  checkCall(
-    prctl(
-      PR_SET_SECCOMP,
-      SECCOMP_MODE_FILTER,
-      koffi.as(header, koffi.pointer(filterProgram)),
-      0,
-      0,
-    ),
+  const pointer = koffi.as(header, koffi.pointer(filterProgram));
+  const stranger = checkCall(
+    Number(seccomp(number, SET_MODE_FILTER, FOR_ALL_THREADS, pointer)),
     "filter system calls",
   );
+  // The number of a thread that could not be given it.
+  assert(stranger === 0, `the thread ${stranger} has a filter of its own`);
 }
 
 /** Becomes another program, which gets this one's descriptors below `descriptorCount`. */

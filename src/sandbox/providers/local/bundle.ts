@@ -3,6 +3,7 @@ import { WORKSPACE } from "../../storage/directories.ts";
 import { AGENT_ID, HOME } from "../../guest/environment.ts";
 import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
+import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 import type { SeccompConfiguration } from "./seccomp-program.ts";
 
 /** The part of an OCI configuration that every process inside shares: what it may do and how it starts. */
@@ -31,12 +32,13 @@ export interface BundleSources {
   hostname: string;
   layout: RootLayout;
   process: ProcessDefaults;
+  binds: OciRuntime["binds"];
   /** What the keeper laid, parents first. */
   treeMounts: readonly TreeMount[];
   bounds: ResourceBounds;
   networkFd: number;
   /** Where ids of the sandbox lie in the keeper's numbering. */
-  idMapping: { containerID: number; hostID: number; size: number };
+  idMappings: readonly { containerID: number; hostID: number; size: number }[];
   /** Directories under /etc and the home, highest first, as the runtime sees them. */
   etcLayers: readonly string[];
   homeLayers: readonly string[];
@@ -85,7 +87,7 @@ export function processDefaults(
 
 /** The `config.json` of a sandbox. Sources of mounts are the keeper's: no path of the host shows inside. */
 export function ociConfiguration(sources: BundleSources): object {
-  const { sandbox, idMapping, networkFd } = sources;
+  const { sandbox, idMappings, networkFd } = sources;
   const namespaces = ["user", "pid", "mount", "ipc", "uts", "cgroup"].map((type) => ({ type }));
   return {
     ociVersion: "1.0.2",
@@ -102,8 +104,8 @@ export function ociConfiguration(sources: BundleSources): object {
     mounts: [...systemMounts(sources), ...treeMounts(sources)],
     linux: {
       namespaces: [...namespaces, { type: "network", path: `/proc/1/fd/${networkFd}` }],
-      uidMappings: [idMapping],
-      gidMappings: [idMapping],
+      uidMappings: idMappings,
+      gidMappings: idMappings,
       maskedPaths: MASKED,
       readonlyPaths: READONLY,
       seccomp: sources.seccomp.seccomp,
@@ -157,22 +159,23 @@ function overlay(destination: string, lower: readonly string[], writable?: strin
 }
 
 /**
- * One entry for every mount, as crun 1.8 copies only the topmost one of an `rbind` into a user namespace,
- * which would silently drop what protects paths of the workspace.
+ * SECURITY: a tree goes in with everything mounted in it, also what protects paths: there the kernel lets nobody write to
+ * those mounts or move them.
  */
 function treeMounts(sources: BundleSources): readonly Mount[] {
-  const { sandbox, layout, stateDirectory, treeMounts: mounts } = sources;
+  const { sandbox, layout, stateDirectory, treeMounts: mounts, binds } = sources;
+  const bind = binds === "trees" ? "rbind" : "bind";
   return layout.targets.flatMap(({ tree, path, isOverlaid }) => {
     if (isOverlaid) {
       return overlay(path, [`${sandboxMemory(sandbox)}/${tree}`], `${stateDirectory}/${WORKSPACE}`);
     }
     return mounts
-      .filter((mount) => mount.tree === tree)
+      .filter((mount) => mount.tree === tree && (binds === "mounts" || mount.path === ""))
       .map((mount) => ({
         destination: join(path, mount.path),
-        type: "none",
+        type: "bind",
         source: join(sandboxMemory(sandbox), tree, mount.path),
-        options: ["bind", mount.readonly ? "ro" : "rw", "nosuid", "nodev"],
+        options: [bind, mount.readonly ? "ro" : "rw", "nosuid", "nodev"],
       }));
   });
 }

@@ -63,9 +63,9 @@ export class GuestGroup implements ProgramGroup {
     const processFd = openAnonymousFile(JSON.stringify(specification));
     const { readFd, writeFd } = openPipe();
     try {
-      const { stateRoot, containerId } = target;
-      const place = { stateRoot, containerId, processFd: 3, reportFd: 4, extraCount: 0 };
-      const argv = [...target.enter, target.program, ...target.runtime.exec(place)];
+      const { program, stateRoot, containerId } = target;
+      const place = { program, stateRoot, containerId, processFd: 3, reportFd: 4, extraCount: 0 };
+      const argv = [...target.enter, ...target.runtime.exec(place)];
       const { exited } = await target.launcher.launch(argv, {
         descriptors: ["null", "null", "null", processFd, writeFd],
         environment: { PATH: "/usr/bin:/bin" },

@@ -1,16 +1,17 @@
+import { constants } from "node:os";
 import { assert } from "../../../errors/error.ts";
 import type { FilterInstruction } from "../../../platform/native/system-call-filter.ts";
-
-const LOAD = 0x20;
-const JUMP_EQUAL = 0x15;
-const JUMP_ANY_BIT = 0x45;
-const RETURN = 0x06;
-const ALLOW = 0x7fff0000;
-const REFUSE_EPERM = 0x00050001;
-
-const NUMBER_AT = 0;
-const ARCHITECTURE_AT = 4;
-const ARGUMENTS_AT = 16;
+import {
+  ALLOW,
+  answer,
+  ARCHITECTURE_AT,
+  argumentAt,
+  ifAnyBit,
+  ifEqual,
+  load,
+  NUMBER_AT,
+  refuseWith,
+} from "./filter-instructions.ts";
 
 const SET_ID_BITS = 0o6000;
 /** O_CREAT and what makes O_TMPFILE: without one of them a mode means nothing. */
@@ -66,8 +67,8 @@ export function modeFilter(architecture: string = process.arch): readonly Filter
   assert(found !== undefined, `no filter for the architecture ${architecture}`);
   return [
     load(ARCHITECTURE_AT),
-    jump(JUMP_EQUAL, found.id, { yes: 1, no: 0 }),
-    answer(REFUSE_EPERM),
+    ifEqual(found.id, { yes: 1, no: 0 }),
+    refuseWith(constants.errno.EPERM),
     ...found.calls.flatMap(check),
     answer(ALLOW),
   ];
@@ -77,31 +78,11 @@ function check({ number, mode, flags }: Call): readonly FilterInstruction[] {
   const judge = [
     ...(flags === undefined
       ? []
-      : [
-          load(argument(flags)),
-          jump(JUMP_ANY_BIT, MAKING_FLAGS, { yes: 1, no: 0 }),
-          answer(ALLOW),
-        ]),
-    load(argument(mode)),
-    jump(JUMP_ANY_BIT, SET_ID_BITS, { yes: 0, no: 1 }),
-    answer(REFUSE_EPERM),
+      : [load(argumentAt(flags)), ifAnyBit(MAKING_FLAGS, { yes: 1, no: 0 }), answer(ALLOW)]),
+    load(argumentAt(mode)),
+    ifAnyBit(SET_ID_BITS, { yes: 0, no: 1 }),
+    refuseWith(constants.errno.EPERM),
     answer(ALLOW),
   ];
-  return [load(NUMBER_AT), jump(JUMP_EQUAL, number, { yes: 0, no: judge.length }), ...judge];
-}
-
-function argument(index: number): number {
-  return ARGUMENTS_AT + 8 * index;
-}
-
-function load(offset: number): FilterInstruction {
-  return { code: LOAD, jumpIfTrue: 0, jumpIfFalse: 0, value: offset };
-}
-
-function jump(code: number, value: number, to: { yes: number; no: number }): FilterInstruction {
-  return { code, jumpIfTrue: to.yes, jumpIfFalse: to.no, value };
-}
-
-function answer(value: number): FilterInstruction {
-  return { code: RETURN, jumpIfTrue: 0, jumpIfFalse: 0, value };
+  return [load(NUMBER_AT), ifEqual(number, { yes: 0, no: judge.length }), ...judge];
 }

@@ -3,15 +3,17 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { openNftables } from "../../../platform/native/nftables.ts";
-import { runProcess } from "../../../platform/process.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "../../storage/directories.ts";
-import { findTool } from "./machine.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
+import { findTool, inspectMachine } from "./machine.ts";
+import { findContainerRuntimes, type NamedPrograms } from "./runtimes/choice.ts";
+import { readRuntimeVersion } from "./runtimes/version.ts";
 
 export interface ProbeContext {
   stateDirectory: string;
+  programs?: NamedPrograms;
   provider: SandboxProvider;
   signal: AbortSignal;
 }
@@ -69,17 +71,11 @@ async function checkTools(): Promise<Finding> {
   };
 }
 
-async function checkRuntime(): Promise<Finding> {
-  const crun = findTool("crun");
-  if (crun === undefined) {
-    return {
-      status: "missing",
-      detail: "crun is not installed",
-      remedy: "sudo apt-get install crun",
-    };
-  }
-  const { stdout } = await runProcess([crun, "--version"], { environment: {} });
-  return { status: "ok", detail: stdout.split("\n", 1)[0] ?? "crun" };
+/** Which of several is used, the row of the sandbox says. */
+async function checkRuntime({ programs = {} }: ProbeContext): Promise<Finding> {
+  const found = findContainerRuntimes(inspectMachine(), programs);
+  const versions = await Promise.all(found.map(({ program }) => readRuntimeVersion(program)));
+  return { status: "ok", detail: versions.join(", else ") };
 }
 
 async function checkPacketFilter(): Promise<Finding> {

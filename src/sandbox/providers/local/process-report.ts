@@ -32,7 +32,7 @@ export class RuntimeReport {
   get problem(): string {
     return this.#text
       .split("\n")
-      .filter((line) => !/^\d*$/.test(line.trim()))
+      .filter((line) => !/^\d*$/.test(line.trim()) && !/"level":"(warning|info|debug)"/.test(line))
       .map(readMessage)
       .join("; ");
   }

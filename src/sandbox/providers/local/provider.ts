@@ -34,17 +34,17 @@ import { inspectMachine, type Machine } from "./machine.ts";
 import { probeMachine } from "./probe.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Residence, type ResidenceOptions } from "./residence.ts";
-import { findContainerRuntime, requireSentry, SENTRY_REMEDY } from "./runtimes/choice.ts";
+import { findContainerRuntimes, requireSentry, type NamedPrograms } from "./runtimes/choice.ts";
 import { startSandbox } from "./start.ts";
-import { trySentry } from "./trial.ts";
+import { tryRuntime } from "./trial.ts";
 
 export interface LocalProviderOptions {
   /** Homes and layers; on a disk that can hold overlays. One provider at a time uses it. */
   stateDirectory: string;
   /** Short-lived files and sockets; only this user may enter it. */
   runtimeDirectory: string;
-  /** gVisor's program. Default: `runsc` where programs of the system are. */
-  runsc?: string;
+  /** Programs of runtimes. Default: those of their names where programs of the system are. */
+  programs?: NamedPrograms;
   logger?: Logger;
 }
 
@@ -73,7 +73,6 @@ class LocalProvider implements SandboxProvider {
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
   #host: Host | undefined;
-  #sentryTrial: Promise<void> | undefined;
 
   constructor(options: LocalProviderOptions) {
     this.#options = options;
@@ -82,13 +81,17 @@ class LocalProvider implements SandboxProvider {
       ...this.#open(),
       owner: rootOwner(this.#open().machine),
     });
-    const { runtimeDirectory, runsc } = options;
+    const { runtimeDirectory, programs = {} } = options;
     this.#residences = {
-      namespaces: new Residence({ runtimeDirectory, host, find: () => findContainerRuntime() }),
+      namespaces: new Residence({
+        runtimeDirectory,
+        host,
+        find: () => findContainerRuntimes(this.#open().machine, programs),
+      }),
       gvisor: new Residence({
         runtimeDirectory: join(runtimeDirectory, "gvisor"),
         host,
-        find: () => requireSentry(this.#open().machine, runsc),
+        find: () => [requireSentry(this.#open().machine, programs.runsc)],
       }),
     };
     this.layers = createLayers({
@@ -151,7 +154,8 @@ class LocalProvider implements SandboxProvider {
     }
     this.#starting.add(specification.id);
     try {
-      if (specification.isolation === "gvisor") await this.#requireWorkingSentry();
+      const residence = this.#residenceOf(specification);
+      await residence.settle(() => this.#try(residence));
       return await this.#start(specification, hooks, signal);
     } catch (error) {
       throw explainDiskError(error, this.#options.stateDirectory);
@@ -203,7 +207,7 @@ class LocalProvider implements SandboxProvider {
       launched,
       sandboxes,
       cgroups,
-      runtime: residence.find().runtime,
+      runtime: residence.runtime.runtime,
       runtimeVersion,
       logger: this.#logger,
     };
@@ -222,26 +226,15 @@ class LocalProvider implements SandboxProvider {
     makeWorkspaceDirectories(directory, modeOf(workspace.path), owner);
   }
 
-  /** SECURITY: nothing runs under a gVisor that was not seen to work, and nothing weaker runs in its place. */
-  #requireWorkingSentry(): Promise<void> {
-    // Several may wait for it, so that none of them stops it.
-    const trial = this.#sentryTrial ?? this.#trySentry(AbortSignal.timeout(TRIAL_TIMEOUT_MS));
-    this.#sentryTrial = trial;
-    // What failed may have been mended by the next time.
-    trial.catch(() => {
-      if (this.#sentryTrial === trial) this.#sentryTrial = undefined;
-    });
-    return trial;
-  }
-
-  async #trySentry(signal: AbortSignal): Promise<void> {
+  async #try(residence: Residence): Promise<void> {
+    const signal = AbortSignal.timeout(TRIAL_TIMEOUT_MS);
     const ground = {
       start: (specification: SandboxSpecification, hooks: StartHooks) =>
         this.#start(specification, hooks, signal),
       destroy: (sandboxId: string) => this.destroy(sandboxId),
     };
-    const version = await this.#residences.gvisor.version();
-    await trySentry(ground, { version, remedy: SENTRY_REMEDY }, signal);
+    const { runtime } = residence.runtime;
+    await tryRuntime(ground, { runtime, version: await residence.version() }, signal);
   }
 
   #residenceOf({ isolation = "namespaces" }: SandboxSpecification): Residence {
@@ -253,7 +246,7 @@ class LocalProvider implements SandboxProvider {
   /** Whether gVisor works here is tried when it is first asked for; whether it could is told at once. */
   #isolation(): Pick<PresentCapabilities, "isolation" | "lacking"> {
     try {
-      this.#residences.gvisor.find();
+      requireSentry(this.#open().machine, this.#options.programs?.runsc);
       return { isolation: ["namespaces", "gvisor"] };
     } catch (error) {
       if (!CattlegridError.is(error)) throw error;

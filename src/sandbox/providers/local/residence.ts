@@ -12,8 +12,8 @@ export interface FoundRuntime {
 export interface ResidenceOptions {
   /** Of this residence alone. */
   runtimeDirectory: string;
-  /** Looked for when first needed; throws a typed refusal where there is none. */
-  find(): FoundRuntime;
+  /** Looked for when first needed, the preferred one first; throws a typed refusal where there is none. */
+  find(): readonly [FoundRuntime, ...FoundRuntime[]];
   host(): Omit<KeeperResidence, "program" | "withRange" | "runtimeDirectory">;
 }
 
@@ -21,21 +21,23 @@ export interface ResidenceOptions {
 export class Residence {
   readonly #options: ResidenceOptions;
   readonly #keeper: ResidentKeeper;
-  #found: FoundRuntime | undefined;
-  #version: Promise<string> | undefined;
+  #candidates: ReturnType<ResidenceOptions["find"]> | undefined;
+  #chosen: FoundRuntime | undefined;
+  #settled: Promise<void> | undefined;
+  readonly #versions = new Map<string, Promise<string>>();
 
   constructor(options: ResidenceOptions) {
     this.#options = options;
     this.#keeper = new ResidentKeeper(() => {
-      const { program, runtime } = this.find();
+      const { program, runtime } = this.runtime;
       const { runtimeDirectory } = options;
       return { ...options.host(), program, withRange: runtime.needsRange, runtimeDirectory };
     });
   }
 
-  find(): FoundRuntime {
-    this.#found ??= this.#options.find();
-    return this.#found;
+  /** The one in use. */
+  get runtime(): FoundRuntime {
+    return this.#chosen ?? this.#find()[0];
   }
 
   get isWanted(): boolean {
@@ -46,10 +48,27 @@ export class Residence {
     return this.#keeper.get();
   }
 
+  /**
+   * Chooses among several runtimes the first one that holds a trial. One alone is tried where versions of it are about
+   * that do not. SECURITY: nothing runs under a runtime that failed, and what runs in its place holds as much.
+   */
+  settle(attempt: () => Promise<void>): Promise<void> {
+    // Several may wait for it, so that none of them stops it.
+    const settled = this.#settled ?? this.#settle(attempt);
+    this.#settled = settled;
+    // What failed may have been mended by the next time.
+    settled.catch(() => {
+      if (this.#settled === settled) this.#settled = undefined;
+    });
+    return settled;
+  }
+
   /** Name and version as the runtime states them. */
   version(): Promise<string> {
-    this.#version ??= readRuntimeVersion(this.find().program);
-    return this.#version;
+    const { program } = this.runtime;
+    const version = this.#versions.get(program) ?? readRuntimeVersion(program);
+    this.#versions.set(program, version);
+    return version;
   }
 
   /** Removes what an earlier keeper left, unless one is there now. */
@@ -60,5 +79,29 @@ export class Residence {
   async close(): Promise<void> {
     await this.#keeper.kill();
     await removeRuntimeFiles(this.#options.runtimeDirectory);
+  }
+
+  async #settle(attempt: () => Promise<void>): Promise<void> {
+    const candidates = this.#find();
+    const [preferred] = candidates;
+    if (candidates.length === 1 && !preferred.runtime.needsTrial) return;
+    const failures: unknown[] = [];
+    for (const candidate of candidates) {
+      this.#chosen = candidate;
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        failures.push(error);
+        await this.#keeper.kill();
+      }
+    }
+    this.#chosen = preferred;
+    throw failures[0];
+  }
+
+  #find(): readonly [FoundRuntime, ...FoundRuntime[]] {
+    this.#candidates ??= this.#options.find();
+    return this.#candidates;
   }
 }

@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { Keeper } from "./keeper.ts";
 import type { Directories } from "../../storage/directories.ts";
 import type { Machine } from "./machine.ts";
+import { runtimePath } from "./keeper/message.ts";
 import { SeccompProgram } from "./seccomp-program.ts";
 import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
 
@@ -21,6 +22,8 @@ export interface KeeperResidence {
 export interface LaunchedKeeper {
   keeper: Keeper;
   files: RuntimeFiles;
+  /** The runtime's program, where the keeper has it. */
+  program: string;
   /** Id maps that this keeper holds already, by key. */
   idMaps: Map<string, Promise<number>>;
   seccomp: SeccompProgram;
@@ -65,16 +68,18 @@ export class ResidentKeeper {
 async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
   const { machine, directories, runtimeDirectory, owner, withRange } = residence;
   const files = openRuntimeFiles(runtimeDirectory, machine.isRoot ? owner : undefined);
+  const runtime = realpathSync(residence.program);
   const setup = {
     directories: [
       { name: "s", source: directories.sandboxes },
       { name: "l", source: directories.layers },
       { name: "r", source: files.directory },
     ],
-    runtime: realpathSync(residence.program),
+    runtime,
     owner,
   };
   const keeper = await Keeper.launch(machine, setup, { cache: files.cache, withRange });
   const [seccomp, launcher] = [new SeccompProgram(), new ProcessLauncher()];
-  return { keeper, files, idMaps: new Map(), seccomp, launcher };
+  const program = runtimePath(runtime);
+  return { keeper, files, program, idMaps: new Map(), seccomp, launcher };
 }

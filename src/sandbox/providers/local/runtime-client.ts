@@ -199,8 +199,8 @@ function runtimeCommand(options: ClientOptions): readonly string[] {
   return [
     ...target.enter,
     ...(options.ownsTerminal === true ? [SETSID, "--ctty"] : []),
-    target.program,
     ...target.runtime.exec({
+      program: target.program,
       stateRoot,
       containerId,
       processFd,

@@ -40,8 +40,9 @@ export async function runContainer(plan: RunPlan): Promise<StartedContainer> {
   // The runtime's own user may be another one; the directory is for nobody else to enter.
   chmodSync(configuration, 0o644);
   const report = `/proc/self/fd/${REPORT_FD}`;
-  const place = { stateRoot, bundle, containerId, pidFile: report, log: report };
-  const argv = [...plan.enter, plan.program, ...plan.runtime.run(place)];
+  const { program } = plan;
+  const place = { program, stateRoot, bundle, containerId, pidFile: report, log: report };
+  const argv = [...plan.enter, ...plan.runtime.run(place)];
   const { code, died, pid, problem } = await runRuntime(plan.launcher, argv);
   if (code !== 0) throw startFailure(problem, code);
   assert(pid !== undefined && pid > 1, "the runtime told no process number");

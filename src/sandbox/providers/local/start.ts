@@ -8,6 +8,7 @@ import {
   KEEPER_DIRECTORIES,
   ociConfiguration,
   processDefaults,
+  type BundleSources,
   type ProcessDefaults,
   type ResourceBounds,
 } from "./bundle.ts";
@@ -19,7 +20,6 @@ import { factsOf } from "./facts.ts";
 import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
 import { lendIdMap } from "./id-map.ts";
 import type { OpenedSandbox } from "./keeper.ts";
-import { RUNTIME } from "./keeper/message.ts";
 import type { Machine } from "./machine.ts";
 import { Protection } from "./protection.ts";
 import { explainOverlay } from "./refusal.ts";
@@ -130,7 +130,7 @@ async function run(
 ): Promise<LocalSandbox> {
   const { launched, runtime } = context;
   const { specification, files, number, bounds } = attempt;
-  const { keeper, launcher } = launched;
+  const { keeper, launcher, program } = launched;
   writeOwnEtc(join(files.directory, "etc"), specification);
   const cwd = specification.workspace?.path ?? HOME;
   const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
@@ -141,7 +141,7 @@ async function run(
   const configuration = configure({ context, attempt, opened, defaults, etcLayers: etcBelow });
   const { networkFd } = opened;
   const way = await prepareWay(context, { ...attempt, networkFd, configuration });
-  const client = { launcher, program: RUNTIME, runtime, containerId, stateRoot: way.stateRoot };
+  const client = { launcher, program, runtime, containerId, stateRoot: way.stateRoot };
   const container = await runContainer({ ...way, ...client, enter: way.enterToRun, files });
   launched.seccomp.keep(way.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
@@ -227,7 +227,8 @@ function configure(parts: {
     process: parts.defaults,
     bounds,
     networkFd: parts.opened.networkFd,
-    idMapping: idMapping(parts.context.machine),
+    binds: parts.context.runtime.binds,
+    idMappings: idMappings(parts.context),
     etcLayers: parts.etcLayers,
     homeLayers: homeLayers(specification),
     seccomp: parts.context.launched.seccomp.configuration(),
@@ -264,14 +265,15 @@ function offer(hooks: StartHooks, { sockets }: OpenedSandbox): void {
 }
 
 /** SECURITY: the only id inside that stands for one of ours is the agent's; as root, none stands for host root. */
-function idMapping({ isRoot, subordinate }: Machine): {
-  containerID: number;
-  hostID: number;
-  size: number;
-} {
-  if (!isRoot) return { containerID: AGENT_ID, hostID: 0, size: 1 };
-  assert(subordinate.first > 0, "a sandbox must not contain the host's root");
-  return { containerID: 0, hostID: subordinate.first, size: subordinate.count };
+function idMappings({ machine, runtime }: StartContext): BundleSources["idMappings"] {
+  const { isRoot, subordinate } = machine;
+  if (isRoot) {
+    assert(subordinate.first > 0, "a sandbox must not contain the host's root");
+    return [{ containerID: 0, hostID: subordinate.first, size: subordinate.count }];
+  }
+  const agent = { containerID: AGENT_ID, hostID: 0, size: 1 };
+  // The first of the user's subordinate ids, to whom nothing belongs.
+  return runtime.needsRange ? [{ containerID: 0, hostID: 1, size: 1 }, agent] : [agent];
 }
 
 /** Highest first, as overlay wants them; the specification has the lowest first. */

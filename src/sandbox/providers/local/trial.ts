@@ -1,37 +1,69 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
+import type { ProcessRequest } from "../../provider.ts";
+import { CONTAINER_REMEDY, SENTRY_REMEDY } from "./runtimes/choice.ts";
+import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 
-/**
- * Whether gVisor does here what a sandbox needs of it: versions of 2022 fail at what `ls -l` asks of a file, and give a
- * later program no terminal. Throws ISOLATION_UNAVAILABLE with the remedy.
- */
-export async function trySentry(
+export interface Tried {
+  runtime: OciRuntime;
+  /** Name and version. */
+  version: string;
+}
+
+interface Check {
+  why: string;
+  request: ProcessRequest;
+}
+
+const TERMINAL_CHECK: Check = {
+  why: "a program has no terminal in it",
+  request: {
+    argv: ["sh", "-c", 'test -t 0 && [ "$(stty size)" = "23 71" ]'],
+    terminal: { columns: 71, rows: 23 },
+  },
+};
+/** Versions of 2022 fail at what `ls -l` asks of a file, and give a later program no terminal. */
+const SENTRY_CHECKS = [
+  { why: "`ls -l` fails in it", request: { argv: ["ls", "-l", "/usr/bin/env"] } },
+  TERMINAL_CHECK,
+];
+/** SECURITY: what only the filter of system calls refuses, in a process that was started later. */
+const CONTAINER_CHECKS = [
+  {
+    why: "its programs are not held by the filter of system calls",
+    request: { argv: ["sh", "-c", "cd /tmp && : >f && chmod 700 f && ! chmod u+s f 2>/dev/null"] },
+  },
+  TERMINAL_CHECK,
+];
+/** What is no fault of the runtime. */
+const OF_THE_MACHINE = ["ISOLATION_UNAVAILABLE", "DISK_FULL", "FILE_SYSTEM_UNSUITABLE"] as const;
+
+/** Whether a runtime does here what a sandbox needs of it. Throws ISOLATION_UNAVAILABLE with the remedy. */
+export async function tryRuntime(
   ground: TrialGround,
-  found: { version: string; remedy: string },
+  { runtime, version }: Tried,
   signal: AbortSignal,
 ): Promise<void> {
+  const isSentry = runtime.isolation === "gvisor";
   const refuse = (why: string, cause?: unknown): CattlegridError =>
     new CattlegridError(
       "ISOLATION_UNAVAILABLE",
-      `gVisor (${found.version}) does not hold a sandbox here: ${why}.`,
-      { hint: found.remedy, ...(cause === undefined ? {} : { cause }) },
+      `${isSentry ? `gVisor (${version})` : version} does not hold a sandbox here: ${why}.`,
+      {
+        hint: isSentry ? SENTRY_REMEDY : CONTAINER_REMEDY,
+        ...(cause === undefined ? {} : { cause }),
+      },
     );
-  const terminal = { columns: 71, rows: 23 };
-  const checks = [
-    { why: "`ls -l` fails in it", request: { argv: ["ls", "-l", "/usr/bin/env"] } },
-    {
-      why: "a program has no terminal in it",
-      request: { argv: ["sh", "-c", 'test -t 0 && [ "$(stty size)" = "23 71" ]'], terminal },
-    },
-  ];
+  const checks = isSentry ? SENTRY_CHECKS : CONTAINER_CHECKS;
   try {
-    await tryInSandbox(ground, { isolation: "gvisor" }, async (sandbox) => {
+    await tryInSandbox(ground, { isolation: runtime.isolation }, async (sandbox) => {
       for (const { why, request } of checks) {
         if ((await statusOf(sandbox, request, signal)) !== 0) throw refuse(why);
       }
     });
   } catch (error) {
-    if (CattlegridError.is(error, "ISOLATION_UNAVAILABLE") || signal.aborted) throw error;
+    const isMachine = OF_THE_MACHINE.some((code) => CattlegridError.is(error, code));
+    if (isMachine || signal.aborted) throw error;
     throw refuse(error instanceof Error ? error.message : String(error), error);
   }
 }

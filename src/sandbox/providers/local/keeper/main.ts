@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { asCattlegridError, assert } from "../../../../errors/error.ts";
 import { ignoreChildEndings } from "../../../../platform/native/child-signal.ts";
@@ -29,6 +30,8 @@ import {
 
 /** How often the end of a killed sandbox is looked for: there is no event for it without a thread. */
 const GONE_POLL_MS = 1;
+const CONTROLLERS =
+  "blkio cpu cpuacct cpuset devices freezer hugetlb memory misc net_cls net_prio perf_event pids rdma systemd";
 /** How soon sockets are offered again to an engine that has not taken the earlier ones yet. */
 const HAND_OVER_PAUSE_MS = 1;
 
@@ -87,15 +90,14 @@ class Keeper {
   #setUp(setup: KeeperSetup): void {
     this.#owner = setup.owner;
     mountMemory(MEMORY, "mode=755");
-    mkdirSync(`${MEMORY}/fs/cgroup`, { recursive: true });
-    mountMemory(`${MEMORY}/fs/cgroup`, "mode=755");
+    layCgroups();
     for (const { name, source } of setup.directories) {
       mkdirSync(`${MEMORY}/${name}`);
       bindTree(source, `${MEMORY}/${name}`, { noDevices: true });
     }
     writeFileSync(VOID, "", { mode: 0 });
-    writeFileSync(RUNTIME, "");
-    bindTree(setup.runtime, RUNTIME, { readonly: true });
+    mkdirSync(RUNTIME);
+    bindTree(dirname(setup.runtime), RUNTIME, { readonly: true });
   }
 
   /** Only a process that has its own user namespace can give one; the caller ends that process. */
@@ -170,6 +172,15 @@ class Keeper {
     kept.stage?.clear();
     removeRootTree(kept.plan);
   }
+}
+
+/** Empty and read-only: runc wants a directory for each controller, and takes it that it may make none below. */
+function layCgroups(): void {
+  const directory = `${MEMORY}/fs/cgroup`;
+  mkdirSync(directory, { recursive: true });
+  mountMemory(directory, "mode=755");
+  for (const controller of CONTROLLERS.split(" ")) mkdirSync(`${directory}/${controller}`);
+  bindTree(directory, directory, { readonly: true });
 }
 
 function reply(message: KeeperReply): void {

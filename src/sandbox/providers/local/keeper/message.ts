@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { UnprotectedPath } from "../../../mounts/protection.ts";
 
 /** What the engine asks of the keeper; every request but `leave` is answered once under its number. */
@@ -42,7 +43,7 @@ export type KeeperReply =
 export interface KeeperSetup {
   /** Host directories laid at `MEMORY/<name>`, so that no path inside says where they lie. */
   directories: readonly { name: string; source: string }[];
-  /** Program of the OCI runtime, laid read-only at RUNTIME. */
+  /** Program of the OCI runtime; its directory is laid read-only at RUNTIME. */
   runtime: string;
   /** Who owns the root directory of a sandbox, in host ids. */
   owner: { uid: number; gid: number };
@@ -104,6 +105,11 @@ export const MEMORY = "/sys";
  * mount it cannot be, so crun leaves out the copy of itself that it otherwise makes and executes at every start.
  */
 export const RUNTIME = `${MEMORY}/runtime`;
+
+/** Where the keeper has the runtime's program: runc looks at the whole directory, and must find it there. */
+export function runtimePath(program: string): string {
+  return `${RUNTIME}/${basename(program)}`;
+}
 
 /** An empty file that lies over what must not be reached. */
 export const VOID = `${MEMORY}/void`;

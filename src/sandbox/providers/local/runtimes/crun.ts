@@ -7,9 +7,15 @@ export const CRUN: OciRuntime = {
   name: "crun",
   isolation: "namespaces",
   needsRange: false,
+  needsTrial: false,
+  // crun 1.8 copies only the topmost mount of a tree into a user namespace, which would silently drop what protects
+  // paths of the workspace.
+  binds: "mounts",
+  overlays: "runtime",
   terminals: "runtime",
-  run({ stateRoot, bundle, pidFile, log, containerId }) {
+  run({ program, stateRoot, bundle, pidFile, log, containerId }) {
     return [
+      program,
       `--root=${stateRoot}`,
       `--log=${log}`,
       "--log-format=json",
@@ -23,9 +29,10 @@ export const CRUN: OciRuntime = {
       containerId,
     ];
   },
-  exec({ stateRoot, containerId, processFd, reportFd, extraCount, consolePath }) {
+  exec({ program, stateRoot, containerId, processFd, reportFd, extraCount, consolePath }) {
     const report = `/proc/self/fd/${reportFd}`;
     return [
+      program,
       ...OPTIONS,
       `--root=${stateRoot}`,
       `--log=${report}`,

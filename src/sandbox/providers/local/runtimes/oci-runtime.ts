@@ -2,6 +2,7 @@ import type { Isolation } from "../../../provider.ts";
 
 /** Where one container is run; paths are those of the keeper's mount namespace. */
 export interface RunPlace {
+  program: string;
   stateRoot: string;
   bundle: string;
   /** Get the number of the first process, and complaints. */
@@ -12,6 +13,7 @@ export interface RunPlace {
 
 /** What `exec` is given; descriptors are the client's own. */
 export interface ExecPlace {
+  program: string;
   stateRoot: string;
   containerId: string;
   /** The OCI process object. */
@@ -28,11 +30,17 @@ export interface ExecPlace {
 export interface OciRuntime {
   readonly name: "crun" | "runc" | "runsc";
   readonly isolation: Isolation;
-  /** Whether an ordinary user has to have subordinate ids for it. */
+  /** Whether it runs as another user than the agent, so that an ordinary user has to have subordinate ids for it. */
   readonly needsRange: boolean;
+  /** Whether versions are about that do not hold a sandbox, so that nothing runs under one before a trial. */
+  readonly needsTrial: boolean;
+  /** Whether it binds a tree with all that is mounted in it, or each mount by an entry of its own. */
+  readonly binds: "trees" | "mounts";
+  /** Who mounts overlays; what a mount leaves behind belongs to whoever made it. */
+  readonly overlays: "runtime" | "keeper";
   /** Who makes a program's terminal: the runtime, which sends its master, or we, who give it as standard streams. */
   readonly terminals: "runtime" | "ours";
-  /** Arguments behind the program. */
+  /** Whole commands. `exec` stays as long as the program runs and ends with its status. */
   run(place: RunPlace): readonly string[];
   exec(place: ExecPlace): readonly string[];
 }

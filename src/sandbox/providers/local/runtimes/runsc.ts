@@ -19,9 +19,13 @@ export const RUNSC: OciRuntime = {
   name: "runsc",
   isolation: "gvisor",
   needsRange: true,
+  needsTrial: true,
+  binds: "trees",
+  overlays: "keeper",
   terminals: "ours",
-  run({ stateRoot, bundle, pidFile, log, containerId }) {
+  run({ program, stateRoot, bundle, pidFile, log, containerId }) {
     return [
+      program,
       `--root=${stateRoot}`,
       `--log=${log}`,
       ...OPTIONS,
@@ -32,10 +36,11 @@ export const RUNSC: OciRuntime = {
       containerId,
     ];
   },
-  exec({ stateRoot, containerId, processFd, reportFd, extraCount }) {
+  exec({ program, stateRoot, containerId, processFd, reportFd, extraCount }) {
     const report = `/proc/self/fd/${reportFd}`;
     const extras = Array.from({ length: extraCount }, (_, index) => 3 + index);
     return [
+      program,
       `--root=${stateRoot}`,
       `--log=${report}`,
       ...OPTIONS,

@@ -7,7 +7,8 @@ import { sandboxMemory, STATE } from "../keeper/message.ts";
 import type { Machine } from "../machine.ts";
 import type { LaunchedKeeper } from "../resident-keeper.ts";
 import type { SandboxFiles } from "../runtime-files.ts";
-import { sentryBundle } from "../sentry-bundle.ts";
+import { sentryConfiguration } from "../sentry-configuration.ts";
+import { stagedBundle } from "../staged-bundle.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 
 interface WayContext {
@@ -34,7 +35,7 @@ export interface Way {
   configuration: object;
 }
 
-/** gVisor mounts nothing itself, and runs as a user whom the agent's files do not belong to. */
+/** What each runtime finds prepared. gVisor runs as a user whom the agent's files do not belong to. */
 export async function prepareWay(
   { launched, machine, runtime }: WayContext,
   sandbox: OpenSandbox,
@@ -43,13 +44,16 @@ export async function prepareWay(
   const { keeper } = launched;
   const enter = [...(cgroup?.enter ?? []), ...keeper.enter];
   const { directory, insideKeeper } = files;
+  const way = { enterToRun: enter, enter, bundle: directory, stateRoot: join(directory, STATE) };
+  if (runtime.overlays === "runtime") return { ...way, configuration };
+  const bundle = stagedBundle(configuration, number);
+  const { overlays } = bundle;
   if (runtime.isolation !== "gvisor") {
-    const stateRoot = join(directory, "state");
-    return { enterToRun: enter, enter, configuration, bundle: directory, stateRoot };
+    await keeper.stage(number, { overlays, owner: { uid: 0, gid: 0 } });
+    return { ...way, configuration: bundle.configuration };
   }
   const userFd = await lendSentryNamespace(launched, machine);
-  const bundle = sentryBundle(configuration, number);
-  await keeper.stage(number, { overlays: bundle.overlays, owner: sentryOwner(machine) });
+  await keeper.stage(number, { overlays, owner: sentryOwner(machine) });
   // SECURITY: to be passed by the runtime's own user; nobody else can come here.
   chmodSync(directory, 0o711);
   const { nsenter } = machine.tools;
@@ -69,7 +73,7 @@ export async function prepareWay(
     enter: [...enter, ...toSentry],
     bundle: insideKeeper,
     stateRoot: `${sandboxMemory(number)}/${STATE}`,
-    configuration: bundle.configuration,
+    configuration: sentryConfiguration(bundle.configuration),
   };
 }
 
