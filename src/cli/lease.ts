@@ -11,6 +11,7 @@ export class Lease implements AsyncDisposable {
   readonly #api: Api;
   readonly #sandboxId: string;
   readonly #connection = new AbortController();
+  #isKept = false;
 
   private constructor(api: Api, sandboxId: string) {
     this.#api = api;
@@ -23,7 +24,14 @@ export class Lease implements AsyncDisposable {
     return lease;
   }
 
+  /** The sandbox is not ephemeral any more. */
+  async keep(): Promise<void> {
+    await this.#api.post(sandboxPath(this.#sandboxId, "/keep"), {});
+    this.#isKept = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isKept) return this.#connection.abort();
     const signal = AbortSignal.timeout(REMOVE_TIMEOUT_MS);
     await hasten(this.#api.delete(sandboxPath(this.#sandboxId), { signal }));
     this.#connection.abort();

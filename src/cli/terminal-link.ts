@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { CattlegridError } from "../errors/error.ts";
 import { openWebSocket } from "../platform/websocket-client.ts";
@@ -33,11 +34,15 @@ export interface TerminalLinkOptions {
   screen?: TerminalSize;
   /** Look only: the daemon refuses everything else. */
   isReadOnly?: boolean;
+  /** What runs in it ends when this connection does, however that comes. A daemon of before lets it go on. */
+  isBound?: boolean;
   sink: TerminalSink;
   signal: AbortSignal;
 }
 
 const CLOSED_NORMALLY = 1000;
+/** A program that does not read its input must not keep anybody from leaving. */
+const LEAVE_MS = 2000;
 
 /** One attachment to a terminal of the daemon, over a WebSocket. */
 export class TerminalLink implements Disposable {
@@ -49,6 +54,7 @@ export class TerminalLink implements Disposable {
   #offset = 0;
   #acknowledged = 0;
   #isOver = false;
+  #isLeaving = false;
   /** Bytes of input: sent, and taken on the other side. */
   #sent = 0;
   #taken = 0;
@@ -99,7 +105,21 @@ export class TerminalLink implements Disposable {
     if (!this.#isOver) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Leaves the terminal; what runs in it goes on. */
+  /** Leaves the terminal once the daemon has all that was sent; what runs in it goes on. */
+  async leave(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isLeaving = true;
+    const closed = new Promise<void>((resolve) => void this.#socket.once("close", resolve));
+    this.#socket.close(CLOSED_NORMALLY);
+    const patience = new AbortController();
+    const late = delay(LEAVE_MS, undefined, { signal: patience.signal });
+    await Promise.race([closed, late]);
+    patience.abort();
+    await Promise.allSettled([late, this.#tail]);
+    this[Symbol.dispose]();
+  }
+
+  /** Leaves the terminal at once; what runs in it goes on, unless it is bound to this. */
   [Symbol.dispose](): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -171,13 +191,14 @@ export class TerminalLink implements Disposable {
   }
 
   #fail(error: unknown): void {
+    if (this.#isLeaving) return;
     this.#attached.reject(error);
     this.#ending.reject(error);
     this[Symbol.dispose]();
   }
 }
 
-function describeView({ offset, screen, isReadOnly }: TerminalLinkOptions): string {
+function describeView({ offset, screen, isReadOnly, isBound }: TerminalLinkOptions): string {
   const query = new URLSearchParams();
   if (offset !== undefined) query.set("offset", String(offset));
   if (screen !== undefined) {
@@ -186,6 +207,7 @@ function describeView({ offset, screen, isReadOnly }: TerminalLinkOptions): stri
     query.set("rows", String(screen.rows));
   }
   if (isReadOnly === true) query.set("access", "read");
+  if (isBound === true) query.set("life", "bound");
   return query.size === 0 ? "" : `?${query.toString()}`;
 }
 

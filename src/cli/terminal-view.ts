@@ -50,7 +50,10 @@ export async function viewTerminal(target: LinkTarget, options: ViewOptions): Pr
   using keys = new Keyboard(caller, isReadOnly ? undefined : link, detachKeys);
   caller.input.once("end", () => hangUp.reject(closedTerminal()));
   const ended = link.ending.then((ending): ViewEnd => ({ kind: "ended", ending }));
-  const detached = keys.detached.then((): ViewEnd => ({ kind: "detached", offset: link.offset }));
+  const detached = keys.detached.then(async (): Promise<ViewEnd> => {
+    await link.leave();
+    return { kind: "detached", offset: link.offset };
+  });
   const end = await Promise.race([ended, detached, hangUp.promise]);
   await guarded.forgetAnswers();
   return end;

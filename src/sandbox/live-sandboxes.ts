@@ -201,6 +201,12 @@ class LiveSandboxes implements Sandboxes {
     return this.#leases.open(id);
   }
 
+  async keep(id: string): Promise<Sandbox> {
+    this.#leases.forget(id);
+    await this.#options.store.sandboxes.keep(id);
+    return this.get(id);
+  }
+
   afterSession(id: string, sessionId: string): void {
     const { store, logger } = this.#options;
     const removeIfAsked = async (): Promise<void> => {

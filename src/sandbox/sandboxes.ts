@@ -70,6 +70,8 @@ export interface Sandboxes {
   readonly ports: Pick<Ports, "list" | "publish" | "close">;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
+  /** Lets an ephemeral sandbox stay. Idempotent. */
+  keep(id: string): Promise<Sandbox>;
   /** A session has ended: takes back what was granted for it, and removes a sandbox that was made to go then. */
   afterSession(id: string, sessionId: string): void;
   /** What sandboxes in mode `overlay` wrote over their workspaces. */

@@ -63,6 +63,10 @@ export function addSandboxRoutes(api: Api): void {
     return { recordings: await api.engine.terminals.recordings.list(id) };
   });
 
+  serve(api, SANDBOX_ROUTES.keepSandbox, async ({ request }) => {
+    const { id } = await openSandbox(api, request, "use");
+    return api.engine.sandboxes.keep(id);
+  });
   serve(api, SANDBOX_ROUTES.readRecording, async ({ request, reply }) => {
     const { id } = await openSandbox(api, request, "read");
     const { recordingId } = request.params;

@@ -84,6 +84,8 @@ export interface SandboxRepository {
   list(owner?: string): Promise<readonly SandboxRow[]>;
   update(id: string, change: SandboxChange): Promise<void>;
   remove(id: string): Promise<void>;
+  /** It is ephemeral no more. */
+  keep(id: string): Promise<void>;
   /**
    * Gives the name of `oldId` to `newId`, for good. The old one is ephemeral from then on, so that whatever happens next
    * somebody removes it, and the new one is not.
@@ -109,6 +111,7 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
      specification = ? WHERE id = ?`,
   );
   const remove = database.prepare("DELETE FROM sandboxes WHERE id = ?");
+  const keep = database.prepare("UPDATE sandboxes SET ephemeral = 0 WHERE id = ?");
   return {
     insert: async (row) => typed(path, () => insert.run(...writeRow(row)).changes === 1),
     get: async (id) => all("WHERE id = ?", id)[0],
@@ -138,6 +141,9 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
     },
     async remove(id) {
       typed(path, () => remove.run(id));
+    },
+    async keep(id) {
+      typed(path, () => keep.run(id));
     },
     async replace(oldId, newId) {
       const old = all("WHERE id = ?", oldId)[0];

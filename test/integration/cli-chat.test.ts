@@ -171,6 +171,24 @@ describe.skipIf(!needs.met)(
       });
     });
 
+    test("keeps its sandbox when the last question is left with Ctrl+C", async () => {
+      using screen = new Screen({ cwd: cli.workspace, environment: cli.environment });
+      const words = cli.quote("chat", "kiro", "--mode", "overlay", "-e", "KIRO_API_KEY");
+      screen.enter(`clear; KIRO_API_KEY=${KEY.KIRO_API_KEY} ${words}; echo "status=$?"`);
+      await screen.shows(/(^|\n)> ?$/);
+      screen.enter("run: echo new > b");
+      await screen.shows(/Credits[^]*\n> ?$/);
+      screen.press("C-d");
+      await screen.shows("Apply them before the sandbox goes?");
+      screen.press("C-c");
+      await screen.shows(/nothing is lost: (\S+) stays[^]*status=130/);
+      const [kept = ""] = (await names()).filter((name) => name !== "known");
+      expect(screen.text()).toContain(`nothing is lost: ${kept} stays`);
+      const { stdout } = await cli.run(["diff", kept]);
+      expect(stdout).toContain("+new");
+      await cli.run(["rm", "--force", kept]);
+    });
+
     describe("with a person", () => {
       const open = (): Screen => new Screen({ cwd: cli.workspace, environment: cli.environment });
       const PROMPT = /(^|\n)> ?$/;

@@ -13,7 +13,7 @@ const FAREWELL =
 
 /**
  * Before a sandbox goes by itself: shows the changes that go with it, and lets a person take them out first. It asks again after a
- * refusal, as there is no later.
+ * refusal, as there is no later. Throws INTERRUPTED when the question is left unanswered: then nothing may be lost.
  */
 export async function offerChanges(
   { api, caller }: Pick<VerbContext, "api" | "caller">,
@@ -62,6 +62,9 @@ async function askWhatToApply(
     input,
     output,
   });
+  if (prompts.isCancel(answer)) {
+    throw new CattlegridError("INTERRUPTED", "The question was left unanswered.");
+  }
   if (answer === "all") return { overwrite };
   return answer === "others" ? { paths: others } : undefined;
 }

@@ -2,13 +2,13 @@ import { fetchAfterSession } from "../fetched-work.ts";
 import { tellQuarantined } from "../quarantined.ts";
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
-import { asCattlegridError } from "../../errors/error.ts";
+import { asCattlegridError, CattlegridError } from "../../errors/error.ts";
 import type { Sandbox, SandboxCreate } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
 import { parseChoice, parseDuration } from "../amount.ts";
 import type { Api } from "../api.ts";
 import type { Flags, FlagValues } from "../arguments.ts";
-import { terminalEnvironment, terminalSize, wantsTerminal, write } from "../caller.ts";
+import { tell, terminalEnvironment, terminalSize, wantsTerminal, write } from "../caller.ts";
 import { offerChanges } from "../changes/last-look.ts";
 import { ChatLoop } from "../chat-loop.ts";
 import {
@@ -109,6 +109,7 @@ interface ChatInput {
 
 async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Promise<number> {
   const { flags, settings } = chat;
+  const { caller } = context;
   const isEphemeral = flags.name === undefined && flags.keep !== true;
   const wish = {
     ...chat,
@@ -119,7 +120,7 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
     extra: (target: SandboxTarget) => describeLife(flags, target),
   };
   const opened = await openSandbox(wish, context);
-  await using _lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
+  await using lease = isEphemeral ? await Lease.take(context.api, opened.sandbox.id) : undefined;
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(opened.sandbox, start, context);
   const offer = async (): Promise<void> =>
@@ -132,7 +133,15 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
     if (!context.api.signal.aborted) await hasten(offer());
     throw error;
   }
-  await offer();
+  try {
+    await offer();
+  } catch (error) {
+    if (!CattlegridError.is(error, "INTERRUPTED") || lease === undefined) throw error;
+    await lease.keep();
+    const { name } = sandbox;
+    tell(caller, `cattlegrid: nothing is lost: ${name} stays. See \`cattlegrid diff ${name}\`.`);
+    throw error;
+  }
   return exitCode;
 }
 

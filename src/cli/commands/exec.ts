@@ -56,7 +56,8 @@ export const EXEC = defineVerb({
     };
     const started = postBound<ProcessStarted>(sandboxPath(name, "/exec"), request, context);
     const [{ terminalId }, link] = await Promise.all([started, loadLink(hasTerminal)]);
-    const target = { socketPath: await api.socket(), terminalId, offset: 0, signal: api.signal };
+    const socketPath = await api.socket();
+    const target = { socketPath, terminalId, offset: 0, isBound: true, signal: api.signal };
     const recording = { flag: flags.record, caller, title: argv.join(" "), hasTerminal };
     return recordInto(recording, async (seen) =>
       exitCodeOfEnding(await link(target, { caller: seen, signals })),

@@ -40,6 +40,7 @@ export class InsideProcess implements AsyncDisposable {
       socketPath: await api.socket(),
       terminalId,
       offset: 0,
+      isBound: true,
       // An interruption must still reach the process, so it does not end the link.
       signal: new AbortController().signal,
       sink: openSink(streams),

@@ -94,6 +94,13 @@ export const SANDBOX_ROUTES = declareRoutes({
     since: 0,
     events: z.never().meta({ id: "LeaseEvent" }),
   },
+  keepSandbox: {
+    method: "POST",
+    path: "/v1/sandboxes/{id}/keep",
+    summary: "Lets an ephemeral sandbox stay until it is removed.",
+    since: 1,
+    answer: sandboxSchema,
+  },
   listRecordings: {
     method: "GET",
     path: "/v1/sandboxes/{id}/recordings",

@@ -15,10 +15,18 @@ interface Check {
   request: ProcessRequest;
 }
 
+/** A runtime may set the size a moment after the program has started. */
+const AWAIT_SIZE = `test -t 0 || exit 1
+tries=0
+until [ "$(stty size)" = "23 71" ]; do
+  tries=$((tries + 1))
+  [ $tries -lt 50 ] || exit 1
+  sleep 0.1
+done`;
 const TERMINAL_CHECK: Check = {
   why: "a program has no terminal in it",
   request: {
-    argv: ["sh", "-c", 'test -t 0 && [ "$(stty size)" = "23 71" ]'],
+    argv: ["sh", "-c", AWAIT_SIZE],
     terminal: { columns: 71, rows: 23 },
   },
 };
@@ -28,13 +36,19 @@ const SENTRY_CHECKS = [
   TERMINAL_CHECK,
 ];
 /** SECURITY: what only the filter of system calls refuses, in a process that was started later. */
-const CONTAINER_CHECKS = [
+const RUNC_CHECKS = [
   {
     why: "its programs are not held by the filter of system calls",
     request: { argv: ["sh", "-c", "cd /tmp && : >f && chmod 700 f && ! chmod u+s f 2>/dev/null"] },
   },
   TERMINAL_CHECK,
 ];
+/** Of crun, whose versions all hold what they start, the start alone is tried. */
+const CHECKS: Readonly<Record<OciRuntime["name"], readonly Check[]>> = {
+  crun: [],
+  runc: RUNC_CHECKS,
+  runsc: SENTRY_CHECKS,
+};
 /** What is no fault of the runtime. */
 const OF_THE_MACHINE = ["ISOLATION_UNAVAILABLE", "DISK_FULL", "FILE_SYSTEM_UNSUITABLE"] as const;
 
@@ -54,10 +68,9 @@ export async function tryRuntime(
         ...(cause === undefined ? {} : { cause }),
       },
     );
-  const checks = isSentry ? SENTRY_CHECKS : CONTAINER_CHECKS;
   try {
     await tryInSandbox(ground, { isolation: runtime.isolation }, async (sandbox) => {
-      for (const { why, request } of checks) {
+      for (const { why, request } of CHECKS[runtime.name]) {
         if ((await statusOf(sandbox, request, signal)) !== 0) throw refuse(why);
       }
     });
