@@ -26,6 +26,7 @@ const CONCEPTS = [
   "airlock",
   "changes",
   "egress",
+  "login",
   "secret",
   "terminal",
   "vault",

@@ -80,6 +80,10 @@ export interface KiroCloud extends AsyncDisposable {
   setFailure(failure: ServiceFailure | undefined): void;
   /** Forgets all tokens, as when sessions are revoked. */
   revokeTokens(): void;
+  /** Of the tokens that are given out from now on. */
+  setTokenLifetime(lifetimeMs: number): void;
+  /** Exchanges of refresh tokens so far; a token is worth one. */
+  readonly refreshes: { readonly accepted: number; readonly refused: number };
 }
 
 const DEFAULTS = {
@@ -189,6 +193,8 @@ type Controls = Pick<
   | "slowDown"
   | "setFailure"
   | "revokeTokens"
+  | "setTokenLifetime"
+  | "refreshes"
 >;
 
 function controls({ identity, runtime }: Service): Controls {
@@ -206,6 +212,10 @@ function controls({ identity, runtime }: Service): Controls {
       runtime.failure = failure;
     },
     revokeTokens: () => identity.tokens.revokeAll(),
+    setTokenLifetime: (lifetimeMs) => {
+      identity.tokens.lifetimeMs = lifetimeMs;
+    },
+    refreshes: identity.tokens.refreshes,
   };
 }
 

@@ -56,6 +56,41 @@ export interface AgentSignIn {
   files: readonly string[];
 }
 
+/** A sign-in's secrets by name: a file's path, or a row's key. */
+export type SignInValues = Readonly<Record<string, string>>;
+
+/** What an agent's sign-in consists of, so that it can be kept outside the sandboxes that use it. */
+export interface KeptSignIn {
+  /** Below the home directory; a bundle is an archive of it. */
+  directory: string;
+  /** Plain files, relative to `directory`. The first has to be there. */
+  files: readonly string[];
+  /** Present: the first file is a SQLite database. */
+  database?: SignInDatabase;
+  /** Of an agent without `signIn`: where a person signs in. Absent: in the agent itself, which is then left. */
+  login?: readonly string[];
+}
+
+export interface SignInDatabase {
+  /** What a database of this agent has at least: tables, with columns of each. */
+  tables: Readonly<Record<string, readonly string[]>>;
+  /** Tables that are kept whole: what the agent knows the database's own version by. */
+  whole: readonly string[];
+  /** All else that is kept: rows with these keys. The values are text. */
+  rows: readonly { table: string; key: string; value: string; keys: readonly string[] }[];
+  renewal: SignInRenewal;
+}
+
+/** How a sign-in that ends by itself is renewed in one place, for all who use it. */
+export interface SignInRenewal {
+  /** When the agent takes it for over. Undefined: nobody is signed in. */
+  expiresAt(values: SignInValues): Date | undefined;
+  /** The same, looking as if it had ended: asked who is signed in, the agent then renews it. */
+  expire(values: SignInValues): SignInValues;
+  /** What a sandbox gets of it: enough to work with, nothing to renew it by. */
+  lend(values: SignInValues): SignInValues;
+}
+
 /** Where an organisation keeps its people. */
 export interface IdentityDirectory {
   /** Address of its sign-in page. */
@@ -182,5 +217,7 @@ export interface AgentAdapter {
   readonly modelEndpoint: ModelEndpoint;
   readonly install?: AgentInstallation;
   readonly signIn?: AgentSignIn;
+  /** Absent: its sign-in stays in the sandbox where it was made. */
+  readonly keptSignIn?: KeptSignIn;
   readonly turns?: AgentTurns;
 }

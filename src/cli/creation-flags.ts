@@ -74,6 +74,11 @@ export const CREATION_FLAGS = {
     value: "REGION",
     help: "a region of the agent's service to let out to, instead of its default ones",
   },
+  profile: {
+    kind: "text",
+    value: "NAME",
+    help: "the login profile whose sign-in the agent gets; default: default",
+  },
   cpus: { kind: "text", value: "N", help: "how many CPUs at most" },
   memory: { kind: "text", value: "SIZE", help: "how much memory at most, such as 512m or 8g" },
   "idle-stop": {

@@ -45,6 +45,7 @@ export async function describeCreation(
     policy: await readPolicy(choose("policy"), caller.directory),
     // Absent rather than empty: a daemon of before knows no such field.
     regions: emptyAsAbsent(flags.region.length > 0 ? flags.region : settings.regions),
+    loginProfile: choose("profile"),
     allow: [...settings.allow, ...flags.allow],
     deny: [...settings.deny, ...flags.deny],
     unprotect: flags.unprotect.length === 0 ? undefined : [...flags.unprotect],
@@ -74,6 +75,7 @@ const FLAG_SETTINGS = {
   memory: "memory",
   idleStop: "idle-stop",
   maxAge: "max-age",
+  loginProfile: "profile",
   gitIdentity: "git-identity",
 } as const;
 
@@ -116,6 +118,7 @@ export function keepAsked(request: SandboxCreate, flags: CreationFlags): Sandbox
   }
   if (flags["idle-stop"] === undefined) delete kept.idleStopMs;
   if (flags["max-age"] === undefined) delete kept.maxAgeMs;
+  if (flags.profile === undefined) delete kept.loginProfile;
   for (const name of ["allow", "deny"] as const) {
     if (flags[name].length === 0) delete kept[name];
   }

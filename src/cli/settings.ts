@@ -53,6 +53,7 @@ const FLAGS = {
   installTimeout: "install-timeout",
   loginTimeout: "login-timeout",
   turnTimeout: "turn-timeout",
+  loginProfile: "profile",
   identityProvider: "identity-provider",
   identityRegion: "identity-region",
 } as const;

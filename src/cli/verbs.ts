@@ -99,6 +99,14 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "list the agents, or show what one runs, reaches and keeps",
     load: async () => (await import("./commands/agents.ts")).AGENTS,
   },
+  login: {
+    summary: "sign in to an agent once, for every sandbox",
+    load: async () => (await import("./commands/login.ts")).LOGIN,
+  },
+  logout: {
+    summary: "forget a sign-in that is kept for every sandbox",
+    load: async () => (await import("./commands/logout.ts")).LOGOUT,
+  },
   secret: {
     summary: "keep secrets in the vault, and say which agent is given them",
     load: async () => (await import("./commands/secret.ts")).SECRET,

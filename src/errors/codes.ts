@@ -205,10 +205,39 @@ export const ERROR_CODES = define({
   ),
   AGENT_NOT_SIGNED_IN: user(
     401,
-    "Sign in with `cattlegrid run AGENT -- login`, or pass the agent's key with -e NAME.",
+    "Sign in with `cattlegrid login AGENT`, or pass the agent's key with -e NAME.",
     121,
   ),
   AGENT_LOGIN_FAILED: user(401, "Run the command again and approve the code in the browser.", 121),
+  SIGN_IN_INVALID: user(
+    422,
+    "Sign in on the machine it comes from, then make the bundle anew: `tar -c . | zstd` in the sign-in's directory.",
+  ),
+  SIGN_IN_EXPIRED: user(
+    422,
+    "Sign in anew where the bundle was made, or here with `cattlegrid login AGENT`.",
+  ),
+  SIGN_IN_FOREIGN: user(403, "Sign in yourself with `cattlegrid login AGENT`."),
+  SIGN_IN_TOO_NEW: user(
+    409,
+    "Use the newer Cattlegrid that kept it, or sign in anew with `cattlegrid login AGENT`.",
+  ),
+  SIGN_IN_RENEWAL_FAILED: provider(
+    502,
+    "Check that the agent's sign-in hosts are reachable, then try again.",
+  ),
+  LOGIN_PROFILE_NOT_FOUND: user(
+    404,
+    "`cattlegrid login --status` lists the profiles; `cattlegrid login AGENT` makes one.",
+  ),
+  BUNDLE_INVALID: user(
+    422,
+    "Make it anew: `tar -c . | zstd` in the sign-in's directory, with plain files alone.",
+  ),
+  BUNDLE_TOO_LARGE: user(
+    413,
+    "Leave out of it what is not the sign-in, such as unpacked runtimes.",
+  ),
   AGENT_RESUME_LOST: provider(409, "The conversation is gone from the sandbox; start a new chat."),
   AGENT_OPTION_UNAVAILABLE: user(400, "See the agent's page under docs/agents for what it offers."),
   AGENT_REGION_UNKNOWN: user(400, "See the agent's page under docs/agents for its regions."),

@@ -27,6 +27,7 @@ export const configurationSchema = z
     loginTimeout: amount,
     turnTimeout: amount,
     regions: z.array(text).describe("of the agent's service, as --region"),
+    loginProfile: text.describe("whose sign-in agents get, as --profile"),
     identityProvider: text,
     identityRegion: text,
     gitIdentity: z.boolean().describe("whether git's user.name and user.email go in"),

@@ -71,6 +71,12 @@ export const sandboxCreateSchema = z
       .optional(),
     /** Regions of the agent's service whose hosts policy `agent` opens; default: the agent's own choice. */
     regions: z.array(z.string()).optional().meta({ "x-since": 1 }),
+    /** Whose sign-in it gets before its first session; default: the profile `default`, if there is one. */
+    loginProfile: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/)
+      .optional()
+      .meta({ "x-since": 1 }),
     /** Rules in the short form of `--allow` and `--deny`. */
     allow: z.array(z.string()).optional(),
     deny: z.array(z.string()).optional(),
@@ -157,6 +163,8 @@ export const sandboxSchema = z
       deny: stringsSchema,
     }),
     regions: stringsSchema.exactOptional(),
+    /** When one was named. */
+    loginProfile: z.string().exactOptional(),
     mirrors: z.string().nullable(),
     limits: limitsSchema,
     toolchains: stringsSchema,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { loginProfileNameSchema } from "./login.ts";
 import { problemSchema } from "./problem.ts";
 import { terminalEndingSchema, terminalSizeSchema } from "./process.ts";
 import { environmentSchema } from "./sandbox.ts";
@@ -48,6 +49,11 @@ export const sessionCreateSchema = z
     continues: z.enum(["latest"]).optional().meta({ "x-since": 1, "x-older": "omit" }),
     /** The organisation whose people sign in: saves typing it at the login. */
     identityDirectory: identityDirectorySchema.optional().meta({ "x-since": 1 }),
+    /**
+     * Nothing but a sign-in, which is kept as this login profile whatever was kept before. The sandbox must have been made
+     * for it: `ephemeral`, without a workspace.
+     */
+    login: z.strictObject({ profile: loginProfileNameSchema }).optional().meta({ "x-since": 1 }),
     /** The session ends when its events connection closes (`chat`, `run` without `--detach` does not set it). */
     leased: z.boolean().optional(),
     /** What the agent's terminal shows is recorded; what is typed never is, nor the sign-in. */

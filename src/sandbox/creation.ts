@@ -35,6 +35,7 @@ export function specify(
     ...(request.bindings === undefined ? {} : { bindings: request.bindings }),
     policy: { preset: gate.preset, ...(file === undefined ? {} : { file }) },
     ...chooseRegions(request),
+    ...chooseProfile(request, agent),
     allow: request.allow ?? [],
     deny: request.deny ?? [],
     toolchains: request.toolchains ?? [],
@@ -85,6 +86,14 @@ function chooseRegions({ regions }: SandboxCreate): Pick<StoredSpecification, "r
   return regions === undefined ? {} : { regions };
 }
 
+function chooseProfile(
+  { loginProfile }: SandboxCreate,
+  { keptSignIn }: AgentAdapter,
+): Pick<StoredSpecification, "loginProfile"> {
+  // A setting that holds for every agent says nothing to one that nobody signs in to.
+  return loginProfile === undefined || keptSignIn === undefined ? {} : { loginProfile };
+}
+
 function describeKeeping(
   request: SandboxCreate,
 ): Pick<StoredSpecification, "removeAfterSession" | "lifetime" | "origins"> {
@@ -129,6 +138,7 @@ function compare(row: SandboxRow, { request, workspace }: Wanted): [string, unkn
     ["its policy", stored.policy.preset, request.policy?.preset],
     ["its policy file", stored.policy.file?.text, request.policy?.file?.text],
     ["its regions", stored.regions, request.regions],
+    ["its login profile", stored.loginProfile, request.loginProfile],
     ["its allow rules", stored.allow, request.allow],
     ["its deny rules", stored.deny, request.deny],
     ["its limits", stored.limits, request.limits],

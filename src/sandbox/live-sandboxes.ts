@@ -171,6 +171,10 @@ class LiveSandboxes implements Sandboxes {
     await this.#lifecycle.remove(id);
   }
 
+  findRunning(id: string): RunningSandbox | undefined {
+    return this.#lifecycle.running(id);
+  }
+
   async running(id: string): Promise<RunningSandbox> {
     const running = this.#lifecycle.running(id);
     if (running !== undefined) return running;

@@ -60,6 +60,8 @@ export interface Sandboxes {
   remove(id: string): Promise<void>;
   /** Throws SANDBOX_NOT_RUNNING. */
   running(id: string): Promise<RunningSandbox>;
+  /** The same, undefined for one that does not run. */
+  findRunning(id: string): RunningSandbox | undefined;
   /** Starts a process; its terminal is one of the engine's. Throws SANDBOX_NOT_RUNNING, COMMAND_NOT_FOUND… */
   exec(id: string, request: Exec, signal: AbortSignal): Promise<Terminal>;
   /** Brings the work of a sandbox in mode `clone` into the user's repository; `approve` lets held paths through. */

@@ -7,6 +7,8 @@ import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./pr
 
 export interface ThrowAwayOptions {
   agent: Pick<AgentAdapter, "id" | "hosts" | "environment" | "install">;
+  /** What its home stands on. Default: nothing, for an installation. */
+  layers?: readonly string[];
   provider: SandboxProvider;
   /** That of the sandbox for which it is made: what runs there is as little trusted. Default: the provider's. */
   isolation?: StoredSpecification["isolation"];
@@ -39,11 +41,11 @@ export async function createThrowAway(
   gates: Gates,
   options: ThrowAwayOptions,
 ): Promise<ThrowAwaySandbox> {
-  const { agent, provider, isolation, mirrors, signal } = options;
+  const { agent, provider, isolation, mirrors, signal, layers } = options;
   const id = randomUUID();
   const hosts = [...agent.hosts, ...(agent.install?.hosts ?? [])];
   const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts };
-  const name = `install-${agent.id}`;
+  const name = `${layers === undefined ? "install" : "login"}-${agent.id}`;
   const prepared = gates.prepare({ sandboxId: id, sandboxName: name, ...rules, mirrors });
   const specification = {
     id,
@@ -51,7 +53,7 @@ export async function createThrowAway(
     ...(isolation === undefined ? {} : { isolation }),
     ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     protectedPaths: [],
-    homeLayers: [],
+    homeLayers: layers ?? [],
     toolchains: [],
     environment: agent.environment,
     certificates: prepared.certificates,

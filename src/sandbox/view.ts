@@ -1,5 +1,5 @@
 import type { Sandbox } from "../protocol/sandbox.ts";
-import type { SandboxRow, StoredClone } from "../store/sandbox-rows.ts";
+import type { SandboxRow, StoredClone, StoredSpecification } from "../store/sandbox-rows.ts";
 import type { SessionRow } from "../store/session-rows.ts";
 
 export interface SandboxParts {
@@ -26,7 +26,6 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     owner: row.owner,
     name: row.name,
     agent: row.agent,
-    ...(stored.agentVersion === undefined ? {} : { agentVersion: stored.agentVersion }),
     provider: row.provider,
     isolation: stored.isolation,
     egress: stored.egress ?? "enforced",
@@ -43,7 +42,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
       allow: stored.allow,
       deny: stored.deny,
     },
-    ...(stored.regions === undefined ? {} : { regions: stored.regions }),
+    ...showChoices(stored),
     mirrors: stored.mirrors?.targets ?? null,
     limits: stored.limits,
     toolchains: stored.toolchains,
@@ -57,6 +56,19 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     lifetime: showLifetime(parts),
     createdAt: row.createdAt,
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
+  };
+}
+
+/** What about its agent was chosen, and by whom it is signed in. */
+function showChoices({
+  agentVersion,
+  regions,
+  loginProfile,
+}: StoredSpecification): Pick<Sandbox, "agentVersion" | "regions" | "loginProfile"> {
+  return {
+    ...(agentVersion === undefined ? {} : { agentVersion }),
+    ...(regions === undefined ? {} : { regions }),
+    ...(loginProfile === undefined ? {} : { loginProfile }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Health } from "../session/engine.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 import type { Secrets } from "../secret/secrets.ts";
+import type { Logins } from "../session/logins.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Vault } from "../vault/vault.ts";
 import { authorise, type Action, type Principal } from "./authorise.ts";
@@ -19,6 +20,7 @@ export interface Engine {
   secrets: Secrets;
   vault: Pick<Vault, "rotate" | "describeKey" | "destroy">;
   events: Pick<EngineEvents, "read">;
+  logins: Logins;
   probe(signal: AbortSignal): Promise<Health>;
 }
 

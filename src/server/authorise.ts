@@ -8,7 +8,7 @@ export interface Principal {
 export type Action = "read" | "create" | "use" | "remove" | "administer";
 
 export interface Resource {
-  kind: "daemon" | "sandbox" | "secret" | "session" | "terminal";
+  kind: "daemon" | "login profile" | "sandbox" | "secret" | "session" | "terminal";
   owner: string;
 }
 

@@ -31,18 +31,14 @@ const sessions = {
 } as Partial<Sessions> as Sessions;
 
 async function serve(owner = `local:${uid}`): Promise<void> {
-  const { sandboxes, terminals, secrets, vault } = yard;
   calls = [];
   server = createServer({
     engine: {
+      ...yard.engineParts,
       agents: createSmallAgents(),
-      sandboxes,
       sessions,
-      terminals,
-      secrets,
-      vault,
       events: createEngineEvents(),
-      probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
+      probe: async (signal) => ({ providers: await yard.sandboxes.probe(signal), probes: [] }),
     },
     facts: {
       version: "1.2.3",

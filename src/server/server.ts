@@ -21,6 +21,7 @@ import { addEventRoutes } from "./event-routes.ts";
 import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
+import { addLoginRoutes } from "./login-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { serveTerminals } from "./terminal-socket.ts";
 
@@ -158,6 +159,7 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addQuarantineRoutes(api);
   addSecretRoutes(api);
   addSessionRoutes(api);
+  addLoginRoutes(api);
   addEventRoutes(api);
   addAgentRoutes(api, options.facts.owner);
   addDaemonRoutes(api, options.facts, options.control);

@@ -14,26 +14,21 @@ import { createServer, type Server } from "./server.ts";
 
 /** A busy machine is slow. */
 const WAIT = { timeout: 20_000 };
-
 let yard: SandboxYard;
 let server: Server;
 let api: ApiClient;
 
 beforeEach(async () => {
   yard = await SandboxYard.open();
-  const { sandboxes, terminals, secrets, vault } = yard;
   const sessions = { countOpen: () => 0 } as Partial<Sessions> as Sessions;
   const owner = `local:${process.getuid!()}`;
   server = createServer({
     engine: {
+      ...yard.engineParts,
       agents: createSmallAgents(),
-      sandboxes,
       sessions,
-      terminals,
-      secrets,
-      vault,
       events: createEngineEvents(),
-      probe: async (signal) => ({ providers: await sandboxes.probe(signal), probes: [] }),
+      probe: async (signal) => ({ providers: await yard.sandboxes.probe(signal), probes: [] }),
     },
     facts: {
       version: "1",

@@ -2,6 +2,7 @@ import type { AgentAdapter } from "../agent/agent.ts";
 import type { SessionCreate, SessionEvent } from "../protocol/session.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
+import type { SandboxSignIns } from "./sandbox-sign-ins.ts";
 
 /** What the parts of one session share. */
 export interface SessionContext {
@@ -18,5 +19,7 @@ export interface SessionContext {
   /** Aborts when the session is ended or lost. */
   readonly signal: AbortSignal;
   readonly terminals: Pick<Terminals, "open">;
+  /** Sign-ins that are kept outside; absent: there is nowhere to keep them. */
+  readonly signIns?: SandboxSignIns;
   report(event: SessionEvent): void;
 }

@@ -24,8 +24,10 @@ import { openStore, type Store } from "../store/store.ts";
 import { createSecrets, type Secrets } from "../secret/secrets.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
+import { createLoginProfiles } from "../login/profiles.ts";
 import { tellEgress, tellTurns } from "./happenings.ts";
 import { createInstallation } from "./installation.ts";
+import { createLogins, type Logins, type LoginsOptions } from "./logins.ts";
 import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -54,6 +56,8 @@ export interface EngineOptions {
   gates?: Gates;
   /** How long a leased session lives on without a reader. */
   readerGraceMs?: number;
+  /** Of sign-ins; default: the machine's. */
+  now?(): Date;
 }
 
 /** What `doctor` shows. */
@@ -73,6 +77,7 @@ export interface Engine {
   readonly events: EngineEvents;
   readonly vault: Vault;
   readonly secrets: Secrets;
+  readonly logins: Logins;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<Health>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -94,9 +99,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const vault = createVault({ directory, places });
   const secrets = createSecrets({ vault, bindings: store.secretBindings, agents: options.agents });
   const ceilings = createCeilings(options.ceilings ?? []);
-  const parts = { store, terminals, events, ceilings, secrets };
-  const { sandboxes, sessions } = await compose(options, parts);
+  const parts = { store, terminals, events, ceilings, secrets, vault };
+  const { sandboxes, sessions, logins } = await compose(options, parts);
   opened.defer(() => sandboxes.close());
+  opened.defer(() => logins[Symbol.dispose]());
   opened.defer(() => sessions.close());
   const watch = watchCeilings(ceilings, { sandboxes, logger });
   opened.defer(() => watch.close());
@@ -109,6 +115,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     terminals,
     events,
     vault,
+    logins,
     secrets,
     probe: async (signal) => ({
       providers: await sandboxes.probe(signal),
@@ -124,6 +131,7 @@ interface Parts {
   events: EngineEvents;
   ceilings: Ceilings;
   secrets: Secrets;
+  vault: Vault;
 }
 
 /** What an administrator writes holds for the sandboxes that run, as a change of their own policy does. */
@@ -142,8 +150,8 @@ function watchCeilings(
 /** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
 async function compose(
   options: EngineOptions,
-  { store, terminals, events, ceilings, secrets }: Parts,
-): Promise<Pick<Engine, "sandboxes" | "sessions">> {
+  { store, terminals, events, ceilings, secrets, vault }: Parts,
+): Promise<Pick<Engine, "sandboxes" | "sessions" | "logins">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
   const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
@@ -151,6 +159,7 @@ async function compose(
     assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
     return bound.sandboxes.createInternal(wanted);
   };
+  const layersFor = createInstallation({ agents, stateDirectory, logger, createThrowAway });
   bound.sandboxes = await createSandboxes({
     store,
     providers,
@@ -167,7 +176,7 @@ async function compose(
         logger,
         onRecord: tellEgress(store.sandboxes, { events, logger }),
       }),
-    layersFor: createInstallation({ agents, stateDirectory, logger, createThrowAway }),
+    layersFor,
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),
       loseAll: async (id, reason) => bound.sessions?.loseAll(id, reason),
@@ -176,7 +185,10 @@ async function compose(
     },
     surroundings: { stateDirectory, runtimeDirectory, homeDirectory },
   });
+  const { sandboxes } = bound;
+  const logins = openLogins(options, { store, vault, sandboxes, layersFor, createThrowAway });
   bound.sessions = createSessions({
+    signIns: logins.inSandboxes,
     onTurn: tellTurns(events),
     sandboxes: bound.sandboxes,
     agents,
@@ -186,5 +198,19 @@ async function compose(
     repository: store.sessions,
     ...(readerGraceMs === undefined ? {} : { readerGraceMs }),
   });
-  return { sandboxes: bound.sandboxes, sessions: bound.sessions };
+  return { sandboxes, sessions: bound.sessions, logins };
 }
+
+function openLogins(
+  { now = () => new Date(), agents, providers, logger }: EngineOptions,
+  { vault, sandboxes, ...parts }: LoginParts,
+): Logins {
+  const profiles = createLoginProfiles({ vault, now });
+  const running: LoginsOptions["running"] = (id) => sandboxes.findRunning(id);
+  return createLogins({ ...parts, profiles, agents, providers, logger, now, running });
+}
+
+type LoginParts = Pick<LoginsOptions, "store" | "layersFor" | "createThrowAway"> & {
+  vault: Vault;
+  sandboxes: Sandboxes;
+};

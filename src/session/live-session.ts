@@ -10,13 +10,14 @@ import type { SessionContext } from "./context.ts";
 import { isStillThere, type Conversation } from "./conversation.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
 import { describeFailure } from "./problem.ts";
-import { signIn } from "./sign-in.ts";
+import { lendSignIn, signIn, signInUnasked } from "./sign-in.ts";
 import { isOver, nextSessionStatus, type SessionHappening } from "./status.ts";
 import { runInTerminal } from "./terminal-run.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { checkPrompt, createTurn, type Turn } from "./turn.ts";
 
 const EXIT_INTERRUPTED = 130;
+const TAKE_BACK_TIMEOUT_MS = 10_000;
 
 export interface LiveSessionOptions {
   row: SessionRow;
@@ -119,6 +120,13 @@ export class LiveSession {
       save: () => this.#saveConversation(),
     });
     this.#turn = turn;
+    try {
+      // A sign-in may have ended since the turn before, or been taken back.
+      await this.#refreshSignIn();
+    } catch (error) {
+      this.#turn = undefined;
+      throw error;
+    }
     const cancel = (): void => turn.cancel();
     const signal = AbortSignal.any([reader, this.#ending.signal]);
     signal.addEventListener("abort", cancel, { once: true });
@@ -127,6 +135,7 @@ export class LiveSession {
       yield* turn.run();
     } finally {
       signal.removeEventListener("abort", cancel);
+      await this.#takeSignInBack();
       this.#turn = undefined;
     }
   }
@@ -152,11 +161,9 @@ export class LiveSession {
     const { agent, request, secrets, signal } = this.#context;
     const { argumentRule, environment, terminal } = request;
     const command = resolveCommand(agent, request.arguments ?? [], argumentRule);
-    const hasKey = agent.credentials.some((name) => (secrets[name] ?? "") !== "");
-    if (agent.signIn !== undefined && !command.isStandalone && !hasKey) {
-      const onLoginNeeded = (): Promise<void> => this.#advance("sign-in-needed");
-      await signIn(this.#context, agent.signIn, { onLoginNeeded });
-    }
+    const isLogin = request.login !== undefined;
+    if (isLogin || (!command.isStandalone && !this.#hasKey)) await this.#signIn();
+    if (isLogin) return 0;
     if (this.#row.kind === "turns") return this.#serveTurns();
     signal.throwIfAborted();
     await this.#advance("ready");
@@ -171,7 +178,41 @@ export class LiveSession {
       },
     });
     if (ending.kind === "lost") this.#lossReason ??= ending.reason;
+    await this.#takeSignInBack();
     return ending.code;
+  }
+
+  async #signIn(): Promise<void> {
+    const { agent, request } = this.#context;
+    const onLoginNeeded = (): Promise<void> => this.#advance("sign-in-needed");
+    if (agent.signIn !== undefined) {
+      return signIn(this.#context, agent.signIn, { onLoginNeeded });
+    }
+    if (agent.keptSignIn === undefined) return;
+    if (request.login === undefined) return lendSignIn(this.#context);
+    await onLoginNeeded();
+    return signInUnasked(this.#context, agent.keptSignIn.login ?? agent.command);
+  }
+
+  get #hasKey(): boolean {
+    const { agent, secrets } = this.#context;
+    return agent.credentials.some((name) => (secrets[name] ?? "") !== "");
+  }
+
+  async #refreshSignIn(): Promise<void> {
+    if (!this.#hasKey) await this.#context.signIns?.refresh(this.#context);
+  }
+
+  /** What an agent made of its sign-in while it was at work; that it cannot be read is no failure of the work. */
+  async #takeSignInBack(): Promise<void> {
+    const { signIns, agent, running } = this.#context;
+    if (signIns === undefined || this.#hasKey) return;
+    const signal = AbortSignal.timeout(TAKE_BACK_TIMEOUT_MS);
+    try {
+      await signIns.takeBack({ running, agent, signal });
+    } catch (error) {
+      this.#options.logger.warn("a sign-in was not taken back", { id: this.id, error });
+    }
   }
 
   async #serveTurns(): Promise<number> {

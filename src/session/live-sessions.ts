@@ -11,14 +11,17 @@ import type {
   TurnEvent,
 } from "../protocol/session.ts";
 import type { Bindings } from "../protocol/secret.ts";
+import type { Sandbox } from "../protocol/sandbox.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { TurnPlace } from "./happenings.ts";
+import { requireKept } from "./logins.ts";
 import { LiveSession, showSession } from "./live-session.ts";
 import { openReaderLease, type ReaderLease } from "./reader-lease.ts";
+import type { SandboxSignIns } from "./sandbox-sign-ins.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 
@@ -33,6 +36,8 @@ export interface SessionsOptions {
   /** Whose bindings count. Default: none. */
   secrets?: Pick<Secrets, "collect">;
   terminals: Pick<Terminals, "open">;
+  /** Sign-ins that are kept outside the sandboxes. */
+  signIns?: SandboxSignIns;
   repository: SessionRepository;
   logger: Logger;
   now?(): Date;
@@ -57,10 +62,17 @@ class LiveSessions implements Sessions {
 
   async create(owner: string, sandboxId: string, request: SessionCreate): Promise<Session> {
     const { sandboxes, agents, repository } = this.#options;
-    const { agent, bindings } = await sandboxes.get(sandboxId);
+    const sandbox = await sandboxes.get(sandboxId);
+    const { agent, bindings } = sandbox;
     const adapter = findAgent(agents, agent);
     checkRequest(adapter, request);
     const secrets = await this.#collect(owner, adapter, { request, bindings });
+    // SECURITY: a sign-in that every sandbox gets is made where no agent was at work.
+    if (request.login !== undefined && !isUntouched(sandbox)) {
+      const message =
+        "A login for every sandbox needs a new ephemeral sandbox without a workspace.";
+      throw new CattlegridError("REQUEST_INVALID", message);
+    }
     const running = await sandboxes.running(sandboxId);
     const { kind } = request;
     const createdAt = this.#now().toISOString();
@@ -162,12 +174,20 @@ class LiveSessions implements Sessions {
   }
 
   #begin({ row, request, running, earlier }: Beginning): LiveSession {
-    const { sandboxes, agents, repository, logger, terminals, readerGraceMs } = this.#options;
+    const { sandboxes, agents, repository, logger, readerGraceMs } = this.#options;
+    const { terminals, signIns } = this.#options;
     const { secrets = {}, ...rest } = request;
     let lease: ReaderLease | undefined;
     const session = new LiveSession({
       row,
-      context: { agent: findAgent(agents, row.agent), request: rest, secrets, running, terminals },
+      context: {
+        agent: findAgent(agents, row.agent),
+        request: rest,
+        secrets,
+        running,
+        terminals,
+        ...(signIns === undefined ? {} : { signIns }),
+      },
       ...(earlier === undefined ? {} : { earlier }),
       repository,
       logger,
@@ -226,6 +246,7 @@ function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
     });
   }
   checkDirectory(agent, request);
+  checkLogin(agent, request);
   if (Object.keys(turnOptions).length > 0 && agent.turns?.checkOptions === undefined) {
     const message = `${agent.title} has no engine, model or configuration to choose.`;
     throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
@@ -241,6 +262,17 @@ function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
     const message = "A session of turns takes prompts and no arguments.";
     throw new CattlegridError("REQUEST_INVALID", message);
   }
+}
+
+function isUntouched({ ephemeral, workspace, sessions }: Sandbox): boolean {
+  return ephemeral && workspace === null && sessions.length === 0;
+}
+
+function checkLogin(agent: AgentAdapter, { login, kind }: SessionCreate): void {
+  if (login === undefined) return;
+  requireKept(agent);
+  if (kind === "interactive") return;
+  throw new CattlegridError("REQUEST_INVALID", "A login takes no prompts.");
 }
 
 function checkDirectory(agent: AgentAdapter, { identityDirectory }: SessionCreate): void {

@@ -56,4 +56,11 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (owner, agent, variable)
   ) STRICT;
   `,
+  `
+  CREATE TABLE lent_sign_ins (
+    sandbox_id TEXT PRIMARY KEY REFERENCES sandboxes (id) ON DELETE CASCADE,
+    profile TEXT NOT NULL,
+    revision INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -27,6 +27,8 @@ export interface StoredSpecification {
   gitIdentity?: NonNullable<SandboxCreate["gitIdentity"]>;
   mirrors: NonNullable<SandboxCreate["mirrors"]> | null;
   removeAfterSession: boolean;
+  /** Whose sign-in it gets; absent: the default profile's. */
+  loginProfile?: string;
   /** Absent in rows of an earlier version. */
   lifetime?: Lifetime;
   origins?: Readonly<Record<string, string>>;

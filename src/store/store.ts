@@ -7,6 +7,7 @@ import {
   type SecretBindingRepository,
 } from "./secret-binding-rows.ts";
 import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
+import { createLentSignInRepository, type LentSignInRepository } from "./sign-in-rows.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
 
 /** The state of one installation. Nothing outside this folder knows how it is kept. */
@@ -16,6 +17,7 @@ export interface Store {
   readonly sessions: SessionRepository;
   readonly policyChanges: PolicyChangeRepository;
   readonly secretBindings: SecretBindingRepository;
+  readonly lentSignIns: LentSignInRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     sessions: createSessionRepository(database, path),
     policyChanges: createPolicyChangeRepository(database, path),
     secretBindings: createSecretBindingRepository(database, path),
+    lentSignIns: createLentSignInRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

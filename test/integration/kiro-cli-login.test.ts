@@ -37,7 +37,9 @@ describe.skipIf(!NEEDS.met)(NEEDS.title("signing in to Kiro in the user's termin
   afterAll(() => yard?.close());
 
   function begin(name: string, flags = ""): RunningProgram {
-    return yard.startInTerminal(between(`cattlegrid run kiro --name ${name} ${flags}`));
+    return yard.startInTerminal(
+      between(`cattlegrid run kiro --name ${name} --profile ${name} ${flags}`),
+    );
   }
 
   async function choose(terminal: RunningProgram, keys: string): Promise<string> {

@@ -33,12 +33,14 @@ export class KiroYard {
   readonly cloud: KiroCloud;
   readonly provider: SandboxProvider;
   engine: Engine;
+  /** How far the engine's clock, as sign-ins go by it, is ahead. */
+  readonly clock: { aheadMs: number };
   readonly #openEngine: () => Promise<Engine>;
   readonly #runtimeDirectory: string;
   #sandboxes = 0;
 
   private constructor(
-    parts: Pick<KiroYard, "root" | "workspace" | "cloud" | "provider" | "engine"> & {
+    parts: Pick<KiroYard, "root" | "workspace" | "cloud" | "provider" | "engine" | "clock"> & {
       runtimeDirectory: string;
       openEngine: () => Promise<Engine>;
     },
@@ -48,6 +50,7 @@ export class KiroYard {
     this.cloud = parts.cloud;
     this.provider = parts.provider;
     this.engine = parts.engine;
+    this.clock = parts.clock;
     this.#openEngine = parts.openEngine;
     this.#runtimeDirectory = parts.runtimeDirectory;
   }
@@ -71,6 +74,7 @@ export class KiroYard {
       runtimeDirectory: paths.runtimeDirectory,
     });
     const small = { ...kiro, install: { ...kiro.install!, diskBytes: DISK_BYTES } };
+    const clock = { aheadMs: 0 };
     const openEngine = (): Promise<Engine> =>
       createEngine({
         paths,
@@ -79,6 +83,7 @@ export class KiroYard {
         agents: createAgentRegistry([small, shell]),
         logger: SILENT_LOGGER,
         readerGraceMs: 1,
+        now: () => new Date(Date.now() + clock.aheadMs),
       });
     const engine = await openEngine();
     const { runtimeDirectory } = paths;
@@ -88,16 +93,20 @@ export class KiroYard {
       cloud,
       provider,
       engine,
+      clock,
       openEngine,
       runtimeDirectory,
     });
   }
 
   /** A sandbox that runs, and what its start told. */
-  async sandbox(agent = "kiro"): Promise<{ id: string; events: StartEvent[] }> {
+  async sandbox(agent = "kiro", profile?: string): Promise<{ id: string; events: StartEvent[] }> {
+    const name = `${agent}-${++this.#sandboxes}`;
     const { sandbox } = await this.engine.sandboxes.create(OWNER, {
       agent,
-      name: `${agent}-${++this.#sandboxes}`,
+      name,
+      // One of its own: each test signs in for itself.
+      loginProfile: profile ?? name,
       workspace: this.workspace,
       mirrors: this.mirrors(),
     });

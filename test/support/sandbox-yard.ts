@@ -6,6 +6,7 @@ import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
 import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
 import { createSandboxes } from "../../src/sandbox/live-sandboxes.ts";
 import type { Sandboxes, SandboxesOptions } from "../../src/sandbox/sandboxes.ts";
+import type { Logins } from "../../src/session/logins.ts";
 import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createSecrets, type Secrets } from "../../src/secret/secrets.ts";
@@ -45,6 +46,14 @@ export class SandboxYard {
     this.vault = createVault({ directory, places: [createKeyFile(join(directory, "key"))] });
     const { secretBindings: bindings } = parts.store;
     this.secrets = createSecrets({ vault: this.vault, bindings, agents: createSmallAgents() });
+  }
+
+  /** What a server over sandboxes alone stands on. */
+  get engineParts(): Pick<SandboxYard, "sandboxes" | "terminals" | "vault" | "secrets"> & {
+    logins: Logins;
+  } {
+    const { sandboxes, terminals, vault, secrets } = this;
+    return { sandboxes, terminals, vault, secrets, logins: {} as Logins };
   }
 
   static async open(

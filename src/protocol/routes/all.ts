@@ -2,6 +2,7 @@ import { AGENT_ROUTES } from "./agent.ts";
 import { CHANGE_ROUTES } from "./changes.ts";
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { EVENT_ROUTES } from "./event.ts";
+import { LOGIN_ROUTES } from "./login.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
 import { PRUNE_ROUTES } from "./prune.ts";
@@ -23,4 +24,5 @@ export const ROUTES = {
   ...CHANGE_ROUTES,
   ...SECRET_ROUTES,
   ...SESSION_ROUTES,
+  ...LOGIN_ROUTES,
 } as const;

@@ -36,6 +36,11 @@ export const claude: AgentAdapter = {
     signIn: [".claude/.credentials.json"],
     conversations: [".claude/projects"],
   },
+  keptSignIn: {
+    directory: ".claude",
+    files: [".credentials.json"],
+    login: ["claude", "auth", "login"],
+  },
   modelEndpoint: { kind: "env", variable: "ANTHROPIC_BASE_URL", protocol: "anthropic-messages" },
   install: npmInstallation({
     name: "@anthropic-ai/claude-code",

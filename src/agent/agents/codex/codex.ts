@@ -35,6 +35,11 @@ export const codex: AgentAdapter = {
     signIn: [".codex/auth.json"],
     conversations: [".codex/sessions"],
   },
+  keptSignIn: {
+    directory: ".codex",
+    files: ["auth.json"],
+    login: ["codex", "login", "--device-auth"],
+  },
   modelEndpoint: {
     kind: "config",
     where: "openai_base_url in ~/.codex/config.toml",

@@ -37,6 +37,7 @@ export const copilot: AgentAdapter = {
     signIn: [".copilot/config.json"],
     conversations: [".copilot/session-state"],
   },
+  keptSignIn: { directory: ".copilot", files: ["config.json"], login: ["copilot", "login"] },
   modelEndpoint: { kind: "env", variable: "COPILOT_PROVIDER_BASE_URL", protocol: "openai-chat" },
   install: npmInstallation({
     name: "@github/copilot",

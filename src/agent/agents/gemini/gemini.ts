@@ -26,6 +26,7 @@ export const gemini: AgentAdapter = {
     signIn: [".gemini/oauth_creds.json", ".gemini/google_accounts.json"],
     conversations: [".gemini/tmp"],
   },
+  keptSignIn: { directory: ".gemini", files: ["oauth_creds.json", "google_accounts.json"] },
   modelEndpoint: {
     kind: "env",
     variable: "GOOGLE_GEMINI_BASE_URL",

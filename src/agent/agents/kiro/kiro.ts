@@ -1,6 +1,7 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { DEFAULT_REGIONS, hostsOf, KIRO_REGIONS } from "./hosts.ts";
 import { installation } from "./installation.ts";
+import { keptSignIn } from "./kept-sign-in.ts";
 import { signIn } from "./sign-in.ts";
 import { turns } from "./turns.ts";
 
@@ -27,5 +28,6 @@ export const kiro: AgentAdapter = {
   standaloneWords: ["login", "logout", "whoami", "--version", "--help"],
   install: installation,
   signIn,
+  keptSignIn,
   turns,
 };

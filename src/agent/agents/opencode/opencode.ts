@@ -37,6 +37,11 @@ export const opencode: AgentAdapter = {
     signIn: [".local/share/opencode/auth.json"],
     conversations: [".local/share/opencode"],
   },
+  keptSignIn: {
+    directory: ".local/share/opencode",
+    files: ["auth.json"],
+    login: ["opencode", "auth", "login"],
+  },
   modelEndpoint: {
     kind: "config",
     where: "provider.<id>.options.baseURL in ~/.config/opencode/opencode.json",

@@ -26,6 +26,7 @@ export const qwen: AgentAdapter = {
     signIn: [".qwen/oauth_creds.json", ".qwen/.env"],
     conversations: [".qwen/projects", ".qwen/tmp"],
   },
+  keptSignIn: { directory: ".qwen", files: ["oauth_creds.json", ".env"], login: ["qwen", "auth"] },
   modelEndpoint: { kind: "env", variable: "OPENAI_BASE_URL", protocol: "openai-chat" },
   install: npmInstallation({
     name: "@qwen-code/qwen-code",
