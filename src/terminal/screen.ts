@@ -9,6 +9,13 @@ const WAITING_BYTES_MAX = 2 * 1024 * 1024;
 /** How long output is collected before it is sent: many small pieces cost one message. */
 const COLLECTED_MS = 20;
 
+/**
+ * After a full batch the thread rests for this many times as long as the batch took: parsing a fast program's output as it comes would
+ * take the processor that moves its bytes, for lines that scroll by. Whoever asks for a snapshot does not wait for it.
+ */
+const REST_FACTOR = 4;
+const REST_MS_MAX = 250;
+
 const LINE_FEED = 0x0a;
 
 export interface ScreenOptions {
@@ -28,6 +35,8 @@ export class Screen {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #underWayBytes = 0;
+  #sentAtMs = 0;
+  #isBusy = false;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
   #isLost = false;
@@ -72,7 +81,9 @@ export class Screen {
       return;
     }
     this.#underWayBytes -= answer.bytes;
-    if (this.#underWayBytes === 0) this.#flush();
+    if (this.#underWayBytes > 0) return;
+    if (this.#isBusy) this.#rest();
+    else this.#flush();
   }
 
   /** The thread is gone. */
@@ -93,6 +104,11 @@ export class Screen {
     this.#options.onClose();
   }
 
+  #rest(): void {
+    const restMs = Math.min(REST_MS_MAX, REST_FACTOR * (performance.now() - this.#sentAtMs));
+    this.#timer ??= setTimeout(() => this.#flush(), restMs).unref();
+  }
+
   #flush(limitBytes = UNDER_WAY_BYTES_MAX): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -106,6 +122,8 @@ export class Screen {
     if (count === 0) return;
     this.#waitingBytes -= count;
     this.#underWayBytes += count;
+    this.#sentAtMs = performance.now();
+    this.#isBusy = count >= limitBytes;
     const bytes = new Uint8Array(count);
     let at = 0;
     for (const part of taken) {

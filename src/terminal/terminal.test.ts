@@ -175,6 +175,36 @@ describe("a program that ended while it was held", () => {
   );
 });
 
+test("pieces that fill a read come together, and what comes alone comes at once", async () => {
+  const output = new PassThrough();
+  const ended = Promise.withResolvers<ProcessEnding>();
+  const process = {
+    output,
+    input: new PassThrough(),
+    ended: ended.promise,
+    kill: async () => undefined,
+  } as unknown as SandboxProcess;
+  const options = { id: "trm_pieces", process, tty: true, spoolDirectory: directory };
+  const terminal = new Terminal(options);
+  opened.push(terminal);
+  const lengths: number[] = [];
+  const reading = (async () => {
+    for await (const event of terminal.attach().events()) {
+      if (event.kind === "output") lengths.push(event.bytes.length);
+    }
+  })();
+  for (let count = 0; count < 16; count++) output.emit("data", Buffer.alloc(4 * KIB - 1));
+  await expect.poll(() => lengths.reduce((sum, each) => sum + each, 0)).toBe(16 * (4 * KIB - 1));
+  expect(lengths.length).toBeLessThan(8);
+  lengths.length = 0;
+  output.emit("data", Buffer.alloc(1));
+  await new Promise(setImmediate);
+  expect(lengths).toEqual([1]);
+  output.end();
+  ended.resolve({ kind: "exited", code: 0 });
+  await reading;
+});
+
 describe("flow control", () => {
   test("holds the program back while its one viewer acknowledges nothing", async () => {
     const limits = { windowBytes: 64 * KIB, memoryBytes: 64 * KIB };

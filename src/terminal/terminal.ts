@@ -48,6 +48,12 @@ export interface TerminalOptions {
   onSpoolFailure?(error: CattlegridError): void;
 }
 
+/** A terminal gives at most 4 KiB to one read: a program that fills a read goes on writing. */
+const FULL_READ_BYTES = 2048;
+/** One message to a viewer costs as much as copying this much. */
+const TOGETHER_BYTES = 32 * 1024;
+const TOGETHER_MS = 1;
+
 /**
  * What one process inside a sandbox reads and writes through. It belongs to the engine and outlives its
  * viewers; no byte is lost or repeated across detach and re-attach, and `ended` follows the last one.
@@ -72,6 +78,8 @@ export class Terminal {
   #inputBytes = 0;
   #hasExited = false;
   #isKilled = false;
+  #untoldBytes = 0;
+  #telling: NodeJS.Timeout | undefined;
   #isHeld = false;
   #isSpillBroken = false;
   #spilling: Promise<void> | undefined;
@@ -234,7 +242,7 @@ export class Terminal {
       this.#log.append(stream, bytes);
       this.#options.screen?.write(bytes);
       this.#recording?.output(bytes);
-      for (const attachment of this.#attachments) attachment.wake();
+      this.#tell(bytes.length);
       this.#balance();
     });
     readable.on("error", () => readable.resume());
@@ -242,6 +250,21 @@ export class Terminal {
       readable.once("end", resolve);
       readable.once("close", resolve);
     });
+  }
+
+  /** What comes alone is told at once; of much that comes in a row, a few pieces are told together. */
+  #tell(lengthBytes: number): void {
+    this.#untoldBytes += lengthBytes;
+    const isOneOfMany = lengthBytes >= FULL_READ_BYTES && this.#untoldBytes < TOGETHER_BYTES;
+    if (!isOneOfMany) this.#tellNow();
+    else this.#telling ??= setTimeout(() => this.#tellNow(), TOGETHER_MS);
+  }
+
+  #tellNow(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    this.#untoldBytes = 0;
+    for (const attachment of this.#attachments) attachment.wake();
   }
 
   async #settle(read: readonly Promise<void>[]): Promise<TerminalEnding> {
@@ -257,7 +280,7 @@ export class Terminal {
     await Promise.all(read);
     await this.#recording?.close();
     this.#endedWith = describeEnding(ending, this.#cause);
-    for (const attachment of this.#attachments) attachment.wake();
+    this.#tellNow();
     return this.#endedWith;
   }
 
