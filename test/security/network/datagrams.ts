@@ -72,7 +72,7 @@ export const DATAGRAMS: readonly NetworkCase[] = [
     permitted: [socket(2, 1, 0), socket(2, 2, 0)],
     elsewhere: [
       {
-        file: "test/security/egress.test.ts",
+        file: "test/security/ways-out.ts",
         title:
           "are refused whatever the kind of socket, address, option or packet, and the allowed one works",
       },

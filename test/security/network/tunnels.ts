@@ -139,7 +139,7 @@ export const TUNNELS: readonly NetworkCase[] = [
     ],
     elsewhere: [
       {
-        file: "test/security/egress.test.ts",
+        file: "test/security/ways-out.ts",
         title:
           "a sandbox whose %s holds every connection it may leaves others theirs, and its own when it lets go",
       },
