@@ -37,7 +37,7 @@ function renderRoutes(routes: RouteTable): string {
 }
 
 function describeAnswer({ answer, events, lines, download, upgrade }: Route): string {
-  if (upgrade) return "WebSocket.";
+  if (upgrade !== undefined) return upgrade === "tcp" ? "bytes both ways." : "WebSocket.";
   const forms = [
     ...(answer === undefined ? [] : [`\`${String(answer.meta()?.id)}\``]),
     ...(events === undefined ? [] : [`events of \`${String(events.meta()?.id)}\``]),

@@ -51,6 +51,7 @@ has_pip() {
   done
   return 1
 }
+has_sftp_server() { exists /usr/lib/openssh/sftp-server || exists /usr/libexec/openssh/sftp-server; }
 has_certificates() { exists /etc/ssl/certs/ca-certificates.crt || exists /etc/pki/tls/certs; }
 
 find_missing() {
@@ -74,6 +75,8 @@ find_missing() {
   need zsh has zsh
   need fish has fish
   need openssh-client has ssh
+  need openssh-sftp-server has_sftp_server
+  need rsync has rsync
   need postgresql-client has psql
   need gnome-keyring has gnome-keyring-daemon
   need libsecret-tools has secret-tool

@@ -1,6 +1,7 @@
+import type { Duplex } from "node:stream";
 import { checkApiVersion, readMinor, readProblem } from "../client/problem.ts";
 import { CattlegridError } from "../errors/error.ts";
-import { type HttpAnswer, readText, sendRequest } from "../platform/http-client.ts";
+import { type HttpAnswer, readText, sendRequest, sendUpgrade } from "../platform/http-client.ts";
 import { EventStreamReader } from "../protocol/event-stream.ts";
 import { API_VERSION, API_VERSION_HEADER } from "../protocol/version.ts";
 
@@ -71,12 +72,28 @@ export class Api {
     }
   }
 
-  /** Opens a stream for the sake of its connection, which lasts until `signal` aborts; what comes is passed over. */
-  async hold(path: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Opens a stream for the sake of its connection, which lasts until `signal` aborts; what comes is passed over. Its end, or
+   * the daemon's, resolves `ended`.
+   */
+  async hold(path: string, signal: AbortSignal): Promise<{ ended: Promise<void> }> {
     const { body } = await this.#send("GET", path, { signal });
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
     body.resume();
-    // Whatever needs the daemon notices by itself when it has gone.
-    body.on("error", () => undefined);
+    body.on("error", () => resolve());
+    body.once("close", resolve);
+    return { ended };
+  }
+
+  /** A connection of plain bytes both ways; half open ends stay half open. */
+  async connect(path: string): Promise<Duplex> {
+    const request = { method: "GET", path, signal: this.signal };
+    const answer = await sendUpgrade({ ...request, socketPath: await this.socket() }, "tcp");
+    if ("socket" in answer) {
+      if (answer.head.length > 0) answer.socket.unshift(answer.head);
+      return answer.socket;
+    }
+    throw readProblem(await readText(answer.body), `GET ${path}`, answer.status);
   }
 
   /** The bytes of an answer that is no JSON document. */

@@ -95,6 +95,14 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "let an editor work with an agent in its sandbox (Agent Client Protocol)",
     load: async () => (await import("./commands/acp.ts")).ACP,
   },
+  "ssh-config": {
+    summary: "print or install what OpenSSH needs to reach sandboxes by name",
+    load: async () => (await import("./commands/ssh-config.ts")).SSH_CONFIG,
+  },
+  "ssh-proxy": {
+    summary: "lead OpenSSH into a sandbox, as its ProxyCommand",
+    load: async () => (await import("./commands/ssh-proxy.ts")).SSH_PROXY,
+  },
   agents: {
     summary: "list the agents, or show what one runs, reaches and keeps",
     load: async () => (await import("./commands/agents.ts")).AGENTS,

@@ -41,7 +41,7 @@ type Operation<R extends Route> = ((input: InputOf<R>) => ResultOf<R>) &
 
 /** Every operation of the API by its name, as `docs/routes.md` lists them. */
 type Operations = {
-  readonly [K in keyof Routes as Routes[K] extends { upgrade: true } ? never : K]: Operation<
+  readonly [K in keyof Routes as Routes[K] extends { upgrade: string } ? never : K]: Operation<
     Routes[K]
   >;
 };

@@ -61,11 +61,11 @@ export async function sendUpgrade(
   const { socketPath, method, path, signal } = request;
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer | UpgradedConnection>();
-  const payload = JSON.stringify(request.body ?? {});
+  const payload = method === "GET" ? undefined : JSON.stringify(request.body ?? {});
   const headers = {
     host: "localhost",
     ...request.headers,
-    ...describeBody(payload),
+    ...(payload === undefined ? {} : describeBody(payload)),
     connection: "Upgrade",
     upgrade: protocol,
   };

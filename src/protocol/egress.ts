@@ -44,7 +44,7 @@ export type EgressReason = z.infer<typeof egressReasonSchema>;
 /**
  * One line of `logs NAME --egress --json`. `dns`, `connect` and `request` are decisions; `close` tells what a relayed
  * connection moved; `gap` tells that records could not be written; `port` tells of a connection that came in by a
- * published port; `policy` of a rule that a person added or took away. Readers ignore fields they do not know.
+ * published port, or for a client of the API; `policy` of a rule that a person added or took away. Readers ignore fields they do not know.
  */
 export const egressRecordSchema = z
   .object({

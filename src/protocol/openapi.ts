@@ -7,6 +7,10 @@ type Json = Record<string, unknown>;
 
 const SCHEMA_PLACE = "#/components/schemas/";
 const SINCE = "x-since";
+const BECOMES = {
+  websocket: "The connection is a WebSocket from here on.",
+  tcp: "The connection carries plain bytes both ways from here on.",
+} as const;
 
 /** The OpenAPI 3.1 document of these routes. Pure; the same routes give the same document. */
 export function describeApi(routes: RouteTable): Json {
@@ -60,19 +64,21 @@ function describeAnswers(route: Route): Json {
   const { answer, events, lines, download, status = 200, also, upgrade } = route;
   const content = {
     ...(answer === undefined ? {} : { "application/json": { schema: refer(answer) } }),
-    ...(events === undefined || upgrade ? {} : { "text/event-stream": { schema: refer(events) } }),
+    ...(events === undefined || upgrade !== undefined
+      ? {}
+      : { "text/event-stream": { schema: refer(events) } }),
     ...(lines === undefined ? {} : { "application/jsonl": { schema: refer(lines) } }),
     ...(download === undefined ? {} : { [download]: {} }),
   };
   const success = {
-    description: upgrade ? "The connection is a WebSocket from here on." : "Done.",
+    description: upgrade === undefined ? "Done." : BECOMES[upgrade],
     ...(Object.keys(content).length === 0 ? {} : { content }),
   };
   const problem = {
     description: "Refused or failed; `code` says why.",
     content: { "application/problem+json": { schema: refer(problemSchema) } },
   };
-  const statuses = upgrade ? [101] : also === undefined ? [status] : [also, status];
+  const statuses = upgrade !== undefined ? [101] : also === undefined ? [status] : [also, status];
   return { ...Object.fromEntries(statuses.map((code) => [code, success])), default: problem };
 }
 

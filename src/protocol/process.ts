@@ -24,6 +24,11 @@ export const execSchema = z
     timeoutMs: z.int().positive().optional(),
     /** What the program writes is recorded; what it reads never is. */
     record: z.boolean().optional(),
+    /**
+     * Lives no longer than somebody is attached: once nobody is, or when nobody comes within 30 seconds, the program is
+     * hung up (SIGHUP) and what is left of it 5 seconds later is killed.
+     */
+    attended: z.boolean().optional().meta({ "x-since": 1 }),
   })
   .meta({ id: "Exec" });
 export type Exec = z.infer<typeof execSchema>;

@@ -28,8 +28,8 @@ export interface Route {
   lines?: z.ZodType;
   /** The answer is bytes of this media type. */
   download?: string;
-  /** The connection becomes a WebSocket. */
-  upgrade?: true;
+  /** What the connection becomes: messages of a WebSocket, or plain bytes both ways. */
+  upgrade?: "websocket" | "tcp";
 }
 
 export type RouteTable = Readonly<Record<string, Route>>;

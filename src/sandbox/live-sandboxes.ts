@@ -193,6 +193,7 @@ class LiveSandboxes implements Sandboxes {
       process,
       ...(request.terminal === undefined ? {} : { size: request.terminal }),
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+      isAttended: request.attended === true,
     });
   }
 

@@ -69,7 +69,7 @@ export interface Sandboxes {
   /** Makes sandboxes anew, and clears away what nobody would miss. */
   readonly upkeep: Upkeep;
   /** Of running sandboxes, on this machine's loopback. */
-  readonly ports: Pick<Ports, "list" | "publish" | "close">;
+  readonly ports: Pick<Ports, "list" | "publish" | "close" | "connect">;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** Lets an ephemeral sandbox stay. Idempotent. */

@@ -6,6 +6,7 @@ import type { Logger } from "../platform/logger.ts";
 import { type Recording, Recordings } from "../terminal/recordings.ts";
 import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
+import { Attendance } from "./attendance.ts";
 import type { Activity } from "./lifetime-watch.ts";
 import type { SandboxProcess } from "./provider.ts";
 
@@ -22,6 +23,8 @@ export interface TerminalOpening {
   /** Present: the process has a controlling terminal. Absent: pipes. */
   size?: { columns: number; rows: number };
   timeoutMs?: number;
+  /** The program lives no longer than somebody is attached. Default false. */
+  isAttended?: boolean;
   /** Records the terminal, under this title. */
   record?: string;
 }
@@ -41,6 +44,7 @@ export interface OpenedTerminal {
 
 interface KeptTerminal extends OpenedTerminal {
   viewers: number;
+  attendance: Attendance | undefined;
   timer?: NodeJS.Timeout;
 }
 
@@ -78,6 +82,7 @@ export function createTerminals(options: TerminalsOptions): Terminals {
     const found = open.get(id);
     open.delete(id);
     clearTimeout(found?.timer);
+    found?.attendance?.[Symbol.dispose]();
     await found?.terminal.dispose();
   };
   const forgetLater = (id: string): void => {
@@ -102,8 +107,9 @@ export function createTerminals(options: TerminalsOptions): Terminals {
       const recording = startRecording(opening, recordings);
       const parts = { screens, ...(recording === undefined ? {} : { recording }) };
       const terminal = createTerminal({ ...opening, id }, { ...options, ...parts });
+      const attendance = opening.isAttended === true ? new Attendance(terminal, logger) : undefined;
       const entry = keepTerminal(
-        { terminal, owner, sandboxId, abandon: () => abandonLater(terminal) },
+        { terminal, owner, sandboxId, attendance, abandon: () => abandonLater(terminal) },
         () => forgetLater(id),
       );
       open.set(id, entry);
@@ -136,9 +142,12 @@ function keepTerminal(
     viewers: 0,
     enter() {
       entry.viewers++;
+      entry.attendance?.begin();
       return (hasSeenEnding) => {
         entry.viewers--;
-        if (hasSeenEnding && entry.viewers === 0) onSeen();
+        if (entry.viewers > 0) return;
+        entry.attendance?.end();
+        if (hasSeenEnding) onSeen();
       };
     },
   };

@@ -40,3 +40,11 @@ export function createEventQueue<T>(): EventQueue<T> {
     },
   };
 }
+
+/** No event at all: what counts is that the connection is there. */
+export function untilAborted(signal: AbortSignal): AsyncIterable<never> {
+  const events = createEventQueue<never>();
+  if (signal.aborted) events.end();
+  signal.addEventListener("abort", () => events.end(), { once: true });
+  return events;
+}

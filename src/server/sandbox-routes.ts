@@ -4,7 +4,7 @@ import { SANDBOX_ROUTES } from "../protocol/routes/sandbox.ts";
 import { SANDBOX_NAME, type SandboxStart, type StartEvent } from "../protocol/sandbox.ts";
 import { openSandbox, type Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
-import { createEventQueue } from "./event-queue.ts";
+import { createEventQueue, untilAborted } from "./event-queue.ts";
 import { closedSignal, sendEvents } from "./event-stream.ts";
 import { serve } from "./serve.ts";
 
@@ -55,6 +55,8 @@ export function addSandboxRoutes(api: Api): void {
     const exec = body();
     const secrets = await collectSecrets(api, owner, { exec, signal });
     const terminal = await sandboxes.exec(id, { ...exec, secrets }, signal);
+    // Whoever was to attend to it is gone already.
+    if (exec.attended === true && signal.aborted) await terminal.kill();
     return { terminalId: terminal.id };
   });
 
@@ -165,12 +167,4 @@ function addEgressRoute(api: Api): void {
     for await (const record of records) lines.push(`${JSON.stringify(record)}\n`);
     return reply.type("application/jsonl; charset=utf-8").send(lines.join(""));
   });
-}
-
-/** No event at all: what counts is that the connection is there. */
-function untilAborted(signal: AbortSignal): AsyncIterable<never> {
-  const events = createEventQueue<never>();
-  if (signal.aborted) events.end();
-  signal.addEventListener("abort", () => events.end(), { once: true });
-  return events;
 }

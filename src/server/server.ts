@@ -23,7 +23,8 @@ import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import { addLoginRoutes } from "./login-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
-import { serveTerminals } from "./terminal-socket.ts";
+import { addHostKeyRoutes } from "./host-key-routes.ts";
+import { serveUpgrades } from "./upgrades.ts";
 
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
 const KEEP_ALIVE_MS = 60_000;
@@ -74,7 +75,7 @@ export function createServer(options: ServerOptions): Server {
   answerErrors(app, logger);
   const api: Api = { app, engine, logger, principalOf: (request) => principalOf(request.raw) };
   addRoutes(api, options);
-  const terminals = serveTerminals({ server: app.server, versions, engine, logger, principalOf });
+  const upgrades = serveUpgrades({ server: app.server, versions, engine, logger, principalOf });
 
   let socket = "";
   return {
@@ -103,7 +104,7 @@ export function createServer(options: ServerOptions): Server {
       await rm(`${socket}.old`, { force: true });
     },
     async close() {
-      terminals.close();
+      upgrades.close();
       await this.stopListening();
       await app.close();
     },
@@ -153,6 +154,7 @@ function answerErrors(app: FastifyInstance, logger: Logger): void {
 function addRoutes(api: Api, options: ServerOptions): void {
   addSandboxRoutes(api);
   addPortRoutes(api);
+  addHostKeyRoutes(api);
   addPolicyRoutes(api);
   addPruneRoutes(api, options.facts.owner);
   addChangeRoutes(api);

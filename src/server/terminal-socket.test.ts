@@ -86,6 +86,33 @@ describe("a terminal over WebSocket", () => {
     ]);
   });
 
+  test("of an attended program ends it with the last viewer, and of another one does not", async () => {
+    const [attended, other] = [
+      await exec("sleep 100", { attended: true }),
+      await exec("sleep 100"),
+    ];
+    const clients = [await attach(attended), await attach(attended), await attach(other)];
+    const [first, last, viewer] = clients;
+    const terminalOf = (path: string) => yard.terminals.get(path.split("/").at(-1)!).terminal;
+    const [terminal, unattended] = [terminalOf(attended), terminalOf(other)];
+    first!.socket.terminate();
+    viewer!.socket.terminate();
+    await Promise.all([first!.closed, viewer!.closed].map((each) => each.catch(() => undefined)));
+    expect(terminal.endedWith).toBeUndefined();
+    last!.socket.terminate();
+    expect(await terminal.ended).toMatchObject({ kind: "signalled", signal: "SIGHUP" });
+    expect(unattended.endedWith).toBeUndefined();
+  });
+
+  test("of an attended program that cannot be hung up is killed after a while", async () => {
+    const path = await exec("trap '' HUP; echo ready; sleep 100", { attended: true });
+    const client = await attach(path);
+    await expect.poll(() => client.text()).toBe("ready\n");
+    const { terminal } = yard.terminals.get(path.split("/").at(-1)!);
+    client.socket.terminate();
+    expect(await terminal.ended).toMatchObject({ kind: "stopped" });
+  });
+
   test("waits for a viewer that comes after the end, and is gone once it was read", async () => {
     const path = await exec("echo late");
     const { terminal } = yard.terminals.get(path.split("/").at(-1)!);

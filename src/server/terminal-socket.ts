@@ -1,9 +1,7 @@
-import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { constants } from "node:os";
-import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer, type RawData } from "ws";
 import { CattlegridError } from "../errors/error.ts";
-import type { Logger } from "../platform/logger.ts";
 import {
   ACKNOWLEDGE_EVERY_BYTES,
   INPUT_WINDOW_BYTES,
@@ -19,28 +17,19 @@ import {
 import type { OpenedTerminal } from "../sandbox/terminals.ts";
 import type { Attachment, TerminalEvent } from "../terminal/attachment.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import type { Engine } from "./api.ts";
-import { authorise, type Principal } from "./authorise.ts";
+import { authorise } from "./authorise.ts";
 import { toProblem } from "./problem.ts";
 import { readBody } from "./request-body.ts";
+import type { Upgrades, UpgradeServing } from "./upgrade.ts";
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 const PATH = /^\/v1\/terminals\/([^/?]+)(?:\?(.*))?$/;
 const CLOSED_NORMALLY = 1000;
 const CLOSED_BY_POLICY = 1008;
 
-export interface TerminalServing {
-  server: Server;
-  /** Headers that every answer has. */
-  versions: readonly (readonly [string, string])[];
-  engine: Engine;
-  logger: Logger;
-  principalOf(request: IncomingMessage): Principal;
-}
-
 /** Serves `GET /v1/terminals/{id}` as the WebSocket that src/protocol/process.ts describes. */
-export function serveTerminals(options: TerminalServing): { close(): void } {
-  const { server, logger, versions } = options;
+export function serveTerminals(serving: UpgradeServing): Upgrades {
+  const { logger, versions } = serving;
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: true,
@@ -50,9 +39,10 @@ export function serveTerminals(options: TerminalServing): { close(): void } {
   sockets.on("headers", (headers) => {
     headers.push(...versions.map(([name, value]) => `${name}: ${value}`));
   });
-  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    try {
-      const { opened, wish } = enter(options, request);
+  return {
+    path: PATH,
+    async serve(request, socket, head) {
+      const { opened, wish } = enter(serving, request);
       const { terminal } = opened;
       // What cannot be had is refused before there is a WebSocket.
       const attachment = wish.view === "bytes" ? terminal.attach(wish) : undefined;
@@ -63,14 +53,8 @@ export function serveTerminals(options: TerminalServing): { close(): void } {
           client.terminate();
         });
       });
-    } catch (error) {
-      refuse(socket, error);
-    }
-  };
-  server.on("upgrade", upgrade);
-  return {
+    },
     close() {
-      server.off("upgrade", upgrade);
       for (const client of sockets.clients) client.terminate();
     },
   };
@@ -86,7 +70,7 @@ interface Wish {
 }
 
 function enter(
-  { engine, principalOf }: TerminalServing,
+  { engine, principalOf }: UpgradeServing,
   request: IncomingMessage,
 ): { opened: OpenedTerminal; wish: Wish } {
   const path = PATH.exec(request.url ?? "");
@@ -134,19 +118,6 @@ function readNumber(query: URLSearchParams, name: string): number | undefined {
   const number = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
   throw new CattlegridError("REQUEST_INVALID", `${text} is not a number for ${name}.`);
-}
-
-/** Answers as HTTP what cannot become a WebSocket. */
-function refuse(socket: Duplex, error: unknown): void {
-  const problem = toProblem(error);
-  const body = JSON.stringify(problem);
-  const head = [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? "Refused"}`,
-    "content-type: application/problem+json",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 async function serve(connection: Connection, opened: OpenedTerminal): Promise<void> {

@@ -12,6 +12,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { createEngineEvents, type EngineEvents } from "../sandbox/engine-events.ts";
 import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
+import { createHostKeys, type HostKeys } from "../sandbox/host-keys.ts";
 import type { Gates } from "../sandbox/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
@@ -74,6 +75,7 @@ export interface Engine {
   readonly sandboxes: Sandboxes;
   readonly sessions: Sessions;
   readonly terminals: Terminals;
+  readonly hostKeys: HostKeys;
   readonly events: EngineEvents;
   readonly vault: Vault;
   readonly secrets: Secrets;
@@ -113,6 +115,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     sandboxes,
     sessions,
     terminals,
+    hostKeys: createHostKeys(),
     events,
     vault,
     logins,

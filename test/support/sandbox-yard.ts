@@ -10,6 +10,7 @@ import type { Logins } from "../../src/session/logins.ts";
 import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createSecrets, type Secrets } from "../../src/secret/secrets.ts";
+import { createHostKeys } from "../../src/sandbox/host-keys.ts";
 import { createKeyFile } from "../../src/vault/key-file.ts";
 import { createVault, type Vault } from "../../src/vault/vault.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
@@ -26,6 +27,7 @@ export class SandboxYard {
   readonly sandboxes: Sandboxes;
   readonly terminals: Terminals;
   readonly vault: Vault;
+  readonly hostKeys = createHostKeys();
   readonly secrets: Secrets;
   /** Ids of the sandboxes whose sessions were ended or lost. */
   readonly ended: string[] = [];
@@ -49,11 +51,14 @@ export class SandboxYard {
   }
 
   /** What a server over sandboxes alone stands on. */
-  get engineParts(): Pick<SandboxYard, "sandboxes" | "terminals" | "vault" | "secrets"> & {
+  get engineParts(): Pick<
+    SandboxYard,
+    "sandboxes" | "terminals" | "vault" | "secrets" | "hostKeys"
+  > & {
     logins: Logins;
   } {
-    const { sandboxes, terminals, vault, secrets } = this;
-    return { sandboxes, terminals, vault, secrets, logins: {} as Logins };
+    const { sandboxes, terminals, vault, secrets, hostKeys } = this;
+    return { sandboxes, terminals, vault, secrets, hostKeys, logins: {} as Logins };
   }
 
   static async open(

@@ -2,6 +2,7 @@ import { AGENT_ROUTES } from "./agent.ts";
 import { CHANGE_ROUTES } from "./changes.ts";
 import { DAEMON_ROUTES } from "./daemon.ts";
 import { EVENT_ROUTES } from "./event.ts";
+import { HOST_KEY_ROUTES } from "./host-key.ts";
 import { LOGIN_ROUTES } from "./login.ts";
 import { PORT_ROUTES } from "./port.ts";
 import { POLICY_ROUTES } from "./policy.ts";
@@ -19,6 +20,7 @@ export const ROUTES = {
   ...SANDBOX_ROUTES,
   ...QUARANTINE_ROUTES,
   ...PORT_ROUTES,
+  ...HOST_KEY_ROUTES,
   ...POLICY_ROUTES,
   ...PRUNE_ROUTES,
   ...CHANGE_ROUTES,

@@ -72,7 +72,7 @@ export const DAEMON_ROUTES = declareRoutes({
     since: 0,
     query: attachmentQuerySchema,
     events: terminalNoticeSchema,
-    upgrade: true,
+    upgrade: "websocket",
   },
   recordTerminal: {
     method: "POST",

@@ -19,6 +19,13 @@ export const PORT_ROUTES = declareRoutes({
     body: portPublishSchema,
     answer: publishedPortSchema,
   },
+  connectPort: {
+    method: "GET",
+    path: "/v1/sandboxes/{id}/connections/{port}",
+    summary: "Becomes a connection (`Upgrade: tcp`) to a port of the sandbox's own loopback.",
+    since: 1,
+    upgrade: "tcp",
+  },
   closePort: {
     method: "DELETE",
     path: "/v1/sandboxes/{id}/ports/{hostPort}",
