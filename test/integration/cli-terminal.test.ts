@@ -182,6 +182,52 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
     await isBack(130);
   });
 
+  describe("asked for an agent", () => {
+    const CHOSEN = /^│ +● ([^(\n]+?) *(\(|$)/m;
+    const isChosen = async (wanted: (title: string | undefined) => boolean): Promise<string> => {
+      await expect
+        .poll(() => wanted(CHOSEN.exec(screen.text())?.[1]), { timeout: 20_000 })
+        .toBe(true);
+      return CHOSEN.exec(screen.text())?.[1] ?? "";
+    };
+
+    test("a person goes down and up, past the end, and picks with Enter", async () => {
+      enterCommand("run");
+      const first = await isChosen((title) => title !== undefined);
+      screen.press("Down");
+      const second = await isChosen((title) => title !== first);
+      screen.press("Down");
+      await isChosen((title) => title !== first && title !== second);
+      screen.press("Up", "Up");
+      await isChosen((title) => title === first);
+      screen.press("Up");
+      await isChosen((title) => title?.toLowerCase() === "shell");
+      screen.press("Enter");
+      await screen.shows(/ctrl-p ctrl-q leaves the session[^]*\$ ?$/);
+      screen.enter("exit 4");
+      await isBack(4);
+    });
+
+    test.each(["Escape", "C-c"])("a person leaves with %s, and nothing was made", async (key) => {
+      const { stdout: before } = await cli.run(["ls"]);
+      enterCommand("run");
+      await isChosen((title) => title !== undefined);
+      screen.press("Down", key);
+      await isBack(130);
+      expect((await cli.run(["ls"])).stdout).toBe(before);
+    });
+
+    test("a narrow window shows the list and takes the keys", async () => {
+      screen.resize(34, 12);
+      enterCommand("run");
+      const first = await isChosen((title) => title !== undefined);
+      screen.press("Down");
+      await isChosen((title) => title !== undefined && title !== first);
+      screen.press("C-c");
+      await screen.shows(/status=130\s+over/);
+    });
+  });
+
   test("a closed terminal ends neither the session nor leaves the program", async () => {
     enterCommand("run", "--name", "box");
     await screen.shows(/\$ ?$/);

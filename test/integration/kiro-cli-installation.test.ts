@@ -33,6 +33,25 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing Kiro from the comm
     expect(stdout.toString()).not.toContain("cli.kiro.dev");
   });
 
+  test("is pruned once no sandbox stands on it, and happens anew when it is needed again", async () => {
+    yard = await CommandLineYard.open();
+    const prune = async (): Promise<{ sandboxes: unknown[]; layers: unknown[] }> => {
+      const argv = ["prune", "--older-than", "1d", "--yes", "--json"];
+      return JSON.parse((await yard.run(argv)).stdout.toString()) as never;
+    };
+    await yard.run(["run", "kiro", "--name", "only", "--", "--version"]);
+    const [layer] = layers();
+    expect(layer).toMatch(/kiro/);
+    expect(await prune()).toEqual({ sandboxes: [], layers: [] });
+    expect(layers()).toEqual([layer]);
+    await yard.run(["rm", "--force", "only"]);
+    expect((await prune()).layers).toHaveLength(1);
+    expect(layers()).toEqual([]);
+    const again = await yard.run(["run", "kiro", "--name", "again", "--", "--version"]);
+    expect(again).toMatchObject({ exitCode: 0, stdout: Buffer.from("kiro-cli 2.21.2\n") });
+    expect(again.text).toContain("Installed kiro 2.21.2.");
+  });
+
   test("succeeds when the program works, whatever the installer's exit status", async () => {
     yard = await CommandLineYard.open({ installerFault: "exit-status" });
     const { exitCode, stdout } = await yard.run(["run", "kiro", "--", "--version"]);
