@@ -13,6 +13,7 @@ export type { EngineEvent } from "../protocol/engine-event.ts";
 export type { Problem } from "../protocol/problem.ts";
 export type { Exec, TerminalEnding } from "../protocol/process.ts";
 export type { Sandbox, SandboxCreate, SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+export type { Secret, SecretList } from "../protocol/secret.ts";
 export type {
   Session,
   SessionCreate,

@@ -98,8 +98,9 @@ describe.skipIf(!real.met)(real.title("a real keyring"), () => {
       values: { "secret/a": "hello" },
       key: { place: "file" },
     });
+    const forgotten = ["rotate", "destroy"].map((word) => vaultProgram(word)).join(" && ");
     await inSession(
-      `secret-tool search --all application cattlegrid 2>&1 | grep -q secret && exit 1; true`,
+      `${forgotten}; secret-tool search --all application cattlegrid 2>&1 | grep -q secret && exit 1; true`,
     );
   });
 });

@@ -5,7 +5,7 @@ import type { KeyPlace } from "./key-place.ts";
 
 const PROGRAM = "secret-tool";
 /** A locked keyring asks its user, who may be away. */
-const ANSWER_MS = 60_000;
+const ANSWER_MS = 45_000;
 const PROBE_MS = 10_000;
 
 export interface KeyringOptions {

@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { AgentSummary } from "../../protocol/agent.ts";
-import type { Secret, SecretSet, VaultRotated } from "../../protocol/secret.ts";
+import type { Secret, SecretList, SecretSet, VaultRotated } from "../../protocol/secret.ts";
 import type { Api } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
@@ -23,11 +23,15 @@ export async function keepSecret(
   const { api, caller } = context;
   // What is wrong with the wish is told before anything is kept.
   const bindings = chooseBindings(wish, await listAgents(api));
+  const { key } = await api.get<SecretList>("/v1/secrets");
   let secret = await api.put<Secret>(secretPath(wish.name), source);
   for (const binding of bindings) {
     secret = await api.post<Secret>(secretPath(wish.name, "/bindings"), binding);
   }
   tell(caller, `cattlegrid: ${wish.name} is kept${describeGiven(secret)}`);
+  // The first one made the key: where it came to lie is not to be found out later.
+  if (key.place === "none")
+    tell(caller, describeKey((await api.get<SecretList>("/v1/secrets")).key));
   return secret;
 }
 
