@@ -4,6 +4,7 @@ import { requirement, type Requirement } from "../requirement.ts";
 import { describeCapture } from "./capture.ts";
 import { describeIsolation } from "./isolation.ts";
 import { describeLife } from "./life.ts";
+import { describeClone, describeOverlay } from "./own-copies.ts";
 import { describePorts } from "./ports.ts";
 import { describeProcesses } from "./processes.ts";
 import {
@@ -37,7 +38,7 @@ export interface ProviderUnderTest {
  */
 export function describeSandboxProvider(name: string, provider: ProviderUnderTest): void {
   const { makeProvider, capabilities, kernel = "host", differences = [] } = provider;
-  const { isolation, egress, ports, limits } = capabilities;
+  const { isolation, egress, ports, limits, workspaceModes } = capabilities;
   const stated = (what: string, isStated: boolean): Requirement =>
     requirement(what, () => (isStated ? undefined : "this provider states none"));
   const subject: Subject = {
@@ -63,6 +64,8 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     describeLife(subject);
     section(stated("enforced egress", egress === "enforced"), describeCapture);
     section(stated("ports", ports), describePorts);
+    section(stated("the mode overlay", workspaceModes.includes("overlay")), describeOverlay);
+    section(stated("the mode clone", workspaceModes.includes("clone")), describeClone);
     section(isolates, (isolated) => {
       describeUnixProcesses(isolated);
       describeWorkspace(makeProvider, kernel);
