@@ -73,10 +73,11 @@ export class DockerRig implements AsyncDisposable {
     return rig;
   }
 
-  static async open(configured: object = {}): Promise<DockerRig> {
+  /** `configured` is the engine's configuration; `parent` the directory in which all of it lies. */
+  static async open(configured: object = {}, parent: string = tmpdir()): Promise<DockerRig> {
     const environment = await findDocker();
     const image = await makeImage();
-    const directory = mkdtempSync(join(tmpdir(), "cg-docker-"));
+    const directory = mkdtempSync(join(parent, "cg-docker-"));
     await shareMounts(directory);
     try {
       const daemon = await DockerDaemon.open(environment, join(directory, "d"), configured);

@@ -4,31 +4,26 @@ const HIGH_WATER_BYTES = 64 * 1024;
 
 /** Bytes of a program that wait to be read. */
 export class AttachedOutput extends Readable {
-  /** Resolves when the last byte was read, or nobody reads any more. */
-  readonly done: Promise<void>;
   readonly #onDrain: () => void;
   #isOver = false;
+  #isFull = false;
 
-  /** `onDrain`: called whenever more is wanted. */
+  /** `onDrain`: called whenever more is wanted, also when nobody reads any more. */
   constructor(onDrain: () => void) {
     super({ highWaterMark: HIGH_WATER_BYTES });
     this.#onDrain = onDrain;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.done = promise;
-    this.once("end", resolve);
-    this.once("close", resolve);
     // A reader that gives up with a reason of its own knows it.
-    this.on("error", () => resolve());
-  }
-
-  /** Whether more may come before it is read. */
-  give(bytes: Buffer): boolean {
-    return this.#isOver || this.destroyed || this.push(bytes);
+    this.on("error", () => this.#drain());
   }
 
   /** Whether whoever reads is behind. */
   get isFull(): boolean {
-    return !this.destroyed && !this.#isOver && this.readableLength >= HIGH_WATER_BYTES;
+    return this.#isFull && !this.#isOver && !this.destroyed;
+  }
+
+  give(bytes: Buffer): void {
+    if (this.#isOver || this.destroyed) return;
+    this.#isFull = !this.push(bytes);
   }
 
   finish(): void {
@@ -37,7 +32,18 @@ export class AttachedOutput extends Readable {
     if (!this.destroyed) this.push(null);
   }
 
+  /** The buffer is emptied only after this was called, so its length says nothing here. */
   override _read(): void {
+    this.#drain();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#drain();
+    callback(error);
+  }
+
+  #drain(): void {
+    this.#isFull = false;
     this.#onDrain();
   }
 }

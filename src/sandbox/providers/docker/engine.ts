@@ -1,3 +1,4 @@
+import { CattlegridError } from "../../../errors/error.ts";
 import type { UpgradedConnection } from "../../../platform/http-client.ts";
 import type { Call, EngineClient } from "./engine-client.ts";
 
@@ -85,11 +86,18 @@ export class Engine {
     return (ended as { StatusCode: number }).StatusCode;
   }
 
-  /** Kills and removes it with its volumes. Absent is success. */
-  async removeContainer(id: string): Promise<void> {
-    const path = `/containers/${encodeURIComponent(id)}?force=1&v=1`;
-    // 409: somebody else removes it at this moment, which the next look then finds done.
-    await this.#client.call("DELETE", path, { alsoDone: [404, 409] });
+  /** Kills and removes it with its volumes. `busy`: somebody else removes it at this moment. */
+  async removeContainer(id: string): Promise<"removed" | "absent" | "busy"> {
+    try {
+      const path = `/containers/${encodeURIComponent(id)}?force=1&v=1`;
+      await this.#client.call("DELETE", path);
+      return "removed";
+    } catch (error) {
+      const status = CattlegridError.is(error) ? error.details["status"] : undefined;
+      if (status === 404) return "absent";
+      if (status === 409) return "busy";
+      throw error;
+    }
   }
 
   async listContainers(
@@ -100,16 +108,19 @@ export class Engine {
     return found as { Id: string; Names: readonly string[] }[];
   }
 
-  /** Those that no container has. */
-  async listUnusedVolumes(label: string): Promise<readonly string[]> {
-    const filters = encodeURIComponent(JSON.stringify({ label: [label], dangling: ["true"] }));
+  /** Removes those with all these labels that no container has. */
+  async removeUnusedVolumes(...label: readonly string[]): Promise<void> {
+    for (const name of await this.#listUnusedVolumes(label)) {
+      const path = `/volumes/${encodeURIComponent(name)}`;
+      await this.#client.call("DELETE", path, { alsoDone: [404, 409] });
+    }
+  }
+
+  async #listUnusedVolumes(label: readonly string[]): Promise<readonly string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label, dangling: ["true"] }));
     const found = await this.#client.call("GET", `/volumes?filters=${filters}`);
     const { Volumes } = found as { Volumes: { Name: string }[] | null };
     return (Volumes ?? []).map(({ Name }) => Name);
-  }
-
-  async removeVolume(name: string): Promise<void> {
-    await this.#client.call("DELETE", `/volumes/${encodeURIComponent(name)}`, { alsoDone: [404] });
   }
 
   /** Throws SANDBOX_NOT_RUNNING when the container is not there or does not run. */

@@ -267,9 +267,7 @@ class DockerProvider implements SandboxProvider {
     for (const { Id, Names } of await this.#engine.listContainers(label)) {
       if (!Names.some((name) => names.has(name))) await this.#engine.removeContainer(Id);
     }
-    for (const name of await this.#engine.listUnusedVolumes(label)) {
-      await this.#engine.removeVolume(name);
-    }
+    await this.#engine.removeUnusedVolumes(label);
   }
 
   async #clearWork(directory: string): Promise<void> {

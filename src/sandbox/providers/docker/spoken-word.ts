@@ -44,9 +44,12 @@ export class WordFilter {
 
   /** Where the mark begins, or what could become one with more bytes; else the length. */
   #findMark(bytes: Buffer): number {
-    for (let at = bytes.indexOf(0); at !== -1; at = bytes.indexOf(0, at + 1)) {
-      const length = Math.min(this.#mark.length, bytes.length - at);
-      if (this.#mark.compare(bytes, at, at + length, 0, length) === 0) return at;
+    const whole = bytes.indexOf(this.#mark);
+    if (whole !== -1) return whole;
+    // Bytes may be all zeros, so only those are looked at one by one that are too few for a mark.
+    const from = Math.max(0, bytes.length - this.#mark.length + 1);
+    for (let at = bytes.indexOf(0, from); at !== -1; at = bytes.indexOf(0, at + 1)) {
+      if (this.#mark.compare(bytes, at, bytes.length, 0, bytes.length - at) === 0) return at;
     }
     return bytes.length;
   }

@@ -211,15 +211,22 @@ function plan(context: StartContext, attempt: Attempt, files: readonly GuestFile
     temporaryBytes,
     image: context.image.facts.Id,
     account: context.account,
-    labels: {
-      [INSTALLATION_LABEL]: context.installation,
-      [SANDBOX_LABEL]: specification.id,
-    },
+    labels: Object.fromEntries(
+      labelsOf(context, specification).map((label) => label.split("=") as [string, string]),
+    ),
     overlays: overlaysOf(context, attempt),
     workspace: specification.workspace?.mode === "overlay" ? [] : (attempt.workspace?.mounts ?? []),
     seccomp: engineSeccomp(),
     ...(runtime === undefined ? {} : { runtime }),
   });
+}
+
+/** What marks everything of one sandbox. */
+function labelsOf(
+  { installation }: StartContext,
+  { id }: SandboxSpecification,
+): readonly [string, string] {
+  return [`${INSTALLATION_LABEL}=${installation}`, `${SANDBOX_LABEL}=${id}`];
 }
 
 function overlaysOf(
@@ -283,7 +290,9 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   try {
     capture?.close();
     if (containerId !== undefined) {
-      await remove(engine, containerId);
+      const isOurs = await remove(engine, containerId);
+      // Whoever removes a container by hand leaves its volumes.
+      if (!isOurs) await engine.removeUnusedVolumes(...labelsOf(context, specification));
       const { sandboxes } = context.directories;
       const work = { ...context, image: context.image.facts.Id };
       await clearWorkDirectories(work, join(sandboxes, specification.id));
@@ -298,11 +307,17 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   }
 }
 
-/** An engine that is just being restarted comes back; one that does not leaves its container to the next `reap`. */
-async function remove(engine: Engine, containerId: string): Promise<void> {
+/**
+ * Resolves with whether it was we who removed it. An engine that is just being restarted comes back; one that does not
+ * leaves its container to the next `reap`.
+ */
+async function remove(engine: Engine, containerId: string): Promise<boolean> {
+  let isOurs = true;
   for (let left = REMOVAL_TRIES; ; left -= 1) {
     try {
-      return await engine.removeContainer(containerId);
+      const became = await engine.removeContainer(containerId);
+      isOurs &&= became === "removed";
+      if (became !== "busy" || left === 0) return isOurs;
     } catch (error) {
       if (left === 0 || !CattlegridError.is(error, "PROVIDER_UNREACHABLE")) throw error;
     }
