@@ -162,11 +162,12 @@ class EngineLogins implements Logins {
     }
   }
 
-  async #renewWhereUsed(place: ProfilePlace): Promise<boolean> {
+  async #renewWhereUsed(place: ProfilePlace): Promise<void> {
     const uses = await this.#findUses(place, AbortSignal.timeout(RENEWAL_TIMEOUT_MS));
-    // The first renews it, and the others have the new one.
-    for (const use of uses) await this.inSandboxes.refresh(use);
-    return uses.length > 0;
+    // The first renews it, and the others have the new one; one that cannot be given it keeps no other from it.
+    const refreshed = await Promise.allSettled(uses.map((use) => this.inSandboxes.refresh(use)));
+    const failed = refreshed.find((each) => each.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 
   async #findLent({ owner, agent, profile }: ProfilePlace): Promise<readonly LentSignIn[]> {

@@ -9,8 +9,8 @@ const WAIT_MS_MAX = 24 * 60 * 60 * 1000;
 export interface RenewalWatchOptions {
   now(): Date;
   logger: Logger;
-  /** Renews the profile's sign-in where it is in use; false when nobody uses it any more. */
-  renew(place: ProfilePlace): Promise<boolean>;
+  /** Renews the profile's sign-in where it is in use; whoever has it then calls `expect` anew. */
+  renew(place: ProfilePlace): Promise<void>;
 }
 
 /** Sees to it that a sign-in in use is renewed before it ends, though no session begins and no turn. */

@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AgentAdapter } from "../../src/agent/agent.ts";
+import type { AgentAdapter, KeptSignIn } from "../../src/agent/agent.ts";
 import { CattlegridError } from "../../src/errors/error.ts";
 
 /** A stand-in for any agent, for tests of what surrounds one: a prompt is shell text that it runs. */
@@ -9,7 +9,7 @@ case "$1" in
   --version) echo "tool 1.2.3" ;;
   whoami)
     echo "whoami key=\${TOOL_KEY:-none}" >> "$HOME/calls"
-    cat "$HOME/account" 2>/dev/null || { echo nobody; exit 1; } ;;
+    cat "$HOME/account" 2>/dev/null || cat "$HOME/.tool/account" 2>/dev/null || { echo nobody; exit 1; } ;;
   login)
     printf 'Open a page. Code: ABCD'; printf -- '-EFGH\\n'
     read -r line || exit 1
@@ -38,11 +38,13 @@ export interface ScriptedAgentOptions {
   /** Shell text of an installer; absent for an agent that needs none. */
   installer?: string;
   needs?: string[];
+  /** Default: its sign-in stays where it was made. */
+  keptSignIn?: KeptSignIn;
   diskBytes?: number;
 }
 
 export function createScriptedAgent(options: ScriptedAgentOptions): AgentAdapter {
-  const { program, installer } = options;
+  const { program, installer, keptSignIn } = options;
   return {
     id: "tool",
     title: "Tool",
@@ -53,6 +55,7 @@ export function createScriptedAgent(options: ScriptedAgentOptions): AgentAdapter
     standaloneWords: ["login", "--version"],
     locations: { configuration: [], signIn: [], conversations: [] },
     modelEndpoint: { kind: "none" },
+    ...(keptSignIn === undefined ? {} : { keptSignIn }),
     ...(installer === undefined ? {} : { install: scriptedInstallation(options, installer) }),
     signIn: {
       whoami: [program, "whoami"],
