@@ -52,6 +52,8 @@ export interface AgentSignIn {
   loginToDirectory?(directory: IdentityDirectory): readonly string[];
   environment: Readonly<Record<string, string>>;
   watchLogin(): LoginWatcher;
+  /** Of a turn that failed: whether it did because the agent's service does not take the sign-in. Absent: never told. */
+  isRefused?(turn: FinishedTurn): boolean;
   /** Files below the home directory that a sign-in consists of, for keeping it when a home is made anew. */
   files: readonly string[];
 }

@@ -88,7 +88,7 @@ describe("what is in the vault under a profile's name is refused", () => {
     const bytes = Buffer.from(JSON.stringify({ form: 2, owner: "local:7", sealed: "…" }));
     await vault.write(entryNameOf(PLACE), bytes, never);
     expect(await codeOf(profiles.get(PLACE, never))).toBe("SIGN_IN_TOO_NEW");
-    const renewed = profiles.fresh(PLACE, dontRenew, never);
+    const renewed = profiles.fresh(PLACE, { renew: dontRenew }, never);
     expect(await codeOf(renewed)).toBe("SIGN_IN_TOO_NEW");
     expect(await vault.read(entryNameOf(PLACE), never)).toEqual(new Uint8Array(bytes));
   });
@@ -121,7 +121,7 @@ describe("a sign-in near its end", () => {
     };
     const others = open();
     const asked = Array.from({ length: 20 }, (_, index) =>
-      (index % 2 === 0 ? profiles : others).fresh(PLACE, renew, never),
+      (index % 2 === 0 ? profiles : others).fresh(PLACE, { renew }, never),
     );
     const found = new Set((await Promise.all(asked)).map((stored) => stored?.revision));
     expect(renewals).toBe(1);
@@ -132,15 +132,26 @@ describe("a sign-in near its end", () => {
   test("is left alone while there is time", async () => {
     await keep();
     pass(HOUR_MS - 6 * 60_000);
-    expect(await profiles.fresh(PLACE, dontRenew, never)).toBeDefined();
+    expect(await profiles.fresh(PLACE, { renew: dontRenew }, never)).toBeDefined();
+  });
+
+  test("that its service has refused is renewed before its time, once for all who had it", async () => {
+    const doubted = await keep();
+    let renewals = 0;
+    const renew = async (): Promise<Renewal> => {
+      renewals += 1;
+      return parts("second");
+    };
+    for (let each = 0; each < 3; each++) await profiles.fresh(PLACE, { renew, doubted }, never);
+    expect(renewals).toBe(1);
   });
 
   test("that its service refuses stays known as refused, and is not asked for again", async () => {
     await keep();
     pass(HOUR_MS);
-    const refused = await profiles.fresh(PLACE, async () => "refused", never);
+    const refused = await profiles.fresh(PLACE, { renew: async () => "refused" }, never);
     expect(refused?.refusedAt).toBe(now.toISOString());
-    expect(await profiles.fresh(PLACE, dontRenew, never)).toEqual(refused);
+    expect(await profiles.fresh(PLACE, { renew: dontRenew }, never)).toEqual(refused);
     await keep("anew");
     expect((await profiles.get(PLACE, never))?.refusedAt).toBeUndefined();
   });
@@ -151,18 +162,20 @@ describe("a sign-in near its end", () => {
       throw new CattlegridError("SIGN_IN_RENEWAL_FAILED", "no answer");
     };
     pass(HOUR_MS - 60_000);
-    expect(await profiles.fresh(PLACE, failing, never)).toMatchObject({
+    expect(await profiles.fresh(PLACE, { renew: failing }, never)).toMatchObject({
       whole: parts("first").whole,
     });
     pass(61_000);
-    expect(await codeOf(profiles.fresh(PLACE, failing, never))).toBe("SIGN_IN_RENEWAL_FAILED");
+    expect(await codeOf(profiles.fresh(PLACE, { renew: failing }, never))).toBe(
+      "SIGN_IN_RENEWAL_FAILED",
+    );
   });
 
   test("that was removed meanwhile is not brought back", async () => {
     await keep();
     pass(HOUR_MS);
     await profiles.remove(PLACE, never);
-    expect(await profiles.fresh(PLACE, dontRenew, never)).toBeUndefined();
+    expect(await profiles.fresh(PLACE, { renew: dontRenew }, never)).toBeUndefined();
   });
 });
 

@@ -29,7 +29,7 @@ export interface LoginProfiles {
    */
   fresh(
     place: ProfilePlace,
-    renew: (stored: StoredSignIn) => Promise<Renewal>,
+    how: RenewalWay,
     signal: AbortSignal,
   ): Promise<StoredSignIn | undefined>;
   /** Takes over files that an agent renewed by itself, if the sign-in is still of that revision; undefined if not. */
@@ -40,6 +40,12 @@ export interface LoginProfiles {
   ): Promise<StoredSignIn | undefined>;
   /** When `fresh` would renew it. */
   renewsAt(stored: StoredSignIn): Date | undefined;
+}
+
+export interface RenewalWay {
+  renew(stored: StoredSignIn): Promise<Renewal>;
+  /** A revision that the agent's service has refused: it is renewed before its time. */
+  doubted?: number | undefined;
 }
 
 export interface Keeping {
@@ -102,16 +108,16 @@ class VaultProfiles implements LoginProfiles {
 
   async fresh(
     place: ProfilePlace,
-    renew: (stored: StoredSignIn) => Promise<Renewal>,
+    { renew, doubted }: RenewalWay,
     signal: AbortSignal,
   ): Promise<StoredSignIn | undefined> {
     const found = await this.get(place, signal);
-    if (found === undefined || !this.#isDue(found)) return found;
+    if (found === undefined || !this.#isDue(found, doubted)) return found;
     let fresh: StoredSignIn | undefined;
     await this.#change(place, signal, async (current) => {
       fresh = current;
       // Somebody else was quicker, or it was removed meanwhile.
-      if (current === undefined || !this.#isDue(current)) return undefined;
+      if (current === undefined || !this.#isDue(current, doubted)) return undefined;
       const renewal = await this.#try(current, renew);
       if (renewal === undefined) return undefined;
       const { revision, savedAt } = this.#next(current);
@@ -161,7 +167,8 @@ class VaultProfiles implements LoginProfiles {
     return new Date(endMs - Math.min(RENEWED_BEFORE_MS, lifeMs / 2));
   }
 
-  #isDue(stored: StoredSignIn): boolean {
+  #isDue(stored: StoredSignIn, doubted?: number): boolean {
+    if (stored.refusedAt === undefined && stored.revision === doubted) return true;
     const at = this.renewsAt(stored);
     return at !== undefined && at <= this.#now();
   }

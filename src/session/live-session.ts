@@ -118,6 +118,7 @@ export class LiveSession {
       conversation: this.#conversation,
       request,
       save: () => this.#saveConversation(),
+      signInRefused: () => this.#refreshSignIn({ isDoubted: true }),
     });
     this.#turn = turn;
     try {
@@ -199,8 +200,8 @@ export class LiveSession {
     return agent.credentials.some((name) => (secrets[name] ?? "") !== "");
   }
 
-  async #refreshSignIn(): Promise<void> {
-    if (!this.#hasKey) await this.#context.signIns?.refresh(this.#context);
+  async #refreshSignIn(how: { isDoubted?: boolean } = {}): Promise<void> {
+    if (!this.#hasKey) await this.#context.signIns?.refresh(this.#context, how);
   }
 
   /** What an agent made of its sign-in while it was at work; that it cannot be read is no failure of the work. */

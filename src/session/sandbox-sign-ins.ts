@@ -32,9 +32,10 @@ export interface SignInUse {
 export interface SandboxSignIns {
   /**
    * Makes the sandbox's copy of a profile's sign-in today's; false when it has none. Throws AGENT_NOT_SIGNED_IN when the
-   * agent's service has taken the sign-in back; the copy is then gone.
+   * agent's service has taken the sign-in back; the copy is then gone. `isDoubted`: the service has just refused this
+   * copy, so that it is renewed although its time has not come.
    */
-  refresh(use: SignInUse): Promise<boolean>;
+  refresh(use: SignInUse, how?: { isDoubted?: boolean }): Promise<boolean>;
   /** Gives a sandbox where nobody is signed in a copy of its profile's; false when there is nothing to give. */
   lend(use: SignInUse): Promise<boolean>;
   /** Which profile the sandbox's sign-in comes from. */
@@ -66,13 +67,13 @@ class LentSignIns implements SandboxSignIns {
     this.#options = options;
   }
 
-  async refresh(given: SignInUse): Promise<boolean> {
+  async refresh(given: SignInUse, { isDoubted = false } = {}): Promise<boolean> {
     const { lentSignIns } = this.#options.store;
     const use = await this.#describe(given);
     const lent = await lentSignIns.get(given.running.id);
     if (use === undefined || lent === undefined) return false;
     const current = { ...use, place: { ...use.place, profile: lent.profile } };
-    const stored = await this.#fresh(current);
+    const stored = await this.#fresh(current, isDoubted ? lent.revision : undefined);
     if (stored === undefined || stored.refusedAt !== undefined) {
       await this.withdraw(given);
       if (stored !== undefined) throw takenBack(current);
@@ -175,9 +176,10 @@ class LentSignIns implements SandboxSignIns {
     onLent(use.place, stored);
   }
 
-  #fresh(use: Use): Promise<StoredSignIn | undefined> {
-    const { profiles } = this.#options;
-    return profiles.fresh(use.place, (stored) => this.#renew(use, stored), use.signal);
+  #fresh(use: Use, doubted?: number): Promise<StoredSignIn | undefined> {
+    const { place, signal } = use;
+    const renew = (stored: StoredSignIn): Promise<Renewal> => this.#renew(use, stored);
+    return this.#options.profiles.fresh(place, { renew, doubted }, signal);
   }
 
   async #renew({ agent, kept, row, signal }: Use, stored: StoredSignIn): Promise<Renewal> {

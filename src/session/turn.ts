@@ -31,6 +31,8 @@ export interface TurnOptions {
   request: TurnCreate;
   /** Called when the conversation has changed. */
   save(): Promise<void>;
+  /** Called before the end of a turn is told that failed because the agent's service did not take the sign-in. */
+  signInRefused?(): Promise<void>;
 }
 
 /** Throws what is wrong with a prompt before anything runs. */
@@ -94,10 +96,22 @@ async function* runTurn(options: TurnOptions, { id, state }: TurnState): AsyncGe
     // What the agent left running in its process group dies with its turn.
     await process.close();
   }
+  await tellRefusal(options, result, finished);
   const { isConversationLost = false, ...told } = result;
   await followConversation(options, { ...told, finished, resumed, isConversationLost });
   const durationMs = Math.round(performance.now() - began);
   yield { type: "turn-end", turnId: id, ...told, durationMs };
+}
+
+/** A turn that was turned away at the door says more about the sign-in than about itself. */
+async function tellRefusal(
+  options: TurnOptions,
+  { outcome }: TurnResult,
+  finished: FinishedTurn,
+): Promise<void> {
+  const { signIn } = options.context.agent;
+  const isRefused = outcome === "failed" && signIn?.isRefused?.(finished) === true;
+  if (isRefused) await options.signInRefused?.();
 }
 
 async function startProcess(options: TurnOptions, resume: boolean): Promise<TurnProcess> {

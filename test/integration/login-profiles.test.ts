@@ -142,6 +142,17 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a login profile of the stand-
     await yard.engine.sandboxes.remove(id);
   });
 
+  test("that was revoked before its end fails the turn that finds it out with AGENT_NOT_SIGNED_IN", async () => {
+    await login("sudden");
+    const { id } = await yard.sandbox("kiro", "sudden");
+    const session = await yard.session(id, { kind: "turns" });
+    expect(await yard.ask(session, "say: in")).toMatchObject({ outcome: "succeeded" });
+    yard.cloud.revokeTokens();
+    expect(await codeOf(yard.turn(session, "say: out"))).toBe("AGENT_NOT_SIGNED_IN");
+    expect((await profileOf("sudden"))?.status).toBe("refused");
+    await yard.engine.sandboxes.remove(id);
+  });
+
   test("that is removed is out of running sandboxes at once, and of others before they begin", async () => {
     await login("brief");
     const running = (await yard.sandbox("kiro", "brief")).id;

@@ -15,6 +15,14 @@ const FAILURES: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/Tool approval required but --no-interactive/, "Kiro refused a tool that nobody could approve."],
 ];
 
+const SIGN_IN_REFUSED =
+  /You are not logged in|Failed to open browser for authentication|Confirm the following code in the browser|Your login session has expired|^\W*Authentication Error/m;
+
+/** Whether Kiro's service does not take the sign-in any more. */
+export function isSignInRefused(text: string): boolean {
+  return SIGN_IN_REFUSED.test(text);
+}
+
 const EXIT_REASONS: Readonly<Record<number, string>> = {
   1: "Kiro CLI failed",
   2: "Kiro CLI did not accept its arguments",

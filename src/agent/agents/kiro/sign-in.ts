@@ -1,4 +1,5 @@
 import type { AgentSignIn, CommandResult } from "../../agent.ts";
+import { isSignInRefused } from "./complaints.ts";
 import { watchLogin } from "./login-watcher.ts";
 import { toPlainText } from "../../plain-text.ts";
 
@@ -20,6 +21,8 @@ export const signIn: AgentSignIn = {
   // Only a session that looks remote gets the address printed beside the code.
   environment: { SSH_TTY: "/dev/pts/0" },
   watchLogin,
+  isRefused: ({ stdout, stderr }) =>
+    isSignInRefused(`${toPlainText(stderr)}\n${toPlainText(stdout)}`),
   files: [
     ".local/share/kiro-cli/data.sqlite3",
     // What the database has not taken in yet.
