@@ -40,6 +40,13 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("secrets of the vault"), () =>
     expect(traces()).toEqual([]);
   });
 
+  test("that are no text, or too long, are refused in good order", async () => {
+    const large = await run(["secret", "set", "large"], "x".repeat(200_000));
+    expect(large).toMatch(/^125\n.*more than 65536 bytes.*SECRET_INVALID/s);
+    expect(large).not.toContain("node:internal");
+    expect(await run(["secret", "set", "none"])).toMatch(/^125\n.*it is empty/s);
+  });
+
   test("are asked for in a terminal without being shown", async () => {
     const asked = yard.startInTerminal("cattlegrid secret set typed; echo end=$?");
     await asked.until(/Value of typed/);

@@ -51,7 +51,8 @@ async function askValue(name: string, caller: Caller): Promise<string> {
 async function readValue({ input }: Caller): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of input) {
+  // A refusal is no failure of the stream, which leaving the loop would destroy.
+  for await (const chunk of input.iterator({ destroyOnReturn: false })) {
     length += (chunk as Buffer).length;
     if (length > SECRET_BYTES_MAX + 2) {
       const message = `The value on standard input has more than ${SECRET_BYTES_MAX} bytes.`;
