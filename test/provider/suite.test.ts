@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -17,11 +17,16 @@ interface Report {
 /** Titles of the tests that failed, by the provider they were about. */
 let failures: ReadonlyMap<string, readonly string[]>;
 beforeAll(() => {
+  const directory = mkdtempSync(join(tmpdir(), "cg-suite-"));
+  const config = join(directory, "vitest.config.mjs");
+  // Whoever runs this need not be able to write where the fixture lies.
+  const test = { include: ["suite.ts"], testTimeout: 60_000 };
+  const settings = { root: FIXTURE, cacheDir: join(directory, "cache"), test };
+  writeFileSync(config, `export default ${JSON.stringify(settings)};`);
+  const report = join(directory, "report.json");
+  const words = ["run", "--reporter=json", `--outputFile=${report}`, `--config=${config}`];
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
   const environment = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
-  const directory = mkdtempSync(join(tmpdir(), "cg-suite-"));
-  const report = join(directory, "report.json");
-  const words = ["run", "--reporter=json", `--outputFile=${report}`, `--root=${FIXTURE}`];
   spawnSync(process.execPath, [vitest, ...words], { env: environment, stdio: "ignore" });
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
   rmSync(directory, { recursive: true });
