@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { asCattlegridError } from "../src/errors/error.ts";
+import { measureDocker } from "./docker.ts";
 import { measureCommandLine } from "./command-line.ts";
 import { measureComparison } from "./comparison.ts";
 import { measureCreate } from "./create.ts";
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   P6: measureComparison,
   P9: measureToolchain,
   P10: measureCommandLine,
+  DOCKER: measureDocker,
   NEIGHBOUR: measureNeighbour,
   SOAK: measureSoak,
 };

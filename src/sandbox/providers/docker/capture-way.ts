@@ -16,5 +16,5 @@ export interface Capture {
   /** Connects to a port of the sandbox's loopback. Absent: this way cannot. Throws PORT_CLOSED. */
   connect?(port: number): Promise<Socket>;
   /** Lets go of what is held besides the sockets. Idempotent. */
-  close(): void;
+  close(): Promise<void>;
 }

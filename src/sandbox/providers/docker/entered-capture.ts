@@ -49,7 +49,7 @@ class EnteredCapture implements Capture {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     closeSync(this.#networkFd);

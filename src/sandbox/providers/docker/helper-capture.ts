@@ -31,8 +31,8 @@ export async function captureByHelper(
   context: HelperContext,
   signal: AbortSignal,
 ): Promise<Capture> {
-  const fds = await askHelper(context, undefined, signal);
-  return new HelperCapture(openCaptureSockets(fds), context);
+  const { fds, removed } = await askHelper(context, undefined, signal);
+  return new HelperCapture(openCaptureSockets(fds), context, removed);
 }
 
 class HelperCapture implements Capture {
@@ -40,28 +40,46 @@ class HelperCapture implements Capture {
   readonly sockets: CaptureSockets;
   readonly #context: HelperContext;
   readonly #closed = new AbortController();
+  /** Of helpers that have done their work. */
+  readonly #removals = new Set<Promise<void>>();
 
-  constructor(sockets: CaptureSockets, context: HelperContext) {
+  constructor(sockets: CaptureSockets, context: HelperContext, removed: Promise<void>) {
     this.sockets = sockets;
     this.#context = context;
+    this.#await(removed);
   }
 
   async connect(port: number): Promise<Socket> {
-    const [fd = -1] = await askHelper(this.#context, port, this.#closed.signal);
+    const { fds, removed } = await askHelper(this.#context, port, this.#closed.signal);
+    this.#await(removed);
+    const [fd = -1] = fds;
     return openConnection(fd);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed.abort();
+    await Promise.all(this.#removals);
+  }
+
+  /** One that cannot be removed now is left to the next `reap`. */
+  #await(removed: Promise<void>): void {
+    const settled = removed.catch(expectFailure).finally(() => this.#removals.delete(settled));
+    this.#removals.add(settled);
   }
 }
 
-/** The descriptors that a helper made; nothing of it is left when this has settled. */
+interface HelperAnswer {
+  fds: readonly number[];
+  /** Settles when nothing of the helper is left. */
+  removed: Promise<void>;
+}
+
+/** The descriptors that a helper made. When this fails nothing of it is left. */
 async function askHelper(
   context: HelperContext,
   port: number | undefined,
   signal: AbortSignal,
-): Promise<readonly number[]> {
+): Promise<HelperAnswer> {
   const { engine, containerId, image, installation, runtimeDirectory } = context;
   const name = randomBytes(6).toString("hex");
   const directory = join(runtimeDirectory, `helper-${name}`);
@@ -72,6 +90,12 @@ async function askHelper(
   const inbox = await DescriptorInbox.open(socketPath);
   const race = new AbortController();
   let helper: string | undefined;
+  const remove = async (): Promise<void> => {
+    race.abort();
+    inbox.close();
+    if (helper !== undefined) await engine.removeContainer(helper);
+    rmSync(directory, { recursive: true, force: true });
+  };
   try {
     const plan = planHelper({
       containerId,
@@ -83,7 +107,7 @@ async function askHelper(
     });
     const received = inbox.receive();
     // When something else is first, nobody waits for it any more.
-    received.catch(expectNotSent);
+    received.catch(expectFailure);
     helper = await engine.createContainer(`cattlegrid-helper-${name}`, plan, signal);
     await engine.startContainer(helper, signal);
     const stopped = AbortSignal.any([signal, race.signal]);
@@ -94,12 +118,11 @@ async function askHelper(
         throw unavailable("it was not done in time");
       }),
     ]);
-    return judge(bytes, fds);
-  } finally {
-    race.abort();
-    inbox.close();
-    if (helper !== undefined) await engine.removeContainer(helper);
-    rmSync(directory, { recursive: true, force: true });
+    // The sandbox does not wait for it: whatever runs there now, the gateway has its sockets.
+    return { fds: judge(bytes, fds), removed: remove() };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
@@ -118,7 +141,7 @@ function judge(bytes: Buffer, fds: readonly number[]): readonly number[] {
   throw new CattlegridError(known, message ?? "", hint === undefined ? {} : { hint });
 }
 
-function expectNotSent(error: unknown): void {
+function expectFailure(error: unknown): void {
   if (!CattlegridError.is(error)) throw error;
 }
 

@@ -288,7 +288,7 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   const { engine, logger } = context;
   const { specification, containerId, capture, workspace, directory } = attempt;
   try {
-    capture?.close();
+    await capture?.close();
     if (containerId !== undefined) {
       const isOurs = await remove(engine, containerId);
       // Whoever removes a container by hand leaves its volumes.

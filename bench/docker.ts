@@ -1,0 +1,179 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { assert } from "../src/errors/error.ts";
+import type { RunningSandbox, SandboxProvider } from "../src/sandbox/provider.ts";
+import { Engine } from "../src/sandbox/providers/docker/engine.ts";
+import { EngineClient } from "../src/sandbox/providers/docker/engine-client.ts";
+import { DOCKER, DockerRig, IMAGE } from "../test/support/docker-rig.ts";
+import type { Figure } from "./report.ts";
+import { timeInTurn, type Aftermath, type Subject } from "./statistics.ts";
+import { holdSockets, specify, type BenchContext } from "./yard.ts";
+
+const RUNS = 15;
+const CROWD = 20;
+const ECHO = ["echo", "hi"];
+const THROUGHPUT_BYTES = 64 * 2 ** 20;
+const NEVER: AbortSignal = new AbortController().signal;
+
+/** The Docker provider beside what Docker itself does for the same: a container without a network, and programs in it. */
+export async function measureDocker({ effort, signal }: BenchContext): Promise<Figure[]> {
+  if (!DOCKER.met) return [{ promise: "DOCKER", what: DOCKER.reason, value: Number.NaN, unit: "" }];
+  await using stack = new AsyncDisposableStack();
+  const rig = stack.use(await DockerRig.open());
+  const providers = { entered: ground(rig, "entered"), helper: ground(rig, "helper") };
+  for (const { close } of Object.values(providers)) stack.defer(close);
+  const bare = new BareDocker(new Engine(new EngineClient(rig.socketPath)));
+  const { sandbox } = await providers.entered.start();
+  stack.defer(() => sandbox.stop());
+  const donor = await bare.make();
+  stack.defer(() => bare.remove(donor));
+  const subjects: Record<string, Subject> = {
+    "docker create": () => bare.createAndEcho(),
+    "create, entered": () => createAndEcho(providers.entered),
+    "create, by a helper": () => createAndEcho(providers.helper),
+    "docker exec": () => bare.echo(donor),
+    exec: () => echo(sandbox),
+    "exec on a terminal": () => echo(sandbox, { columns: 80, rows: 24 }),
+  };
+  const rounds = { warmUp: 2, counted: Math.ceil(RUNS * effort), signal };
+  const times = await timeInTurn(subjects, rounds);
+  const ratio = (own: string, other: string, atMost: number): Figure => ({
+    promise: "DOCKER",
+    what: `${own} to ${other}`,
+    value: (times[own]?.p50 ?? Number.NaN) / (times[other]?.p50 ?? Number.NaN),
+    unit: "×",
+    target: { atMost },
+  });
+  return [
+    ...Object.entries(times).map(([name, { p50 }]) => figure(`${name} → first byte, p50`, p50)),
+    { ...ratio("create, entered", "docker create", 1.5), gates: true },
+    // A second container, and Node in it, cost what they cost: shown, and not to be grown.
+    ratio("create, by a helper", "docker create", 1.9),
+    { ...ratio("exec", "docker exec", 1.3), gates: true },
+    await measureThroughput(sandbox),
+    await measureCrowd(providers.entered),
+  ];
+}
+
+function figure(what: string, value: number, unit: Figure["unit"] = "ms"): Figure {
+  return { promise: "DOCKER", what, value, unit };
+}
+
+interface Ground {
+  start(): Promise<{ sandbox: RunningSandbox; remove(): Promise<void> }>;
+  close(): Promise<void>;
+}
+
+function ground(rig: DockerRig, way: "entered" | "helper"): Ground {
+  const directories = {
+    stateDirectory: join(rig.directory, way, "state"),
+    runtimeDirectory: join(rig.directory, way, "run"),
+  };
+  const provider: SandboxProvider = rig.provider(
+    directories,
+    way === "helper" ? "helper" : undefined,
+  );
+  const sockets = holdSockets();
+  let count = 0;
+  return {
+    async start() {
+      const specification = { ...specify(`bench-${(count += 1)}`, rig.directory) };
+      const { workspace: _none, ...without } = specification;
+      await provider.create(without, NEVER);
+      const sandbox = await provider.start(without, sockets, NEVER);
+      return {
+        sandbox,
+        async remove() {
+          await sandbox.stop();
+          await provider.destroy(sandbox.id);
+        },
+      };
+    },
+    async close() {
+      await provider.close();
+      sockets.close();
+    },
+  };
+}
+
+async function createAndEcho(from: Ground): Promise<Aftermath> {
+  const { sandbox, remove } = await from.start();
+  const drain = await echo(sandbox);
+  return async () => {
+    await drain();
+    await remove();
+  };
+}
+
+async function echo(
+  sandbox: RunningSandbox,
+  terminal?: { columns: number; rows: number },
+): Promise<Aftermath> {
+  const program = await sandbox.exec({ argv: ECHO, ...(terminal && { terminal }) }, NEVER);
+  await once(program.output, "data");
+  program.errors?.resume();
+  return () => program.ended;
+}
+
+/** The calls that a person's own program would make. */
+class BareDocker {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  async make(): Promise<string> {
+    const HostConfig = { NetworkMode: "none", Init: true };
+    const wish = { Image: IMAGE, Cmd: ["sleep", "infinity"], HostConfig };
+    const id = await this.#engine.createContainer(undefined, wish);
+    await this.#engine.startContainer(id);
+    return id;
+  }
+
+  async echo(id: string): Promise<Aftermath> {
+    const wish = { argv: ECHO, environment: [], user: "", hasTerminal: false, hasInput: false };
+    const exec = await this.#engine.createExec(id, wish);
+    const { socket, head } = await this.#engine.startExec(exec, false);
+    if (head.length === 0) await once(socket, "data");
+    const ended = once(socket, "end");
+    socket.resume();
+    return async () => {
+      await ended;
+      socket.destroy();
+    };
+  }
+
+  async createAndEcho(): Promise<Aftermath> {
+    const id = await this.make();
+    const drain = await this.echo(id);
+    return async () => {
+      await drain();
+      await this.remove(id);
+    };
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#engine.removeContainer(id);
+  }
+}
+
+async function measureThroughput(sandbox: RunningSandbox): Promise<Figure> {
+  const argv = ["sh", "-c", `head -c ${THROUGHPUT_BYTES} /dev/zero | tr '\\0' x`];
+  const terminal = { columns: 80, rows: 24, rawOutput: true };
+  const start = performance.now();
+  const program = await sandbox.exec({ argv, terminal }, NEVER);
+  let received = 0;
+  for await (const chunk of program.output) received += (chunk as Buffer).length;
+  const seconds = (performance.now() - start) / 1000;
+  assert(received === THROUGHPUT_BYTES, `${received} bytes came of ${THROUGHPUT_BYTES}`);
+  return figure("through a terminal, all of it", received / 1e6 / seconds, "MB/s");
+}
+
+async function measureCrowd(from: Ground): Promise<Figure> {
+  const start = performance.now();
+  const made = await Promise.all(Array.from({ length: CROWD }, () => from.start()));
+  const elapsedMs = performance.now() - start;
+  await Promise.all(made.map(({ remove }) => remove()));
+  return figure(`${CROWD} at once, all of them`, elapsedMs);
+}
