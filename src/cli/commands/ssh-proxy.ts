@@ -5,6 +5,8 @@ import { type Api, sandboxPath } from "../api.ts";
 import { tell, write } from "../caller.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
+/** As OpenSSH ends when a connection fails. */
+const EXIT_FAILED = 255;
 /** What is behind the sandbox's name in the names that OpenSSH knows. */
 const DOMAIN = ".cattlegrid";
 
@@ -50,14 +52,14 @@ async function serve(host: string, { api, caller, signals }: VerbContext): Promi
   const streams = new StandardStreams(caller);
   hangUp.signal.addEventListener("abort", () => streams.destroy());
   if (hangUp.signal.aborted) return 0;
-  await serveConnection(library, {
+  const isSound = await serveConnection(library, {
     ...offered,
     api,
     streams,
     hostKey,
     tell: (text) => tell(caller, `cattlegrid: ${text}\r`),
   });
-  return 0;
+  return isSound ? 0 : EXIT_FAILED;
 }
 
 /** Throws SANDBOX_NOT_FOUND or SANDBOX_NOT_RUNNING. `ended` resolves when the sandbox, or the daemon, has ended. */

@@ -49,9 +49,9 @@ export function makeHostKey({ utils }: Library): HostKey {
   return utils.generateKeyPairSync("ed25519");
 }
 
-/** Serves one SSH connection on two streams. Resolves when it is over, however it ends. */
-export async function serveConnection(library: Library, parts: ConnectionParts): Promise<void> {
-  const { streams, hostKey } = parts;
+/** Serves one SSH connection on two streams. Resolves when it is over, with whether the client kept to the protocol. */
+export async function serveConnection(library: Library, parts: ConnectionParts): Promise<boolean> {
+  const { streams, hostKey, tell } = parts;
   const programs = new Set<ChannelProgram>();
   const over = Promise.withResolvers<void>();
   const server = new library.Server({
@@ -60,8 +60,16 @@ export async function serveConnection(library: Library, parts: ConnectionParts):
     algorithms: ALGORITHMS,
     keepaliveInterval: NEVER_MS,
   });
+  let [hasClient, isSound] = [false, true];
   server.on("connection", (client) => {
+    hasClient = true;
     serveClient(client, parts, programs);
+    client.on("error", (error) => {
+      // A client that has gone is no error of the protocol.
+      if (isReaderGone(error)) return;
+      isSound = false;
+      tell(`the SSH connection failed: ${error.message}`);
+    });
     void parts.ended.then(() => endClient(client, parts, programs));
   });
   streams.once("close", () => over.resolve());
@@ -70,6 +78,8 @@ export async function serveConnection(library: Library, parts: ConnectionParts):
   void parts.ended.then(() => delay(LAST_WORDS_MS * 2)).then(() => streams.destroy());
   server.injectSocket(streams as Parameters<typeof server.injectSocket>[0]);
   await over.promise;
+  if (!hasClient) tell("What was sent is not SSH; OpenSSH starts this as its ProxyCommand.");
+  return hasClient && isSound;
 }
 
 function serveClient(
@@ -101,10 +111,6 @@ function serveClient(
         reject();
       },
     );
-  });
-  client.on("error", (error) => {
-    // A client that has gone is no error of the protocol.
-    if (!isReaderGone(error)) tell(`the SSH connection failed: ${error.message}`);
   });
 }
 

@@ -16,6 +16,8 @@ export class StandardStreams extends Duplex {
     input.once("end", () => this.push(null));
     input.once("error", () => this.destroy());
     output.once("error", () => this.destroy());
+    // A server that has said its last has nothing to hear either, and a client that goes on sending would keep it.
+    this.once("finish", () => this.destroy());
     input.pause();
   }
 
