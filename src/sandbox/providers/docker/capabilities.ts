@@ -2,7 +2,7 @@ import type { SandboxCapabilities } from "../../provider.ts";
 
 /** The most that the Docker provider can do on any machine. */
 export const DOCKER_CAPABILITIES: SandboxCapabilities = {
-  isolation: ["container", "gvisor"],
+  isolation: ["container"],
   workspaceModes: ["direct", "readonly", "overlay", "clone"],
   egress: "enforced",
   limits: ["cpus", "memory", "pids"],

@@ -60,13 +60,11 @@ export interface ContainerSources {
   toolchains: readonly GuestFile[];
   seccomp: object;
   temporaryBytes: number;
-  /** The engine's runtime by its name. Default: the engine's default. */
-  runtime?: string;
 }
 
 /** What the engine is asked to make: a container in which nothing runs but the process that waits. */
 export function planContainer(sources: ContainerSources): object {
-  const { specification, account, environment, runtime } = sources;
+  const { specification, account, environment } = sources;
   const { limits } = specification;
   return {
     Image: sources.image,
@@ -100,7 +98,6 @@ export function planContainer(sources: ContainerSources): object {
         ? {}
         : { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes }),
       ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
-      ...(runtime === undefined ? {} : { Runtime: runtime }),
       RestartPolicy: { Name: "no" },
       LogConfig: { Type: "none" },
       Mounts: mountsOf(sources),

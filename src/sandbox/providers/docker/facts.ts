@@ -12,7 +12,6 @@ export interface FactSources {
   image: { name: string; id: string };
   account: GuestAccount;
   containerId: string;
-  runtime: string | undefined;
   way: Capture["way"];
   temporaryBytes: number;
   unprotected: readonly UnprotectedPath[];
@@ -26,11 +25,11 @@ const WAYS: Readonly<Record<Capture["way"], string>> = {
 
 /** What `inspect` shows of a running sandbox: what holds, and what does not. */
 export function factsOf(sources: FactSources): Readonly<Record<string, unknown>> {
-  const { specification, engine, image, account, runtime } = sources;
+  const { specification, engine, image, account } = sources;
   const { limits } = specification;
   return {
-    isolation: specification.isolation ?? "container",
-    runtime: `Docker ${engine.ServerVersion}${runtime === undefined ? "" : `, ${runtime}`}`,
+    isolation: "container",
+    runtime: `Docker ${engine.ServerVersion}`,
     container: sources.containerId.slice(0, 12),
     image: `${image.name} (${image.id.replace("sha256:", "").slice(0, 12)})`,
     runsAs: `host user ${account.uid}, without any capability`,
@@ -53,7 +52,7 @@ export function availableLimits(engine: EngineFacts): readonly Limit[] {
 
 function notProtected({ specification, account, unprotected }: FactSources): readonly string[] {
   const gaps = [
-    ...(specification.isolation === "gvisor" ? [] : ["The sandbox shares the host's kernel."]),
+    "The sandbox shares the host's kernel.",
     `Its programs are user ${account.uid} of the host: Docker gives it no ids of its own.`,
     "Programs inside can read where the host keeps the sandbox's files.",
   ];

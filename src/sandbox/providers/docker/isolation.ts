@@ -2,72 +2,51 @@ import { CattlegridError } from "../../../errors/error.ts";
 import type { Isolation, PresentCapabilities } from "../../provider.ts";
 import type { EngineFacts } from "./engine.ts";
 
-interface Grade {
+interface Lacking {
   isolation: Isolation;
-  /** Undefined: the engine's own default. */
-  runtime: string | undefined;
+  why: string;
+  remedy: string;
 }
 
-const SENTRY = "runsc";
-const SENTRY_REMEDY =
-  'Install gVisor\'s runsc and add it to /etc/docker/daemon.json: `"runtimes": {"runsc": {"path": "/usr/local/bin/runsc", "runtimeArgs": ["--network=host"]}}`, then restart Docker.';
-
-/** The grades that this engine has, by the names of its runtimes, and those it lacks. */
+/** The grades that this engine has, and those that it lacks, by the names of its runtimes. */
 export function gradesOf(facts: EngineFacts): Pick<PresentCapabilities, "isolation" | "lacking"> {
-  const judged = [judgeSentry(facts), judgeMachine(facts)];
+  return { isolation: ["container"], lacking: [judgeSentry(facts), judgeMachine(facts)] };
+}
+
+/** Throws ISOLATION_UNAVAILABLE or PROVIDER_UNSUPPORTED with the remedy for a grade that is not to be had. */
+export function requireGrade(isolation: Isolation, facts: EngineFacts): void {
+  if (isolation === "container") return;
+  const found = gradesOf(facts).lacking?.find((each) => each.isolation === isolation);
+  if (found === undefined) {
+    throw new CattlegridError("PROVIDER_UNSUPPORTED", `Docker has no isolation ${isolation}.`);
+  }
+  throw new CattlegridError("ISOLATION_UNAVAILABLE", found.why, { hint: found.remedy });
+}
+
+/**
+ * SECURITY: gVisor, tried with its runtime of 2026 under Docker 20.10, leaves out the settings of the container's network
+ * (loopback over IPv6, which ports are for the privileged), so the gateway cannot be laid into it as it has to be.
+ */
+function judgeSentry({ Runtimes = {} }: EngineFacts): Lacking {
+  const has = Object.hasOwn(Runtimes, "runsc");
   return {
-    isolation: [
-      "container",
-      ...judged.flatMap((each) => ("runtime" in each ? [each.isolation] : [])),
-    ],
-    lacking: judged.flatMap((each) => ("runtime" in each ? [] : [each])),
+    isolation: "gvisor",
+    why: has
+      ? "Under Docker gVisor does not apply the settings of a container's network that the gateway needs."
+      : "The Docker engine has no runtime called runsc, under which the gateway could not hold a sandbox yet either.",
+    remedy: "Use --provider local --isolation gvisor.",
   };
 }
 
-/** The engine's runtime for a grade. Throws ISOLATION_UNAVAILABLE or PROVIDER_UNSUPPORTED with the remedy. */
-export function runtimeFor(isolation: Isolation, facts: EngineFacts): string | undefined {
-  if (isolation === "container") return undefined;
-  const judged = [judgeSentry(facts), judgeMachine(facts)].find(
-    (each) => each.isolation === isolation,
-  );
-  if (judged === undefined) {
-    const message = `Docker has no isolation ${isolation}.`;
-    throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
-  }
-  if ("runtime" in judged) return judged.runtime;
-  throw new CattlegridError("ISOLATION_UNAVAILABLE", judged.why, { hint: judged.remedy });
-}
-
-type Judged = Grade | { isolation: Isolation; why: string; remedy: string };
-
-/** SECURITY: with a network of gVisor's own nothing inside would reach the gateway, so that is a grade we do not have. */
-function judgeSentry({ Runtimes = {} }: EngineFacts): Judged {
-  const isolation = "gvisor";
-  const found = Runtimes[SENTRY];
-  if (found === undefined) {
-    const why = `The Docker engine has no runtime called ${SENTRY}.`;
-    return { isolation, why, remedy: SENTRY_REMEDY };
-  }
-  if (found.runtimeArgs?.some((each) => /^--?network=host$/.test(each)) === true) {
-    return { isolation, runtime: SENTRY };
-  }
-  const why = `Docker's runtime ${SENTRY} is not given --network=host, without which no connection reaches the gateway.`;
-  return { isolation, why, remedy: SENTRY_REMEDY };
-}
-
-/** A virtual machine's network is its own kernel's, where our rules would have to be laid from inside. */
-function judgeMachine({ Runtimes = {} }: EngineFacts): Judged {
+/** SECURITY: a virtual machine's network is its own kernel's, where our rules would have to be laid from inside. */
+function judgeMachine({ Runtimes = {} }: EngineFacts): Lacking {
   const name = Object.keys(Runtimes).find((each) => /^(io\.containerd\.)?kata/.test(each));
-  if (name === undefined) {
-    return {
-      isolation: "microvm",
-      why: "The Docker engine has no runtime of Kata Containers.",
-      remedy: "Use --isolation container, or gvisor where the engine has runsc.",
-    };
-  }
   return {
     isolation: "microvm",
-    why: `Connections of a machine under ${name} do not reach the gateway yet, and none would leave.`,
-    remedy: "Use --isolation container, or gvisor where the engine has runsc.",
+    why:
+      name === undefined
+        ? "The Docker engine has no runtime of Kata Containers, under which no connection would reach the gateway yet either."
+        : `Connections of a machine under ${name} do not reach the gateway yet, and none would leave.`,
+    remedy: "Use --isolation container, or --provider local --isolation gvisor.",
   };
 }

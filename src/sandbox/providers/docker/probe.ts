@@ -24,7 +24,6 @@ const NEEDED: readonly { name: string; check: Check }[] = [
   { name: "image", check: checkOwnImage },
   { name: "sandbox", check: checkSandbox },
   { name: "cpu, memory and process limits", check: checkLimits },
-  { name: "gVisor", check: checkSentry },
 ];
 
 /** Tries what a sandbox needs, up to the first that is missing. */
@@ -101,12 +100,4 @@ async function checkLimits({ provider, signal }: ProbeContext): Promise<Finding>
   if (missing.length === 0) return { status: "ok", detail: "the engine holds all of them" };
   const detail = `the engine holds no limit of ${missing.join(", ")}`;
   return { status: "degraded", detail, remedy: "docker info" };
-}
-
-/** Nobody needs it who does not ask for it. */
-async function checkSentry({ provider, signal }: ProbeContext): Promise<Finding> {
-  const { lacking } = await provider.capabilities(signal);
-  const found = lacking?.find(({ isolation }) => isolation === "gvisor");
-  if (found === undefined) return { status: "ok", detail: "the engine has runsc" };
-  return { status: "degraded", detail: found.why, remedy: found.remedy };
 }

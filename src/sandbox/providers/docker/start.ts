@@ -15,7 +15,7 @@ import type { GuestAccount } from "./guest-account.ts";
 import { writeGuestFiles, type GuestFile } from "./guest-files.ts";
 import type { IdMaps } from "./id-maps.ts";
 import { INSTALLATION_LABEL, SANDBOX_LABEL } from "./installation.ts";
-import { runtimeFor } from "./isolation.ts";
+import { requireGrade } from "./isolation.ts";
 import { DockerSandbox } from "./sandbox.ts";
 import { checkStaged } from "./staged-check.ts";
 import { engineSeccomp } from "./system-calls.ts";
@@ -45,7 +45,6 @@ export interface StartContext {
 interface Attempt {
   specification: SandboxSpecification;
   directory: string;
-  runtime: string | undefined;
   temporaryBytes: number;
   workspace?: PreparedWorkspace;
   containerId?: string;
@@ -59,10 +58,10 @@ export async function startSandbox(
 ): Promise<DockerSandbox> {
   const { engineFacts, runtimeDirectory } = context;
   requireLimits(specification, engineFacts);
+  requireGrade(specification.isolation ?? "container", engineFacts);
   const attempt: Attempt = {
     specification,
     directory: join(runtimeDirectory, specification.id),
-    runtime: runtimeFor(specification.isolation ?? "container", engineFacts),
     temporaryBytes: temporaryBytes(specification),
   };
   try {
@@ -109,14 +108,13 @@ function runningSandbox(
   { containerId, capture }: { containerId: string; capture: Capture },
 ): DockerSandbox {
   const { engine, account, image, engineFacts } = context;
-  const { specification, runtime, temporaryBytes } = attempt;
+  const { specification, temporaryBytes } = attempt;
   const watch = new AbortController();
   return new DockerSandbox({
     id: specification.id,
     facts: factsOf({
       specification,
       account,
-      runtime,
       containerId,
       temporaryBytes,
       engine: engineFacts,
@@ -187,7 +185,7 @@ async function prepareWorkspace(
 }
 
 function plan(context: StartContext, attempt: Attempt, files: readonly GuestFile[]): object {
-  const { specification, runtime, temporaryBytes } = attempt;
+  const { specification, temporaryBytes } = attempt;
   const imageEnvironment = context.image.facts.Config?.Env ?? [];
   const toolchains = specification.toolchains.map((target) => ({
     target,
@@ -217,7 +215,6 @@ function plan(context: StartContext, attempt: Attempt, files: readonly GuestFile
     overlays: overlaysOf(context, attempt),
     workspace: specification.workspace?.mode === "overlay" ? [] : (attempt.workspace?.mounts ?? []),
     seccomp: engineSeccomp(),
-    ...(runtime === undefined ? {} : { runtime }),
   });
 }
 
