@@ -32,10 +32,16 @@ export async function measureToolchain(context: BenchContext): Promise<Figure[]>
   for (const mode of MODES) {
     ids[mode] = (await daemon.start(`tools-${mode}`, { workspace: project, mode })).id;
   }
+  const own = {
+    PATH: await readPath(daemon, ids["direct"] ?? ""),
+    HOME: yard.makeDirectory("home"),
+  };
   const rounds = { warmUp: 1, counted: Math.max(2, Math.ceil(RUNS * effort)), signal };
   const figures: Figure[] = [];
   for (const [task, script] of Object.entries(TASKS)) {
-    const subjects: Record<string, Subject> = { outside: () => outside(project, script) };
+    const subjects: Record<string, Subject> = {
+      outside: () => outside(project, script, own),
+    };
     for (const [mode, id] of Object.entries(ids)) {
       subjects[mode] = () => inside(daemon, { id, project, script });
     }
@@ -58,8 +64,24 @@ const wrap = (script: string): string[] => [
   `set -e; W=$(mktemp -d "$PWD/out.XXXXXX"); (${script}) >/dev/null; echo "$W"`,
 ];
 
-async function outside(project: string, script: string): Promise<() => Promise<unknown>> {
-  const { code, stdout, stderr } = await runProcess(wrap(script), { cwd: project });
+/** The programs inside are the machine's own; `npm run` would put another Node in front of them. */
+async function readPath(daemon: BenchDaemon, id: string): Promise<string> {
+  const sink = {
+    output: async (bytes: Uint8Array) => void chunks.push(bytes),
+    errors: async () => undefined,
+  };
+  const chunks: Uint8Array[] = [];
+  const link = await daemon.exec(id, { argv: ["printenv", "PATH"] }, sink);
+  await link.ending;
+  return Buffer.concat(chunks).toString().trim();
+}
+
+async function outside(
+  project: string,
+  script: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<() => Promise<unknown>> {
+  const { code, stdout, stderr } = await runProcess(wrap(script), { cwd: project, environment });
   if (code !== 0) throw new CattlegridError("INTERNAL", `outside: ${stderr}`);
   return () => runProcess(["rm", "-rf", "--", stdout.trim()]);
 }

@@ -11,8 +11,8 @@ import { answer, NEVER, SandboxYard } from "../../src/testing/conformance/sandbo
 import {
   commandOf,
   keeperOf,
-  processes,
-  processNamespace,
+  membersOf,
+  runtimesOf,
   unlessGone,
 } from "../support/process-table.ts";
 import { allOf, program } from "../support/requirement.ts";
@@ -21,12 +21,6 @@ const RUNTIME = allOf(program("crun"), program("unshare"));
 const ENGINE = join(import.meta.dirname, "fault-engine.ts");
 /** How far into a step it is cut off: its first instruction, and where things are half made. */
 const DELAYS_MS = [0, 12];
-
-/** Processes in the namespace of the keeper: none can leave it, and all end with it. */
-function membersOf(keeper: number): readonly number[] {
-  const own = processNamespace(keeper);
-  return processes().filter((pid) => own !== undefined && processNamespace(pid) === own);
-}
 
 describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), () => {
   let yard: SandboxYard;
@@ -97,9 +91,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a fault in the middle of a step"), 
       const find = (): readonly number[] => {
         const [, keeper] = keeperOf(process.pid);
         if (victim === "keeper") return keeper === undefined ? [] : [keeper];
-        return processes().filter(
-          (pid) => commandOf(pid).includes("/sys/runtime") && commandOf(pid).includes(" --root "),
-        );
+        return runtimesOf(process.pid);
       };
       for (const afterMs of DELAYS_MS) {
         const id = `fault-${victim}-${afterMs}`;

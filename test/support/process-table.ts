@@ -42,3 +42,21 @@ export function keeperOf(engine: number): readonly number[] {
   const holder = childrenOf(engine).find((pid) => commandOf(pid).includes("keeper/main"));
   return holder === undefined ? [] : [holder, ...childrenOf(holder)];
 }
+
+export function descendantsOf(pid: number): readonly number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** What the runtime's program is doing for that engine at the moment. */
+export function runtimesOf(engine: number): readonly number[] {
+  return descendantsOf(engine).filter((pid) => {
+    const command = commandOf(pid);
+    return command.includes("/sys/runtime") && command.includes(" --root ");
+  });
+}
+
+/** Processes in the namespace of the keeper: none can leave it, and all end with it. */
+export function membersOf(keeper: number): readonly number[] {
+  const own = processNamespace(keeper);
+  return processes().filter((pid) => own !== undefined && processNamespace(pid) === own);
+}
