@@ -14,7 +14,7 @@ import type { Sandbox, SandboxCreate } from "../src/protocol/sandbox.ts";
 /** Should the bench be killed, its sandboxes go with their leases and then the daemon. */
 const IDLE_MS = 5_000;
 
-const ON_SIGNAL_COLLECT = 'data:text/javascript,process.on("SIGUSR2",()=>gc())';
+const COLLECTING = join(import.meta.dirname, "collecting.ts");
 const COLLECTING_MS = 1000;
 
 /** A daemon of its own, started as `cattlegrid` starts it, and a client that keeps its connections. */
@@ -47,7 +47,7 @@ export class BenchDaemon implements AsyncDisposable {
     const argv = [
       process.execPath,
       "--disable-warning=ExperimentalWarning",
-      ...(collects ? ["--expose-gc", "--import", ON_SIGNAL_COLLECT] : []),
+      ...(collects ? ["--expose-gc", "--import", COLLECTING] : []),
       daemonEntry(),
       "--idle-ms",
       String(IDLE_MS),
@@ -76,7 +76,7 @@ export class BenchDaemon implements AsyncDisposable {
     return this.#child.pid ?? -1;
   }
 
-  /** Afterwards its memory is what it keeps; a process that is left alone collects when it likes. */
+  /** Afterwards its memory is what it keeps; a process that is left alone gives back when it likes. */
   async collectGarbage(): Promise<void> {
     for (let round = 0; round < 2; round += 1) {
       process.kill(this.pid, "SIGUSR2");

@@ -34,6 +34,11 @@ export function proportionalBytes(pid: number): number {
   return kibibytes(text, "Pss") * 1024;
 }
 
+/** Its own memory, without what it has of files: how much of those counts depends on who else has them. */
+export function anonymousBytes(pid: number): number {
+  return kibibytes(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"), "Pss_Anon") * 1024;
+}
+
 /** What the kernel keeps for namespaces, mounts and processes, and files that lie in memory. */
 export function kernelBytes(): number {
   const text = readFileSync("/proc/meminfo", "utf8");

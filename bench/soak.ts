@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { ECHO, childrenOf, findKeeper } from "./bare-runtime.ts";
 import { BenchDaemon } from "./daemon.ts";
-import { proportionalBytes } from "./memory.ts";
+import { anonymousBytes } from "./memory.ts";
 import type { Figure } from "./report.ts";
 import type { BenchContext } from "./yard.ts";
 
@@ -100,6 +100,6 @@ async function takeStock(daemon: BenchDaemon): Promise<Stock> {
     descriptors: sum((pid) => readdirSync(`/proc/${pid}/fd`).length),
     processes: childrenOf(enginePid).length + childrenOf(keeper).length,
     mounts: readFileSync(`/proc/${keeper}/mountinfo`, "utf8").split("\n").length,
-    bytes: sum(proportionalBytes),
+    bytes: sum(anonymousBytes),
   };
 }

@@ -127,6 +127,12 @@ const REPOSITORIES: readonly HostileClone[] = [
     outcome: FETCHED,
   },
   {
+    title: "files and objects of another user, some of them closed",
+    host: `mkdir closed; echo x >closed/f; git add closed; git commit -qm closed; chmod 700 closed; [ "$(id -u)" != 0 ] || { chown -R 65534:65534 .; chmod o+x "$HOME"; }`,
+    outcome: FETCHED,
+    after: `[ "$(id -u)" != 0 ] || find .git/objects -user 0`,
+  },
+  {
     title: "a checked out branch whose name is in the way of ours",
     host: "git checkout -q -b cattlegrid",
     outcome: ["CLONE_BRANCH_CHANGED"],
