@@ -8,6 +8,7 @@ import type { BenchContext } from "./yard.ts";
 
 const CYCLES = 500;
 const WARM_UP_CYCLES = 20;
+const COLLECTION_CYCLES = 50;
 const TERMINAL_MS = 30 * 60_000;
 const MIB = 2 ** 20;
 /** Caches fill, and freed memory is not all given back. A leak of 32 KiB for each cycle would be found. */
@@ -22,6 +23,8 @@ export async function measureSoak({ yard, signal, effort }: BenchContext): Promi
   for (let cycle = 0; cycle < cycles; cycle += 1) {
     signal.throwIfAborted();
     await live(daemon, `soak-${cycle}`);
+    // A heap that was never collected is made larger, and stays so for long.
+    if (cycle % COLLECTION_CYCLES === 0) await daemon.collectGarbage();
   }
   const lives = figuresOf(
     { before, after: await takeStock(daemon) },
