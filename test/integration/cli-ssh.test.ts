@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collect, CommandLine, type CommandResult } from "../support/command-line.ts";
 import { OpenSsh, openSshNeeds } from "../support/openssh.ts";
 import { program } from "../support/requirement.ts";
+import { Screen } from "../support/screen.ts";
 import { processesNaming } from "../support/traces.ts";
 
 const HOST = "box.cattlegrid";
@@ -110,6 +111,22 @@ describe.skipIf(!openSshNeeds.met)(openSshNeeds.title("OpenSSH and a sandbox"), 
       );
       expect(proxies()).toHaveLength(1);
     });
+  });
+
+  const tmux = program("tmux");
+  test.skipIf(!tmux.met)(tmux.title("gives a shell a terminal of the client's size"), async () => {
+    using screen = new Screen({ cwd: cli.directory, environment: cli.environment });
+    await screen.shows("HOST>");
+    screen.enter(`clear; ssh -F '${ssh.configuration}' ${HOST}; echo status=$?`);
+    await screen.shows(/\$ ?$/);
+    screen.enter('echo "$(stty size) $TERM $PWD"');
+    await screen.shows(/^40 100 (tmux|screen)\S* \/.*my, project: one$/m);
+    screen.resize(90, 30);
+    screen.enter("stty size; echo asleep; sleep 100");
+    await screen.shows(/^30 90\nasleep$/m);
+    screen.press("C-c");
+    screen.enter("exit 6");
+    await screen.shows("status=6");
   });
 
   describe("moves files", () => {
