@@ -69,4 +69,7 @@ const CANNOT_OPEN: ReadonlySet<string> = new Set([
   "DISK_FULL",
   "FILE_SYSTEM_UNSUITABLE",
   "DAEMON_UNREACHABLE",
+  // Without the programs that make sandboxes there is none that runs.
+  "DEPENDENCY_MISSING",
+  "RUNTIME_MISSING",
 ]);
