@@ -49,6 +49,9 @@ export async function recreate(
       const running = await start(lifecycle, fresh.id, wish);
       await importFiles(running, files, signal);
       await lifecycle.stop(fresh.id);
+      // A copy of a login profile's stays one, to be renewed and taken back as such.
+      const lent = await store.lentSignIns.get(old.id);
+      if (lent !== undefined) await store.lentSignIns.put({ ...lent, sandboxId: fresh.id });
     }
     for (const change of await store.policyChanges.list(old.id)) {
       await store.policyChanges.put({ ...change, sandboxId: fresh.id });

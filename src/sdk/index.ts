@@ -10,6 +10,7 @@ export type { AgentSummary } from "../protocol/agent.ts";
 export type { DaemonVersion } from "../protocol/daemon.ts";
 export type { EgressRecord } from "../protocol/egress.ts";
 export type { EngineEvent } from "../protocol/engine-event.ts";
+export type { LoginImport, LoginProfile } from "../protocol/login.ts";
 export type { Problem } from "../protocol/problem.ts";
 export type { Exec, TerminalEnding } from "../protocol/process.ts";
 export type { Sandbox, SandboxCreate, SandboxStart, StartEvent } from "../protocol/sandbox.ts";

@@ -208,6 +208,20 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a login profile of the stand-
     });
   });
 
+  test("stays a copy of the profile's in a sandbox that is made anew with its sign-in", async () => {
+    await login("anew");
+    const { id } = await yard.sandbox("kiro", "anew");
+    expect(await whoami(id)).toBe("Builder ID");
+    const { upkeep } = yard.engine.sandboxes;
+    const { sandbox } = await upkeep.recreate(
+      id,
+      { keepLogin: true, mirrors: yard.mirrors() },
+      never,
+    );
+    expect((await profileOf("anew"))?.sandboxes).toEqual([sandbox.name]);
+    await yard.engine.sandboxes.remove(sandbox.id);
+  });
+
   test("is made nowhere where an agent may have been at work", async () => {
     const { id } = await yard.sandbox();
     const refused = yard.session(id, { login: { profile: "default" } });
