@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { RunningProgram } from "../support/running-program.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { VERBS } from "../../src/cli/verbs.ts";
 import { CommandLineYard } from "../support/command-line-yard.ts";
@@ -90,15 +91,17 @@ describe.skipIf(!needs.met)(needs.title("the README's commands"), () => {
     expect(kept.map(({ name }) => name)).toEqual(["kiro-my-project"]);
   });
 
+  async function approveFirst(terminal: RunningProgram): Promise<void> {
+    await terminal.until(/Use with Your Organization/);
+    terminal.write("\u001B[B\r");
+    const code = /code: (\S+)/.exec(await terminal.until(/code: [A-Z]{4}-[A-Z]{4}/))?.[1] ?? "";
+    expect(yard.cloud.approve(code)).toBe(true);
+  }
+
   /** Signs in by the list, where that has to be, and leaves at the prompt. */
   async function converse(command: string, { signsIn }: { signsIn: boolean }): Promise<void> {
     const terminal = yard.startInTerminal(command, { directory: join(home, "hello") });
-    if (signsIn) {
-      await terminal.until(/Use with Your Organization/);
-      terminal.write("\u001B[B\r");
-      const code = /code: (\S+)/.exec(await terminal.until(/code: [A-Z]{4}-[A-Z]{4}/))?.[1] ?? "";
-      expect(yard.cloud.approve(code)).toBe(true);
-    }
+    if (signsIn) await approveFirst(terminal);
     await terminal.until(/Signed in as[^]*> /);
     terminal.write("\u0004");
     expect((await terminal.finished).exitCode).toBe(0);
