@@ -34,8 +34,6 @@ export interface TerminalLinkOptions {
   screen?: TerminalSize;
   /** Look only: the daemon refuses everything else. */
   isReadOnly?: boolean;
-  /** What runs in it ends when this connection does, however that comes. A daemon of before lets it go on. */
-  isBound?: boolean;
   sink: TerminalSink;
   signal: AbortSignal;
 }
@@ -198,7 +196,7 @@ export class TerminalLink implements Disposable {
   }
 }
 
-function describeView({ offset, screen, isReadOnly, isBound }: TerminalLinkOptions): string {
+function describeView({ offset, screen, isReadOnly }: TerminalLinkOptions): string {
   const query = new URLSearchParams();
   if (offset !== undefined) query.set("offset", String(offset));
   if (screen !== undefined) {
@@ -207,7 +205,6 @@ function describeView({ offset, screen, isReadOnly, isBound }: TerminalLinkOptio
     query.set("rows", String(screen.rows));
   }
   if (isReadOnly === true) query.set("access", "read");
-  if (isBound === true) query.set("life", "bound");
   return query.size === 0 ? "" : `?${query.toString()}`;
 }
 

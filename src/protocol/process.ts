@@ -54,7 +54,7 @@ export type TerminalEnding = z.infer<typeof terminalEndingSchema>;
  * `GET /v1/terminals/{id}` upgrades to a WebSocket. In its query: `offset=N` asks for the exact bytes from there on, `view=screen`
  * for the screen as it is (`STREAM_SCREEN`, if one is kept) and the exact bytes behind it, with `columns` and `rows` for a window of
  * that size. A viewer of the screen that cannot keep up is told `attached` once more, with the screen anew. `access=read` lets the
- * client change nothing. `life=bound` ends what runs when this connection ends. Without `offset` and `view`, output begins with the first byte that is kept.
+ * client change nothing. Without `offset` and `view`, output begins with the first byte that is kept.
  * Server to client, binary: one byte naming the stream (`STREAM_OUTPUT`, `STREAM_ERRORS`), then bytes.
  * Client to server, binary: input bytes. Text in both directions: one JSON control message.
  * Offsets count the bytes of both streams in the order in which the engine read them.

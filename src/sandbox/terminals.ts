@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Recording, Recordings } from "../terminal/recordings.ts";
@@ -10,8 +9,6 @@ import { Attendance } from "./attendance.ts";
 import type { Activity } from "./lifetime-watch.ts";
 import type { SandboxProcess } from "./provider.ts";
 
-/** What a program that is asked to end has to clear away what it made. */
-const ABANDONED_MS = 3000;
 /** How long an ended terminal waits for somebody to read what it left. */
 const KEPT_MS = 60_000;
 
@@ -38,8 +35,6 @@ export interface OpenedTerminal {
    * ending. After the last such viewer of an ended terminal nothing of it is kept.
    */
   enter(): (hasSeenEnding: boolean) => void;
-  /** Nobody is left for whom it runs: it is asked to end, and killed when it does not. */
-  abandon(): void;
 }
 
 interface KeptTerminal extends OpenedTerminal {
@@ -88,11 +83,6 @@ export function createTerminals(options: TerminalsOptions): Terminals {
   const forgetLater = (id: string): void => {
     forget(id).catch((error: unknown) => logger.error("a terminal did not close", { id, error }));
   };
-  const abandonLater = (terminal: Terminal): void => {
-    abandon(terminal).catch((error: unknown) => {
-      logger.error("a program that was left did not end", { id: terminal.id, error });
-    });
-  };
   const find = (id: string): KeptTerminal => {
     const found = open.get(id);
     if (found !== undefined) return found;
@@ -108,10 +98,7 @@ export function createTerminals(options: TerminalsOptions): Terminals {
       const parts = { screens, ...(recording === undefined ? {} : { recording }) };
       const terminal = createTerminal({ ...opening, id }, { ...options, ...parts });
       const attendance = opening.isAttended === true ? new Attendance(terminal, logger) : undefined;
-      const entry = keepTerminal(
-        { terminal, owner, sandboxId, attendance, abandon: () => abandonLater(terminal) },
-        () => forgetLater(id),
-      );
+      const entry = keepTerminal({ terminal, owner, sandboxId, attendance }, () => forgetLater(id));
       open.set(id, entry);
       void terminal.ended.then(() => {
         entry.timer = setTimeout(() => forgetLater(id), keptMs);
@@ -152,17 +139,6 @@ function keepTerminal(
     },
   };
   return entry;
-}
-
-async function abandon(terminal: Terminal): Promise<void> {
-  if (terminal.endedWith !== undefined) return;
-  await terminal.signal("SIGTERM");
-  const patience = new AbortController();
-  const late = delay(ABANDONED_MS, undefined, { signal: patience.signal });
-  await Promise.race([terminal.ended, late]);
-  patience.abort();
-  await Promise.allSettled([late]);
-  await terminal.kill();
 }
 
 function measureTerminals(opened: readonly OpenedTerminal[]): Activity {

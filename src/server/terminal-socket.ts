@@ -66,7 +66,6 @@ interface Wish {
   offset?: number;
   size?: TerminalSize;
   isReadOnly: boolean;
-  isBound: boolean;
 }
 
 function enter(
@@ -87,14 +86,12 @@ function enter(
 function readWish(query: URLSearchParams): Wish {
   const view = readWord(query, "view", ["bytes", "screen"]);
   const access = readWord(query, "access", ["use", "read"]);
-  const life = readWord(query, "life", ["free", "bound"]);
   const offset = readNumber(query, "offset");
   const [columns, rows] = [readNumber(query, "columns"), readNumber(query, "rows")];
   if (offset !== undefined && view === "screen") {
     throw new CattlegridError("REQUEST_INVALID", "A screen has no offset to begin at.");
   }
-  if (life === "bound" && access === "read") throw readOnly();
-  const wish = { view, isReadOnly: access === "read", isBound: life === "bound" };
+  const wish = { view, isReadOnly: access === "read" };
   if (offset !== undefined) return { ...wish, offset };
   if (columns === undefined && rows === undefined) return wish;
   return { ...wish, size: readBody(terminalSizeSchema, { columns, rows }) };
@@ -130,7 +127,6 @@ async function serve(connection: Connection, opened: OpenedTerminal): Promise<vo
     terminal.leave(client);
     // The client answers our closing after it took everything before it.
     leave(code === CLOSED_NORMALLY && terminal.endedWith !== undefined);
-    if (wish.isBound) opened.abandon();
   });
   client.on("error", () => connection.attachment?.detach());
   client.on("message", (data, isBinary) => receive(connection, data, isBinary));

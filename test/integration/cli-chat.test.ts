@@ -236,7 +236,7 @@ describe.skipIf(!needs.met)(
         await expect.poll(names, { timeout: 10_000 }).toEqual(["known"]);
       });
 
-      test("a login that ran alone is there for the next chat, and gone with the sandbox", async () => {
+      test("a login that ran alone is there for the next chat and the next sandbox, until logout", async () => {
         const login = [
           "run",
           "--name",
@@ -251,8 +251,10 @@ describe.skipIf(!needs.met)(
         const again = ["chat", "--name", "known", "--prompt", "say: signed in"];
         expect(await cli.run(again)).toMatchObject({ code: 0 });
         await cli.run(["rm", "known"]);
-        const fresh = await cli.run(["chat", "kiro", "--name", "known", "--prompt", "say: x"]);
-        expect(fresh.code).toBe(121);
+        const fresh = ["chat", "kiro", "--name", "known", "--prompt", "say: x"];
+        expect(await cli.run(fresh)).toMatchObject({ code: 0 });
+        await cli.run(["logout", "kiro"]);
+        expect(await cli.run(fresh)).toMatchObject({ code: 121 });
       });
     });
   },

@@ -257,7 +257,7 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("the command line in scripts")
 
     test("each verb explains itself with an example", async () => {
       const overview = (await cli.run(["--help"])).stdout;
-      const verbs = [...overview.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);
+      const verbs = [...overview.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map((match) => match[1]!);
       expect(verbs).toEqual(Object.keys(VERBS));
       for (const verb of verbs) {
         expect((await cli.run([verb, "--help"])).stdout).toMatch(

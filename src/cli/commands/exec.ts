@@ -49,6 +49,7 @@ export const EXEC = defineVerb({
     const hasTerminal = wantsTerminal(caller, flags.tty);
     const request: Exec = {
       argv: [...argv],
+      attended: true,
       ...(wantsEngineRecording(flags.record) ? { record: true } : {}),
       ...(flags.workdir === undefined ? {} : { cwd: flags.workdir }),
       ...describeBindings(flags.secret),
@@ -57,7 +58,7 @@ export const EXEC = defineVerb({
     const started = postBound<ProcessStarted>(sandboxPath(name, "/exec"), request, context);
     const [{ terminalId }, link] = await Promise.all([started, loadLink(hasTerminal)]);
     const socketPath = await api.socket();
-    const target = { socketPath, terminalId, offset: 0, isBound: true, signal: api.signal };
+    const target = { socketPath, terminalId, offset: 0, signal: api.signal };
     const recording = { flag: flags.record, caller, title: argv.join(" "), hasTerminal };
     return recordInto(recording, async (seen) =>
       exitCodeOfEnding(await link(target, { caller: seen, signals })),

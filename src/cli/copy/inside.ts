@@ -32,7 +32,7 @@ export class InsideProcess implements AsyncDisposable {
     argv: readonly string[],
     { api }: VerbContext,
   ): Promise<InsideProcess> {
-    const request: Exec = { argv: [...argv] };
+    const request: Exec = { argv: [...argv], attended: true };
     const path = sandboxPath(sandboxId, "/exec");
     const { terminalId } = await api.post<ProcessStarted>(path, request);
     const streams: InsideStreams = { output: new PassThrough(), errorText: "" };
@@ -40,7 +40,6 @@ export class InsideProcess implements AsyncDisposable {
       socketPath: await api.socket(),
       terminalId,
       offset: 0,
-      isBound: true,
       // An interruption must still reach the process, so it does not end the link.
       signal: new AbortController().signal,
       sink: openSink(streams),
