@@ -88,7 +88,9 @@ async function passGate({ client, request }: TerminalStart): Promise<void> {
   const gate = client.child?.channels.get(GATE_DESCRIPTOR);
   assert(gate !== undefined, "a program without its gate");
   const [answer] = (await Promise.race([once(gate, "data"), once(gate, "end")])) as [Buffer?];
-  gate.end("\n");
+  // Whatever could not become the program has left the gate, perhaps while it is being opened.
+  gate.on("error", () => undefined);
+  if (!gate.writableEnded) gate.end("\n");
   if (answer?.toString() === GATE_FOUND) return;
   const [program = ""] = request.argv;
   if (answer?.toString() === GATE_DENIED) {
