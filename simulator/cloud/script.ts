@@ -132,6 +132,11 @@ function callServer(server: string, tool: string, json: string): Step {
   return { kind: "tool", tool: { name: `@${server}/${tool}`, input } };
 }
 
+function askEditor(method: string, json: string): Step {
+  const input = { method, params: JSON.parse(json) as unknown };
+  return { kind: "tool", tool: { name: "ask_editor", input } };
+}
+
 const DIRECTIVES: readonly [RegExp, (...groups: string[]) => Step[]][] = [
   [/^run: (.+)$/, (command) => [runCommand(command ?? "", "Asked for by the prompt")]],
   [/^write (\S+): (.*)$/, (path, text) => [writeFile(path ?? "", unescape(text), "Asked for")]],
@@ -146,6 +151,7 @@ const DIRECTIVES: readonly [RegExp, (...groups: string[]) => Step[]][] = [
     /^mcp (\w+) (\w+): (\{.*\})$/,
     (server, tool, json) => [callServer(server ?? "", tool ?? "", json ?? "{}")],
   ],
+  [/^editor (\S+): (\{.*\})$/, (method, json) => [askEditor(method ?? "", json ?? "{}")]],
   [/^meet (\d): (.*)$/, (count, text) => [{ kind: "meet", count: Number(count) }, say(text ?? "")]],
   [/^markers?$/, () => [say(FALSE_MARKERS)]],
   [/^fail: (\S+)$/, (failure) => planFailure(failure)],

@@ -43,7 +43,7 @@ function describe(context: Context, file: AgentFile): AgentConfig {
 
 /** The project's before those of home. */
 function agentFiles(context: Context): AgentFile[] {
-  const folders = [join(process.cwd(), ".kiro", "agents"), join(context.places.kiro, "agents")];
+  const folders = [join(context.directory, ".kiro", "agents"), join(context.places.kiro, "agents")];
   return folders.filter(existsSync).flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith(".json"))
@@ -54,7 +54,7 @@ function agentFiles(context: Context): AgentFile[] {
 function sharedServers(context: Context): Record<string, ServerConfig> {
   const files = [
     join(context.places.kiro, "settings", "mcp.json"),
-    join(process.cwd(), ".kiro", "settings", "mcp.json"),
+    join(context.directory, ".kiro", "settings", "mcp.json"),
   ].filter(existsSync);
   return Object.assign(
     {},

@@ -52,7 +52,7 @@ export function chooseEngine(context: Context, options: ParsedArguments): Engine
   return (["v1", "v3"] as const).find((engine) => engine === named) ?? "v2";
 }
 
-const MODELS = ["auto", "simulated-large"];
+export const MODELS = ["auto", "simulated-large"];
 
 /** V1 refuses a model it does not know; the others warn and go on without it. */
 export function readModel(options: ParsedArguments, engine: Engine): string | undefined {

@@ -77,7 +77,10 @@ async function startChat(context: Context, { options, input, isHeadless }: Reque
   }
   if (engine === "v3") startV3(context);
   const agent = chooseAgent(context, options, engine);
-  using mcp = await McpServers.start(agent.mcpServers, options.has("require-mcp-startup"));
+  using mcp = await McpServers.start(agent.mcpServers, {
+    isRequired: options.has("require-mcp-startup"),
+    directory: context.directory,
+  });
   const store = openConversations(context, engine, process.cwd());
   const resumed = resume(store, options);
   const conversation = resumed ?? new Conversation(process.cwd());
@@ -91,7 +94,11 @@ async function startChat(context: Context, { options, input, isHeadless }: Reque
   await reportTelemetry(context, "chat");
 }
 
-function chooseAgent(context: Context, options: ParsedArguments, engine: Engine): AgentConfig {
+export function chooseAgent(
+  context: Context,
+  options: ParsedArguments,
+  engine: Engine,
+): AgentConfig {
   const chosen = options.value("agent") ?? context.settings.get("chat.defaultAgent");
   return loadAgent(context, typeof chosen === "string" ? chosen : "kiro_default", engine);
 }
@@ -140,7 +147,7 @@ async function refuseJson(): Promise<never> {
 }
 
 /** Three behaviours without a sign-in are on record; the profile says which one this is. */
-async function requireCredentials(context: Context): Promise<Credentials> {
+export async function requireCredentials(context: Context): Promise<Credentials> {
   const credentials = await loadCredentials(context);
   if (credentials !== undefined) return credentials;
   switch (context.profile.noCredentials) {

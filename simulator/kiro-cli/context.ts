@@ -9,6 +9,8 @@ import { Settings } from "./settings.ts";
 /** What every command works with. */
 export interface Context {
   environment: NodeJS.ProcessEnv;
+  /** Where the agent works: this program's own directory, or that of an editor's session. */
+  directory: string;
   profile: Profile;
   places: Places;
   settings: Settings;
@@ -23,6 +25,7 @@ export function createContext(environment: NodeJS.ProcessEnv): Context {
   let database: Database | undefined;
   return {
     environment,
+    directory: process.cwd(),
     profile,
     places,
     settings: new Settings(places),

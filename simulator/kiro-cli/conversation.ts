@@ -77,6 +77,11 @@ export class Conversation {
     );
   }
 
+  /** What was said, in order: prompts begin with `> `. */
+  get transcript(): readonly string[] {
+    return this.#value.transcript;
+  }
+
   /** Records one request with its answer and saves at once, so that a killed run leaves history. */
   record(store: ConversationStore, content: UserContent, message: AssistantMessage): void {
     const answer = { message_id: randomUUID(), content: message.text };

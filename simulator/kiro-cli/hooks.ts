@@ -9,6 +9,7 @@ export interface Hook {
 export interface HookEvent {
   hook_event_name: "agentSpawn" | "userPromptSubmit" | "preToolUse" | "postToolUse" | "stop";
   session_id: string;
+  cwd: string;
   prompt?: string;
   tool_name?: string;
   tool_input?: unknown;
@@ -40,12 +41,12 @@ async function runHook(
   event: HookEvent,
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   // SECURITY: a hook is a shell command by its nature, and whoever writes one may run commands here anyway.
-  const child = spawn("sh", ["-c", hook.command], { stdio: "pipe" });
+  const child = spawn("sh", ["-c", hook.command], { stdio: "pipe", cwd: event.cwd });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on("data", (bytes: Buffer) => out.push(bytes));
   child.stderr.on("data", (bytes: Buffer) => err.push(bytes));
   child.stdin.on("error", ignoreUnread);
-  child.stdin.end(JSON.stringify({ ...event, cwd: process.cwd() }));
+  child.stdin.end(JSON.stringify(event));
   const [status] = (await once(child, "close")) as [number | null];
   return { status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
 }

@@ -1,15 +1,16 @@
-import type { ToolCall, ToolResult } from "./conversation.ts";
+import type { ToolCall } from "./conversation.ts";
 import type { Engine } from "./profile.ts";
-import type { TurnView } from "./view.ts";
+import { UpdateView } from "./update-view.ts";
 import { writeOut } from "./view.ts";
 
-/** `--output-format stream-json`: one object per line. What a tool update holds is modelled on ACP. */
-export class JsonView implements TurnView {
+/** `--output-format stream-json`: one object per line. */
+export class JsonView extends UpdateView {
   readonly #sessionId: string;
   readonly #engine: Engine;
   #finalText = "";
 
   constructor(sessionId: string, engine: Engine) {
+    super((update) => writeJson({ type: "sessionUpdate", data: { sessionId, update } }));
     this.#sessionId = sessionId;
     this.#engine = engine;
   }
@@ -28,56 +29,14 @@ export class JsonView implements TurnView {
     await writeJson({ type: "runFinished", data });
   }
 
-  async answer(text: string): Promise<void> {
+  override async answer(text: string): Promise<void> {
     this.#finalText += text;
-    await this.#update({
-      sessionUpdate: "agent_message_chunk",
-      content: { type: "text", text },
-    });
+    await super.answer(text);
   }
 
-  async endAnswer(): Promise<void> {
-    await Promise.resolve();
-  }
-
-  /** What a person would read of a tool is not part of the stream. */
-  async tool(): Promise<void> {
-    await Promise.resolve();
-  }
-
-  async toolStart({ id, name, args }: ToolCall): Promise<void> {
+  override async toolStart(tool: ToolCall): Promise<void> {
     this.#finalText = "";
-    const title = typeof args["command"] === "string" ? args["command"] : name;
-    const kind = name === "execute_bash" ? "execute" : "other";
-    await this.#update({
-      sessionUpdate: "tool_call",
-      toolCallId: id,
-      title,
-      kind,
-      status: "pending",
-      rawInput: args,
-    });
-  }
-
-  async toolEnd({ tool_use_id: toolCallId, status, content }: ToolResult): Promise<void> {
-    await this.#update({
-      sessionUpdate: "tool_call_update",
-      toolCallId,
-      status: status === "Success" ? "completed" : "failed",
-      rawOutput: typeof content === "string" ? content : JSON.stringify(content),
-    });
-  }
-
-  async raw(): Promise<void> {
-    await Promise.resolve();
-  }
-
-  split(): void {
-    // Lines of JSON are whole by definition.
-  }
-
-  async #update(update: Record<string, unknown>): Promise<void> {
-    await writeJson({ type: "sessionUpdate", data: { sessionId: this.#sessionId, update } });
+    await super.toolStart(tool);
   }
 }
 

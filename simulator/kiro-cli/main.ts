@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { ACP_OPTIONS, serveEditor } from "./acp.ts";
 import { logout, showProfile, whoami } from "./account.ts";
 import { parseArguments } from "./arguments.ts";
 import type { OptionTable, ParsedArguments } from "./arguments.ts";
@@ -23,6 +24,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   logout: { options: {}, positionalsMax: 0, run: logout },
   whoami: { options: FORMAT.options, positionalsMax: 0, run: whoami },
   profile: { options: {}, positionalsMax: 0, run: showProfile },
+  acp: { options: ACP_OPTIONS, positionalsMax: 0, run: serveEditor },
   version: { options: {}, positionalsMax: 0, run: printVersion },
   settings: {
     options: { ...FORMAT.options, delete: "text", all: "flag" },

@@ -30,14 +30,19 @@ interface Connection {
 /** The MCP servers of one run, each started and asked what it is. */
 export class McpServers implements Disposable {
   readonly #connections = new Map<string, Connection>();
+  readonly #directory: string;
   #lastId = 0;
 
-  /** Servers that fail are warned of; with `isRequired` the program ends with 3. */
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Servers that fail are warned of; with `isRequired` the program ends with 3. Programs start in `directory`. */
   static async start(
     configs: Readonly<Record<string, ServerConfig>>,
-    isRequired: boolean,
+    { isRequired, directory }: { isRequired: boolean; directory: string },
   ): Promise<McpServers> {
-    const servers = new McpServers();
+    const servers = new McpServers(directory);
     for (const [name, config] of Object.entries(configs)) {
       if (config.disabled === true) continue;
       try {
@@ -64,7 +69,7 @@ export class McpServers implements Disposable {
 
   async #open(name: string, config: ServerConfig): Promise<void> {
     const { url, command } = config;
-    const connection = url === undefined ? openProgram(config) : openAddress(url);
+    const connection = url === undefined ? openProgram(config, this.#directory) : openAddress(url);
     if (url === undefined && command === undefined) throw new Error("it has no command and no url");
     this.#connections.set(name, connection);
     await this.#ask(name, "initialize", {
@@ -86,9 +91,13 @@ export class McpServers implements Disposable {
   }
 }
 
-function openProgram({ command = "", args = [], env = {} }: ServerConfig): Connection {
+function openProgram(
+  { command = "", args = [], env = {} }: ServerConfig,
+  directory: string,
+): Connection {
   const child = spawn(command, args, {
     stdio: ["pipe", "pipe", "inherit"],
+    cwd: directory,
     env: { ...process.env, ...env },
   });
   const failed = once(child, "error").then(([error]) => Promise.reject(error as Error));

@@ -10,9 +10,13 @@ export interface ToolRun {
   tool: ToolCall;
   view: TurnView;
   environment: NodeJS.ProcessEnv;
+  /** What paths are relative to, and where commands run. */
+  directory: string;
+  commandInput: "inherit" | "ignore";
   sessionId: string;
   signal: AbortSignal;
   mcp: McpServers;
+  askEditor: ((method: string, parameters: unknown) => Promise<unknown>) | undefined;
   /** Runs another agent with this task and returns what it said last. */
   delegate(query: string): Promise<string>;
 }
@@ -62,6 +66,8 @@ function perform(run: ToolRun): Promise<unknown> {
       return readFilesTool(run);
     case "use_subagent":
       return useSubagents(run);
+    case "ask_editor":
+      return askEditor(run);
     default:
       if (run.tool.name.startsWith("@")) return callServer(run);
       throw new Error(`the simulator has no tool named ${run.tool.name}`);
@@ -78,6 +84,8 @@ async function executeBash({
   tool,
   view,
   environment,
+  directory,
+  commandInput,
   sessionId,
   signal,
 }: ToolRun): Promise<unknown> {
@@ -86,12 +94,18 @@ async function executeBash({
     `I will run the following command: ${command} (using tool: shell)\n${purpose(tool)}\n`,
   );
   const shell = environment["KIRO_CHAT_SHELL"] ?? "bash";
-  // The command keeps this program's stdin and process group, so a terminal's Ctrl-C reaches both.
+  // The command keeps this program's process group, so a terminal's Ctrl-C reaches both.
   const child = spawn(shell, ["-c", command], {
-    stdio: ["inherit", "pipe", "pipe"],
+    stdio: [commandInput, "pipe", "pipe"],
+    cwd: directory,
     env: { ...environment, KIRO_SESSION_ID: sessionId },
   });
-  const onAbort = (): boolean => child.kill("SIGTERM");
+  // What the command started may hold its pipes open for longer than it lives itself.
+  const onAbort = (): void => {
+    child.kill("SIGTERM");
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const closed = once(child, "close") as Promise<[number | null]>;
@@ -127,6 +141,12 @@ async function useSubagents({ tool, view, delegate }: ToolRun): Promise<unknown>
   return said;
 }
 
+/** No tool of Kiro's: what an agent that goes for its editor's files and commands does. */
+async function askEditor({ tool, askEditor: ask }: ToolRun): Promise<unknown> {
+  if (ask === undefined) throw new Error("no editor is there");
+  return ask(text(tool, "method"), tool.args["params"]);
+}
+
 /** A tool of an MCP server, `@server/tool`. What it prints is the simulator's wording. */
 async function callServer({ tool, view, mcp }: ToolRun): Promise<unknown> {
   const [server = "", name = ""] = tool.name.slice(1).split("/");
@@ -136,7 +156,7 @@ async function callServer({ tool, view, mcp }: ToolRun): Promise<unknown> {
   return text;
 }
 
-async function writeFileTool({ tool, view }: ToolRun): Promise<unknown> {
+async function writeFileTool({ tool, view, directory }: ToolRun): Promise<unknown> {
   const path = text(tool, "path");
   const content = text(tool, "file_text");
   const lines = content.replace(/\n$/, "").split("\n");
@@ -145,34 +165,35 @@ async function writeFileTool({ tool, view }: ToolRun): Promise<unknown> {
     `I'll create the following file: ${path} (using tool: write)\n${purpose(tool)}\n${diff}`,
   );
   await view.tool(`Creating: ${path}\n`);
-  const target = resolve(path);
+  const target = resolve(directory, path);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, content);
   return "";
 }
 
-async function readFilesTool({ tool, view }: ToolRun): Promise<unknown> {
+async function readFilesTool({ tool, view, directory }: ToolRun): Promise<unknown> {
   const operations = (tool.args["operations"] ?? []) as readonly { path: string }[];
   const [only] = operations;
   if (operations.length === 1 && only !== undefined) {
     await view.tool(`Reading file: ${only.path}, all lines (using tool: read)\n`);
-    const bytes = await readFile(resolve(only.path));
+    const bytes = await readFile(resolve(directory, only.path));
     await view.tool(` ✓ Successfully read ${String(bytes.length)} bytes from ${only.path}\n`);
     return bytes.toString().slice(0, RESULT_CHARACTERS_MAX);
   }
-  return readBatch(operations, view);
+  return readBatch(operations, view, directory);
 }
 
 async function readBatch(
   operations: readonly { path: string }[],
   view: TurnView,
+  directory: string,
 ): Promise<readonly unknown[]> {
   const count = operations.length;
   await view.tool(`Batch fs_read operation with ${String(count)} operations (using tool: read)\n`);
   const contents: unknown[] = [];
   for (const [index, { path }] of operations.entries()) {
     await view.tool(`↱ Operation ${String(index + 1)}: Reading file: ${path}, all lines\n ⋮\n`);
-    contents.push(await readFile(resolve(path), "utf8").catch(absentAsUndefined));
+    contents.push(await readFile(resolve(directory, path), "utf8").catch(absentAsUndefined));
   }
   const failed = contents.filter((content) => content === undefined).length;
   const counts = `${String(count - failed)} successful, ${String(failed)} failed`;

@@ -26,6 +26,10 @@ export interface Turn {
   view: TurnView;
   /** Tools that need no approval; undefined leaves the read-only ones. */
   trust: "all" | readonly string[] | undefined;
+  /** What a command may read: this program's input, unless a protocol is spoken there. */
+  commandInput?: "inherit" | "ignore";
+  /** Has the editor do something, when there is one. */
+  askEditor?: (method: string, parameters: unknown) => Promise<unknown>;
   /** Asks a person about a tool; absent when nobody is there to ask. */
   approve?: (tool: ToolCall) => Promise<boolean>;
   signal: AbortSignal;
@@ -63,6 +67,7 @@ async function endEarly(turn: Turn, error: unknown): Promise<TurnOutcome> {
   if (turn.signal.aborted) return "interrupted";
   const text = explainFailure(error);
   if (text === undefined) throw error;
+  turn.view.refused?.(text);
   process.stderr.write(`${text}\n`);
   return "refused";
 }
@@ -105,7 +110,7 @@ async function runTools(turn: Turn, tools: readonly ToolCall[]): Promise<ToolRes
 
 async function runOne(turn: Turn, tool: ToolCall): Promise<ToolResult> {
   const { trust, agent, view, signal, conversation, mcp } = turn;
-  const { environment } = turn.context;
+  const { environment, directory } = turn.context;
   const refuse = (content: string): ToolResult => ({
     tool_use_id: tool.id,
     status: "Error",
@@ -121,9 +126,12 @@ async function runOne(turn: Turn, tool: ToolCall): Promise<ToolResult> {
     tool,
     view,
     environment,
+    directory,
+    commandInput: turn.commandInput ?? "inherit",
     sessionId: conversation.id,
     signal,
     mcp,
+    askEditor: turn.askEditor,
     delegate: (query) => runSubagent(turn, query),
   });
   await tell(turn, { hook_event_name: "postToolUse", ...about, tool_response: result.content });
@@ -132,11 +140,12 @@ async function runOne(turn: Turn, tool: ToolCall): Promise<ToolResult> {
 
 /** Headless V3 of the versions on record runs no hooks. */
 async function tell(
-  { agent, conversation, engine }: Turn,
-  event: Omit<HookEvent, "session_id">,
+  { agent, context, conversation, engine }: Turn,
+  event: Omit<HookEvent, "session_id" | "cwd">,
 ): Promise<{ blocked: string | undefined }> {
   if (engine === "v3") return { blocked: undefined };
-  return runHooks(agent.hooks, { ...event, session_id: conversation.id });
+  const about = { session_id: conversation.id, cwd: context.directory };
+  return runHooks(agent.hooks, { ...event, ...about });
 }
 
 /** A conversation of its own with the same model and tools; the caller is told its last words. */
@@ -149,7 +158,7 @@ async function runSubagent(turn: Turn, query: string): Promise<string> {
     raw: async () => undefined,
     split: () => undefined,
   };
-  const conversation = new Conversation(process.cwd());
+  const conversation = new Conversation(turn.context.directory);
   const store = { list: () => [], save: () => undefined, delete: () => false };
   const own = { ...turn, view, conversation, store };
   let content: Parameters<Conversation["request"]>[0] = { Prompt: { prompt: query } };

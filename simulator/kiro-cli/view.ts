@@ -13,6 +13,8 @@ export interface TurnView {
   /** A tool begins, and has ended; text engines tell it in their own words. */
   toolStart?(tool: ToolCall): Promise<void>;
   toolEnd?(result: ToolResult): Promise<void>;
+  /** The service said no; stderr has the same text. */
+  refused?(text: string): void;
   /** Bytes of a running command, as they come. */
   raw(bytes: Buffer): Promise<void>;
   /** Writes what follows in pieces of this many bytes. */
