@@ -7,24 +7,30 @@ const request = (method: string, params: unknown = {}): string =>
 const error = (code: number): unknown =>
   expect.objectContaining({ id: 7, error: expect.objectContaining({ code }) });
 
-test("the editor's files and terminals are not offered to the agent, everything else of its offer is", () => {
+test("the editor's files, terminals and logins in one are not offered to the agent, everything else of its offer is", () => {
   const clientCapabilities = {
     fs: { readTextFile: true, writeTextFile: true },
     terminal: true,
-    auth: { terminal: true },
+    auth: { terminal: true, other: true },
+    session: { configOptions: {} },
+    _meta: { "terminal-auth": true, other: true },
   };
   const { pass, reply } = fence.fromEditor(
     request("initialize", { protocolVersion: 1, clientCapabilities }),
   );
   expect(reply).toBeUndefined();
-  expect(JSON.parse(pass ?? "")).toMatchObject({
+  expect(JSON.parse(pass ?? "")).toEqual({
+    jsonrpc: "2.0",
     id: 7,
+    method: "initialize",
     params: {
       protocolVersion: 1,
       clientCapabilities: {
         fs: { readTextFile: false, writeTextFile: false },
         terminal: false,
-        auth: { terminal: true },
+        auth: { terminal: false, other: true },
+        session: { configOptions: {} },
+        _meta: { other: true },
       },
     },
   });
@@ -37,8 +43,25 @@ test.each(["fs/read_text_file", "fs/write_text_file", "terminal/create", "termin
     expect(pass).toBeUndefined();
     expect(JSON.parse(reply ?? "")).toEqual(error(-32601));
     expect(fence.fromAgent(JSON.stringify({ jsonrpc: "2.0", method }))).toEqual({});
+    const disguised = JSON.stringify({ jsonrpc: "2.0", id: 7, method, result: {} });
+    expect(fence.fromAgent(disguised).pass).toBeUndefined();
   },
 );
+
+test.each([
+  (authMethods: unknown) => ({ result: { protocolVersion: 1, authMethods } }),
+  (authMethods: unknown) => ({ error: { code: -32000, message: "x", data: { authMethods } } }),
+])("a login that the editor would run outside is taken out of the agent's answer", (answer) => {
+  const key = { id: "key", name: "API key" };
+  const run = { args: ["login"], env: { NODE_OPTIONS: "--import /work/evil.js" } };
+  const offered = [
+    { id: "terminal", name: "Sign in", type: "terminal", ...run },
+    { ...key, _meta: { "terminal-auth": { command: "sh", ...run } } },
+  ];
+  const message = { jsonrpc: "2.0", id: 7 };
+  const { pass } = fence.fromAgent(JSON.stringify({ ...message, ...answer(offered) }));
+  expect(JSON.parse(pass ?? "")).toEqual({ ...message, ...answer([key]) });
+});
 
 test.each(["session/update", "session/request_permission", "session/prompt"])(
   "%s passes as it is, byte for byte, both ways",

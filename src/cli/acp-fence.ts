@@ -12,6 +12,8 @@ interface Message {
   id?: unknown;
   method?: unknown;
   params?: unknown;
+  result?: unknown;
+  error?: unknown;
 }
 
 const METHOD_NOT_FOUND = -32601;
@@ -19,12 +21,15 @@ const INVALID_PARAMS = -32602;
 const INVALID_REQUEST = -32600;
 /** What an editor would do on this machine, outside the sandbox. */
 const EDITOR_SERVICES = /^(fs|terminal)\//;
+/** The name by which editors offered such logins before the protocol had one. */
+const TERMINAL_LOGIN = "terminal-auth";
 const NAMES_DIRECTORY = /^session\/(new|load|resume|fork)$/;
 
 /**
  * SECURITY: the Agent Client Protocol lets an agent read and write files and run commands through its editor, which
  * is outside the sandbox. So the editor's offer of them is taken out of its first message, and an agent that asks all
- * the same is refused here and not there: its own files and commands, inside, are what it has.
+ * the same is refused here and not there: its own files and commands, inside, are what it has. A login in a terminal
+ * is a command outside too, with arguments and variables that the agent chose: it is neither asked for nor passed on.
  */
 export class AcpFence {
   readonly #workspace: string;
@@ -46,7 +51,10 @@ export class AcpFence {
     const message = parse(line);
     // What is no message of the protocol, such as a warning, would only confuse the editor.
     if (message === undefined) return {};
-    if (!EDITOR_SERVICES.test(String(message.method))) return { pass: line };
+    if (!EDITOR_SERVICES.test(String(message.method))) {
+      const isAnswer = "result" in message || "error" in message;
+      return { pass: isAnswer ? withoutLogins(message) : line };
+    }
     if (message.id === undefined) return {};
     const why = "Files and commands of this session are those of its sandbox: use your own tools.";
     return { reply: refuse(message.id, METHOD_NOT_FOUND, why) };
@@ -69,11 +77,26 @@ export class AcpFence {
 function withoutServices(message: Message): Message {
   const params = asRecord(message.params);
   const capabilities = asRecord(params["clientCapabilities"]);
-  const fs = { readTextFile: false, writeTextFile: false };
+  const offer = {
+    ...capabilities,
+    fs: { readTextFile: false, writeTextFile: false },
+    terminal: false,
+  };
+  const auth = { ...asRecord(capabilities["auth"]), terminal: false };
+  const { [TERMINAL_LOGIN]: _, ...about } = asRecord(capabilities["_meta"]);
   return {
     ...message,
-    params: { ...params, clientCapabilities: { ...capabilities, fs, terminal: false } },
+    params: { ...params, clientCapabilities: { ...offer, auth, _meta: about } },
   };
+}
+
+/** Written anew, so that what is read here is what the editor reads. */
+function withoutLogins(message: Message): string {
+  return JSON.stringify(message, (name, value: unknown) => {
+    if (name !== "authMethods" || !Array.isArray(value)) return value;
+    const inside = value.map(asRecord).filter(({ type }) => type !== "terminal");
+    return inside.map(({ _meta, ...method }) => method);
+  });
 }
 
 function refuse(id: unknown, code: number, message: string): string {
