@@ -31,11 +31,18 @@ export interface ConnectionContext extends RouteContext {
   readonly names: SyntheticAddresses;
   /** PEM certificates that vouch for the mirrors. */
   readonly mirrorCertificates: readonly string[];
+  readonly halfOpenIdleMs: number;
   /** Absent: what must be inspected is refused. */
   readonly inspection: Inspection | undefined;
   originalDestination(socket: Socket): OriginalDestination | undefined;
   record(fields: Omit<EgressRecord, "time" | "sandboxId">): void;
 }
+
+const ENDINGS: Readonly<Record<RelayEnding, string>> = {
+  ended: "both sides ended it",
+  reset: "it was broken off",
+  silent: "one side had ended it, and the other was silent for too long",
+};
 
 /** A connection whose other side was reached. */
 interface Opened {
@@ -132,13 +139,13 @@ export class GatewayConnection {
 
   /** Lets bytes pass, or requests one by one where they can be told apart. */
   async #pass({ upstream, speech, target, certificates }: Opened): Promise<Passage | Refusal> {
-    const client = this.#client;
+    const { halfOpenIdleMs } = this.#context;
+    const ends = { client: this.#client, upstream, halfOpenIdleMs };
     const gate = this.#gateRequests(target);
     const reset = (): void => this.reset();
     if (target.kind === "name" && this.#isInspected && this.#context.inspection !== undefined) {
       return inspect(this.#context.inspection, {
-        client,
-        upstream,
+        ...ends,
         hello: speech.bytes,
         offered: speech.offered,
         place: { ...target, scheme: "https" },
@@ -148,11 +155,11 @@ export class GatewayConnection {
       });
     }
     if (target.kind === "name" && speech.protocol === "http") {
-      client.unshift(speech.bytes);
-      return passHttp1({ client, upstream, place: { ...target, scheme: "http" }, gate, reset });
+      this.#client.unshift(speech.bytes);
+      return passHttp1({ ...ends, place: { ...target, scheme: "http" }, gate, reset });
     }
     if (speech.bytes.length > 0) upstream.write(speech.bytes);
-    return passBytes({ client, upstream });
+    return passBytes(ends);
   }
 
   #certificatesFor({ mirror, through }: Route): readonly string[] {
@@ -240,7 +247,7 @@ export class GatewayConnection {
       kind: "close",
       action: "allow",
       reasonCode: "closed",
-      reason: ending === "ended" ? "both sides ended it" : "it was broken off",
+      reason: ENDINGS[ending],
       bytesIn: upstream.bytesRead,
       bytesOut: upstream.bytesWritten,
       durationMs: Math.round(performance.now() - this.#startedAt),

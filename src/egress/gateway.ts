@@ -10,7 +10,7 @@ import { NO_MIRRORS, type Mirrors } from "./mirrors.ts";
 import { createNameResolver, type ResolveName } from "./name-resolver.ts";
 import { NewNames } from "./new-names.ts";
 import type { EgressPolicy } from "./policy.ts";
-import { resetSocket } from "./relay.ts";
+import { HALF_OPEN_IDLE_MS, resetSocket } from "./relay.ts";
 import { SyntheticAddresses } from "./synthetic-addresses.ts";
 import type { OriginalDestination } from "./target.ts";
 import type { Upstream } from "./upstream/tunnel.ts";
@@ -32,6 +32,8 @@ export interface GatewayOptions {
   upstream?: Upstream | undefined;
   /** Default: connections that must be inspected are refused. */
   inspection?: Inspection | undefined;
+  /** How long what one side has ended may stay silent. Default: ten minutes. */
+  halfOpenIdleMs?: number | undefined;
   /** Called for every decision; must not throw and must not wait. */
   record(record: EgressRecord): void;
   /** Closes the gateway when aborted. */
@@ -46,6 +48,8 @@ export interface Gateway {
   readonly policy: EgressPolicy;
   /** Bytes that came from outside so far, over all connections. */
   readonly receivedBytes: number;
+  /** Open now, of at most `CONNECTIONS_MAX`. */
+  readonly connectionCount: number;
   /** Holds from now on; open connections that it does not allow are reset before this returns. */
   setPolicy(policy: EgressPolicy): void;
   /** Resets every connection and closes the capture sockets. Idempotent. */
@@ -79,6 +83,7 @@ class OpenGateway implements Gateway {
       mirrors: options.mirrors ?? NO_MIRRORS,
       mirrorCertificates: options.mirrorCertificates ?? [],
       inspection: options.inspection,
+      halfOpenIdleMs: options.halfOpenIdleMs ?? HALF_OPEN_IDLE_MS,
       upstream: options.upstream,
       names: new SyntheticAddresses((name) => {
         return [...this.#connections.keys()].some((connection) => connection.name === name);
@@ -96,6 +101,10 @@ class OpenGateway implements Gateway {
   get receivedBytes(): number {
     const open = [...this.#connections.keys()];
     return open.reduce((sum, { receivedBytes }) => sum + receivedBytes, this.#receivedBefore);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
   }
 
   start(): void {

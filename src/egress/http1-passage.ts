@@ -9,9 +9,9 @@ import { readResponseHead, type ResponseHead } from "./http-response.ts";
 import type { Passage, RelayEnding, RequestGate } from "./passage.ts";
 import { answerHttp } from "./refuse-socket.ts";
 import { Refusal } from "./refusal.ts";
-import { followEnds, resetSocket, type RelayEnds } from "./relay.ts";
+import { followHalves, resetSocket, type RelayOptions } from "./relay.ts";
 
-export interface Http1Options extends RelayEnds {
+export interface Http1Options extends RelayOptions {
   place: HttpPlace;
   gate: RequestGate;
   /** Ends both sides at once. */
@@ -55,11 +55,11 @@ class Http1Passage implements Passage {
 
   constructor(options: Http1Options) {
     this.#options = options;
-    const { client, upstream, place } = options;
+    const { client, upstream, place, halfOpenIdleMs } = options;
     this.#requests = new MessageReader((text) => readRequestHead(text, place), REQUEST_RULES);
     const method = (): string => this.#exchange?.head.request.method ?? "";
     this.#responses = new MessageReader((text) => readResponseHead(text, method()), RESPONSE_RULES);
-    this.ended = followEnds({ client, upstream });
+    this.ended = followHalves({ client, upstream, halfOpenIdleMs });
     client.on("data", this.#onRequestBytes).once("end", this.#onClientEnd);
     client.on("drain", this.#onClientDrain);
     upstream.on("data", this.#onResponseBytes).once("end", this.#onUpstreamEnd);

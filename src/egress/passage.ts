@@ -1,8 +1,8 @@
 import type { HttpRequest } from "./http-scope.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Whether both sides ended it in good order. */
-export type RelayEnding = "ended" | "reset";
+/** `ended`: by both sides, in good order; `silent`: one had ended it, and the other let its deadline pass. */
+export type RelayEnding = "ended" | "reset" | "silent";
 
 /** What goes on between a client and the server it was let through to, until both ends are closed. */
 export interface Passage {

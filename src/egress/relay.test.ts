@@ -72,3 +72,65 @@ describe("the relay", () => {
     expect(await drained).toBe("drained");
   });
 });
+
+describe("a relay of which one side has said all", () => {
+  const SILENT = "one side had ended it, and the other was silent for too long";
+
+  test.each(["client", "server"])("by its %s ends when the other stays silent", async (first) => {
+    const peer = await yard.peer();
+    const allow = [opaque("a.example", peer.port)];
+    const rig = await yard.rig({ allow, addresses: LOCAL, halfOpenIdleMs: 100 });
+    const client = await rig.connect("a.example", peer.port);
+    const upstream = await peer.accepted();
+    expect(rig.gateway.connectionCount).toBe(1);
+    const [ended, left] = first === "client" ? [client, upstream] : [upstream, client];
+    for (const socket of [client, upstream]) socket.resume();
+    ended.end();
+    expect(await rig.recorded({ kind: "close" })).toMatchObject({ reason: SILENT });
+    await new Promise(setImmediate);
+    expect(rig.gateway.connectionCount).toBe(0);
+    // What has read the end of its connection notices a reset only by writing.
+    const leftEnd = new Promise((resolve) => left.once("close", resolve));
+    left.write("too late");
+    await leftEnd;
+    expect(left.errored).not.toBeNull();
+  });
+
+  test("stays far beyond the deadline while bytes flow, and ends by itself", async () => {
+    const peer = await yard.peer();
+    const allow = [opaque("a.example", peer.port)];
+    const halfOpenIdleMs = 2_000;
+    const rig = await yard.rig({ allow, addresses: LOCAL, halfOpenIdleMs });
+    const client = await rig.connect("a.example", peer.port);
+    const upstream = await peer.accepted();
+    upstream.resume();
+    client.end("all");
+    await once(upstream, "end");
+    let received = 0;
+    client.on("data", (bytes: Buffer) => (received += bytes.length));
+    const until = performance.now() + 2 * halfOpenIdleMs;
+    let sent = 0;
+    while (performance.now() < until) {
+      upstream.write("x");
+      sent += 1;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    upstream.end();
+    await once(client, "end");
+    expect(received).toBe(sent);
+    const closed = await rig.recorded({ kind: "close" });
+    expect(closed).toMatchObject({ reason: "both sides ended it", bytesIn: sent });
+  });
+
+  test("stays while both are silent and neither has ended", async () => {
+    const peer = await yard.peer();
+    const allow = [opaque("a.example", peer.port)];
+    const rig = await yard.rig({ allow, addresses: LOCAL, halfOpenIdleMs: 20 });
+    const client = await rig.connect("a.example", peer.port);
+    const upstream = await peer.accepted();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const heard = once(upstream, "data");
+    client.write("still here");
+    expect(String((await heard)[0])).toBe("still here");
+  });
+});

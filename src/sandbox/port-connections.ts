@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { passBytes, resetSocket } from "../egress/relay.ts";
+import { HALF_OPEN_IDLE_MS, passBytes, resetSocket } from "../egress/relay.ts";
 import { assert, CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
@@ -90,7 +90,7 @@ export class PortConnections {
     this.#add(client);
     const { bytesRead, bytesWritten } = client;
     if (client.destroyed) resetSocket(upstream);
-    const ending = await passBytes({ client, upstream }).ended;
+    const ending = await passBytes({ client, upstream, halfOpenIdleMs: HALF_OPEN_IDLE_MS }).ended;
     this.#record(port, {
       action: "allow",
       reasonCode: "closed",

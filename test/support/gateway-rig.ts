@@ -22,6 +22,7 @@ export interface RigOptions {
   mirrorCertificates?: readonly string[];
   inspection?: Inspection;
   upstream?: Upstream;
+  halfOpenIdleMs?: number;
   /** What each name resolves to outside; a function is asked each time. */
   addresses?: Record<string, string[] | (() => string[])>;
 }
@@ -66,6 +67,7 @@ async function openGatewayRig(options: RigOptions = {}): Promise<GatewayRig> {
     mirrorCertificates: options.mirrorCertificates,
     inspection: options.inspection,
     upstream: options.upstream,
+    halfOpenIdleMs: options.halfOpenIdleMs,
     record: (record) => {
       records.push(egressRecordSchema.strict().parse(record));
       for (const look of waiting) look();

@@ -15,19 +15,26 @@ import { METHOD_OVERRIDE_FIELDS, type HttpRequest } from "../http-scope.ts";
 import type { Passage, RelayEnding, RequestGate } from "../passage.ts";
 import { Refusal } from "../refusal.ts";
 import { followEnds } from "../relay.ts";
+import { Http2Goodbye } from "./http2-goodbye.ts";
 
 export interface Http2Options {
   client: TLSSocket;
   upstream: TLSSocket;
   place: HttpPlace;
   gate: RequestGate;
+  /** Breaks off what is silent for so long after one side has said goodbye. */
+  halfOpenIdleMs: number;
+}
+
+/** What one request of the client is joined to; a refused one to nothing. */
+interface OpenRequest {
+  request?: HttpRequest;
+  upstream?: ClientHttp2Stream;
 }
 
 /** What may be on its way in one direction of one request. */
 const WINDOW_BYTES = 1024 * 1024;
 const STREAMS_MAX = 128;
-/** Lets open requests end when one side has said that it takes no more. */
-const GOODBYE_MS = 10_000;
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
 
 /** Relays HTTP/2, each request decided on its own. Both ends are node:http2 sessions, so nothing malformed passes. */
@@ -40,12 +47,12 @@ class Http2Passage implements Passage {
   readonly #options: Http2Options;
   readonly #server: ServerHttp2Session;
   readonly #upstream: ClientHttp2Session;
-  readonly #open = new Map<ServerHttp2Stream, HttpRequest>();
+  readonly #open = new Map<ServerHttp2Stream, OpenRequest>();
+  readonly #goodbye: Http2Goodbye;
 
   constructor(options: Http2Options) {
     this.#options = options;
     const { client, upstream, place } = options;
-    this.ended = followEnds({ client, upstream });
     const settings = { enablePush: false, initialWindowSize: WINDOW_BYTES };
     this.#upstream = connect(`https://${place.name}:${place.port}`, {
       createConnection: () => upstream,
@@ -55,26 +62,21 @@ class Http2Passage implements Passage {
       settings: { ...settings, maxConcurrentStreams: STREAMS_MAX },
     });
     this.#server.on("stream", (stream, headers, flags) => this.#accept(stream, { headers, flags }));
-    this.#followSessions();
-  }
-
-  reconsider(): void {
-    for (const [stream, request] of this.#open) {
-      if (this.#options.gate.judgeAgain(request) !== undefined) stream.close(NGHTTP2_CANCEL);
+    const sessions = { client, upstream, server: this.#server, toServer: this.#upstream };
+    const { halfOpenIdleMs } = options;
+    this.#goodbye = new Http2Goodbye({ ...sessions, open: this.#open, halfOpenIdleMs });
+    this.ended = followEnds({ client, upstream }).then((ending) =>
+      this.#goodbye.isSilent ? "silent" : ending,
+    );
+    for (const session of [this.#server, this.#upstream]) {
+      session.once("connect", () => session.setLocalWindowSize(WINDOW_BYTES * 4));
     }
   }
 
-  /** What ends one session ends the other: at once for an error, after its requests for a goodbye. */
-  #followSessions(): void {
-    const pairs = [
-      [this.#server, this.#upstream],
-      [this.#upstream, this.#server],
-    ] as const;
-    for (const [session, other] of pairs) {
-      session.on("error", () => other.destroy());
-      session.on("goaway", () => bidGoodbye(other));
-      session.once("close", () => bidGoodbye(other));
-      session.once("connect", () => session.setLocalWindowSize(WINDOW_BYTES * 4));
+  reconsider(): void {
+    for (const [stream, { request }] of this.#open) {
+      if (request === undefined) continue;
+      if (this.#options.gate.judgeAgain(request) !== undefined) stream.close(NGHTTP2_CANCEL);
     }
   }
 
@@ -82,6 +84,12 @@ class Http2Passage implements Passage {
     // `close` follows every error; a client that takes back one request is no fault of the connection.
     stream.on("error", () => undefined);
     const { place, gate } = this.#options;
+    const open: OpenRequest = {};
+    this.#open.set(stream, open);
+    stream.once("close", () => {
+      this.#open.delete(stream);
+      this.#goodbye.onRequestEnd();
+    });
     const hasBody = (asked.flags & NGHTTP2_FLAG_END_STREAM) === 0;
     const request = readRequest(asked.headers, { place, hasBody });
     if (request instanceof Refusal) gate.refuse(request);
@@ -89,8 +97,7 @@ class Http2Passage implements Passage {
     if (refusal !== undefined) return this.#answer(stream, refusal, asked.headers[":method"]);
     const upstream = this.#request(asked.headers, !hasBody);
     if (upstream === undefined) return stream.close(NGHTTP2_REFUSED_STREAM);
-    if (!(request instanceof Refusal)) this.#open.set(stream, request);
-    stream.once("close", () => this.#open.delete(stream));
+    if (!(request instanceof Refusal)) Object.assign(open, { request, upstream });
     passStream(stream, upstream);
   }
 
@@ -113,13 +120,6 @@ class Http2Passage implements Passage {
     stream.respond(headers, { endStream: method === "HEAD" });
     if (method !== "HEAD") stream.end(text);
   }
-}
-
-function bidGoodbye(session: ServerHttp2Session | ClientHttp2Session): void {
-  if (session.destroyed || session.closed) return;
-  session.close();
-  const timer = setTimeout(() => session.destroy(), GOODBYE_MS);
-  session.once("close", () => clearTimeout(timer));
 }
 
 /** What a request asks, or why no policy can allow it. */

@@ -28,6 +28,7 @@ export interface InspectedConnection {
   /** PEM certificates that count for this server besides those of the host. */
   certificates: readonly string[];
   gate: RequestGate;
+  halfOpenIdleMs: number;
   /** Ends both sides at once. */
   reset(): void;
 }
@@ -57,8 +58,8 @@ export async function inspect(
     upstream.destroy();
     return client;
   }
-  const { gate, reset } = connection;
-  const ends = { client, upstream };
+  const { gate, reset, halfOpenIdleMs } = connection;
+  const ends = { client, upstream, halfOpenIdleMs };
   return protocol === HTTP2
     ? passHttp2({ ...ends, place, gate })
     : passHttp1({ ...ends, place, gate, reset });
