@@ -1,10 +1,8 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Readable, Writable } from "node:stream";
-import { client, methods, ndJsonStream, PROTOCOL_VERSION } from "@agentclientprotocol/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CommandLine } from "../support/command-line.ts";
+import { edit, spoken } from "../support/editor.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { REGISTRY_IN_REACH } from "./registry.ts";
 import { openWorld, type World } from "./world.ts";
@@ -29,48 +27,17 @@ describe.skipIf(!NEEDS.met)(NEEDS.title("an editor"), () => {
     const argv = ["acp", "opencode", ...chosen];
     const environment = { ...world.environment, ANTHROPIC_API_KEY: "key-of-an-editor" };
     const child = line.spawn(argv, { environment });
-    const said: string[] = [];
-    const asked: string[] = [];
-    const refuse = (what: string) => () => {
-      asked.push(what);
-      throw new TypeError("an editor must not be asked for this");
-    };
-    const editor = client({ name: "test-editor" })
-      .onRequest(methods.client.fs.readTextFile, refuse("read"))
-      .onRequest(methods.client.fs.writeTextFile, refuse("write"))
-      .onRequest(methods.client.terminal.create, refuse("terminal"))
-      .onNotification(methods.client.session.update, ({ params }) => {
-        const { update } = params;
-        if (update.sessionUpdate === "agent_message_chunk" && update.content.type === "text") {
-          said.push(update.content.text);
-        }
-      });
-    const output = Writable.toWeb(child.stdin!) as WritableStream<Uint8Array>;
-    const input = Readable.toWeb(child.stdout!) as ReadableStream<Uint8Array>;
-    await editor.connectWith(ndJsonStream(output, input), async (agent) => {
-      const { agentInfo } = await agent.request(methods.agent.initialize, {
-        protocolVersion: PROTOCOL_VERSION,
-        clientInfo: { name: "test-editor", version: "1" },
-        clientCapabilities: { fs: { readTextFile: true, writeTextFile: true }, terminal: true },
-      });
+    const record = await edit(child, async (editor) => {
+      const { agentInfo } = await editor.greet();
       expect(agentInfo?.name).toBe("OpenCode");
-      const outside = agent.request(methods.agent.session.new, { cwd: "/etc", mcpServers: [] });
-      await expect(outside).rejects.toThrow("is in this sandbox");
-      const { sessionId } = await agent.request(methods.agent.session.new, {
-        cwd: line.workspace,
-        mcpServers: [],
-      });
-      const { stopReason } = await agent.request(methods.agent.session.prompt, {
-        sessionId,
-        prompt: [{ type: "text", text: "Please do this.\nRUN: id -un > who.txt; cat who.txt\n" }],
-      });
-      expect(stopReason).toBe("end_turn");
+      await expect(editor.open("/etc")).rejects.toThrow("is in this sandbox");
+      const sessionId = await editor.open(line.workspace);
+      const prompt = "Please do this.\nRUN: id -un > who.txt; cat who.txt\n";
+      expect(await editor.ask(sessionId, prompt)).toBe("end_turn");
     });
-    expect(said.join("")).toContain("agent");
+    expect(spoken(record)).toContain("agent");
     expect(readFileSync(join(line.workspace, "who.txt"), "utf8")).toBe("agent\n");
-    expect(asked).toEqual([]);
-    child.stdin!.end();
-    await once(child, "close");
+    expect(record.asked).toEqual([]);
   });
 
   test("is told which agents speak its protocol", async () => {
