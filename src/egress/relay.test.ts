@@ -84,13 +84,13 @@ describe("a relay of which one side has said all", () => {
     const upstream = await peer.accepted();
     expect(rig.gateway.connectionCount).toBe(1);
     const [ended, left] = first === "client" ? [client, upstream] : [upstream, client];
+    const leftEnd = new Promise((resolve) => left.once("close", resolve));
     for (const socket of [client, upstream]) socket.resume();
     ended.end();
     expect(await rig.recorded({ kind: "close" })).toMatchObject({ reason: SILENT });
     await new Promise(setImmediate);
     expect(rig.gateway.connectionCount).toBe(0);
     // What has read the end of its connection notices a reset only by writing.
-    const leftEnd = new Promise((resolve) => left.once("close", resolve));
     left.write("too late");
     await leftEnd;
     expect(left.errored).not.toBeNull();
@@ -133,4 +133,20 @@ describe("a relay of which one side has said all", () => {
     client.write("still here");
     expect(String((await heard)[0])).toBe("still here");
   });
+});
+
+test("a client of plain HTTP that leaves while it waits is not waited for past the deadline", async () => {
+  const peer = await yard.peer();
+  const mirrors = `a.example:80=127.0.0.1:${peer.port}`;
+  const rig = await yard.rig({ allow: ["a.example:80"], mirrors, halfOpenIdleMs: 100 });
+  const client = await rig.connect("a.example", 80);
+  client.write("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n");
+  const upstream = await peer.accepted();
+  await once(upstream, "data");
+  upstream.resume();
+  client.end();
+  const reason = "one side had ended it, and the other was silent for too long";
+  expect(await rig.recorded({ kind: "close" })).toMatchObject({ reason });
+  await new Promise(setImmediate);
+  expect(rig.gateway.connectionCount).toBe(0);
 });
