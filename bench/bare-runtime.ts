@@ -6,7 +6,7 @@ import { CattlegridError } from "../src/errors/error.ts";
 import { openPipe } from "../src/platform/native/descriptor.ts";
 import { ProcessLauncher, type LaunchedProcess } from "../src/platform/process-launcher.ts";
 import type { SandboxProvider } from "../src/sandbox/provider.ts";
-import { RUNTIME } from "../src/sandbox/providers/local/keeper/message.ts";
+import { runtimePath } from "../src/sandbox/providers/local/keeper/message.ts";
 import { specify } from "./yard.ts";
 
 /** The parts of an OCI configuration that are changed to make an equal one. */
@@ -131,7 +131,7 @@ export class BareRuntime {
   }
 
   #spawn(argv: readonly string[]): BareProcess {
-    return new BareProcess(this.#launcher, [...this.#enter, RUNTIME, ...argv]);
+    return new BareProcess(this.#launcher, [...this.#enter, runtimePath("crun"), ...argv]);
   }
 }
 
