@@ -1,3 +1,4 @@
+import { describeTemplateFile } from "../src/protocol/template.ts";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
@@ -16,6 +17,7 @@ const documents = {
   "schemas/configuration.schema.json": describeSchema(configurationSchema),
   "schemas/project-configuration.schema.json": describeSchema(projectConfigurationSchema),
   "schemas/agent.schema.json": `${JSON.stringify(describeAdapterFile(), undefined, 2)}\n`,
+  "schemas/template.schema.json": `${JSON.stringify(describeTemplateFile(), undefined, 2)}\n`,
   "schemas/policy.schema.json": `${JSON.stringify(describePolicyFile(), undefined, 2)}\n`,
 };
 for (const [name, text] of Object.entries(documents)) {

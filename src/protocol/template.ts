@@ -351,3 +351,9 @@ export const templateChoiceSchema = z.strictObject({
   parameters: z.record(z.string().regex(PARAMETER_NAME), parameterValueSchema).optional(),
 });
 export type TemplateChoice = z.infer<typeof templateChoiceSchema>;
+
+/** JSON Schema of the file, for editors. */
+export function describeTemplateFile(): object {
+  const title = "A template of Cattlegrid: cattlegrid.template.yaml";
+  return { title, ...z.toJSONSchema(templateFileSchema, { io: "input" }) };
+}
