@@ -9,9 +9,12 @@ import { PROVIDERS } from "./plugins.ts";
 const PAGE = join(import.meta.dirname, "../../docs/providers/README.md");
 
 function rowOf(id: string, declared: SandboxCapabilities): string {
-  const { isolation, workspaceModes, egress, limits, ports, snapshot, warmPool } = declared;
-  const lists = [isolation, workspaceModes, [egress], limits].map((list) => list.join(", "));
-  const answers = [ports, snapshot, warmPool].map((can) => (can ? "yes" : "no"));
+  const { isolation, workspaceModes, workspaceFiles, egress, limits } = declared;
+  const { layers, ports, snapshot, warmPool } = declared;
+  const lists = [isolation, workspaceModes, [workspaceFiles], [egress], limits].map((list) =>
+    list.join(", "),
+  );
+  const answers = [layers, ports, snapshot, warmPool].map((can) => (can ? "yes" : "no"));
   return `| ${[`[${id}](${id}.md)`, ...lists, ...answers].join(" | ")} |`;
 }
 

@@ -9,6 +9,10 @@ export const providerSummarySchema = z
       /** The default first. */
       isolation: z.array(statedIsolationSchema).readonly(),
       workspaceModes: z.array(workspaceModeSchema).readonly(),
+      /** Whether the workspace inside is the user's own directory, or a copy. Absent: an older daemon, `shared`. */
+      workspaceFiles: z.enum(["shared", "copied"]).optional(),
+      /** Whether agents are installed once for many sandboxes. Absent: an older daemon, true. */
+      layers: z.boolean().optional(),
       egress: egressSchema,
       limits: z.array(z.enum(["cpus", "memory", "pids"])).readonly(),
       ports: z.boolean(),

@@ -53,8 +53,9 @@ function chooseBoundary(
   { request, workspace }: Wanted,
   { offer, gate }: Omit<Given, "agent">,
 ): Pick<StoredSpecification, "workspace" | "isolation" | "egress" | "limits"> {
-  const { isolation: isolations, egress } = offer.capabilities;
-  const { limits = {}, mode = "direct", isolation = isolations[0] ?? "namespaces" } = request;
+  const { isolation: isolations, egress, workspaceModes: modes } = offer.capabilities;
+  const { limits = {}, isolation = isolations[0] ?? "namespaces" } = request;
+  const mode = request.mode ?? (modes.includes("direct") ? "direct" : modes[0]) ?? "direct";
   const workspaceMode = workspace ? mode : undefined;
   requireCapabilities(
     { isolation, mode: workspaceMode, limits: toLimits(limits), egress: gate.demands },

@@ -7,6 +7,8 @@ import type { PresentCapabilities } from "./provider.ts";
 const ALL: PresentCapabilities = {
   isolation: ["container", "gvisor"],
   workspaceModes: ["direct", "readonly", "overlay"],
+  workspaceFiles: "shared",
+  layers: true,
   egress: "enforced",
   limits: ["cpus", "memory", "pids"],
   ports: true,

@@ -133,11 +133,21 @@ export type Egress = "enforced" | "address" | "cooperative" | "none";
 
 export type Limit = "cpus" | "memory" | "pids";
 
+/**
+ * What the workspace is inside. `shared`: a directory of the engine's machine, mounted. `copied`: a directory of the
+ * sandbox's own, at the same path, which is empty when the provider makes it; what comes into it and out of it goes
+ * through programs inside (`exec`), and it stays as long as the sandbox's home.
+ */
+export type WorkspaceFiles = "shared" | "copied";
+
 /** What a provider can do, as data; nothing outside a provider asks which one it is. */
 export interface SandboxCapabilities {
   /** The default first. */
   isolation: readonly Isolation[];
   workspaceModes: readonly WorkspaceMode[];
+  workspaceFiles: WorkspaceFiles;
+  /** Whether homes can stand on layers, by `SandboxProvider.layers`. Otherwise an agent is installed in each sandbox. */
+  layers: boolean;
   egress: Egress;
   /** Which of them hold. */
   limits: readonly Limit[];

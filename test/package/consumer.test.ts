@@ -57,8 +57,8 @@ describeSandboxProvider("mine", {
   makeProvider: ({ stateDirectory }: { stateDirectory: string }) => createFakeProvider(),
   requirement: requirement("a service", () => process.env["SERVICE"] ? undefined : "not there"),
   capabilities: {
-    isolation: ["none"], workspaceModes: ["direct", "readonly"], egress: "enforced",
-    ports: false, snapshot: false, warmPool: false,
+    isolation: ["none"], workspaceModes: ["direct", "readonly"], workspaceFiles: "shared",
+    layers: true, egress: "enforced", ports: false, snapshot: false, warmPool: false,
   },
 });
 `;

@@ -13,6 +13,8 @@ describeSandboxProvider("docker sandbox provider", {
   capabilities: {
     isolation: ["container"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
+    workspaceFiles: "shared",
+    layers: true,
     egress: "enforced",
     ports: true,
     snapshot: false,

@@ -10,6 +10,8 @@ describeSandboxProvider("fake sandbox provider", {
   capabilities: {
     isolation: ["none"],
     workspaceModes: ["direct", "readonly"],
+    workspaceFiles: "shared",
+    layers: true,
     egress: "enforced",
     limits: [],
     ports: false,

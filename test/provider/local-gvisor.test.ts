@@ -13,6 +13,8 @@ describeSandboxProvider("local sandbox provider under gVisor", {
   capabilities: {
     isolation: ["namespaces", "gvisor"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
+    workspaceFiles: "shared",
+    layers: true,
     egress: "enforced",
     ports: true,
     snapshot: false,

@@ -19,6 +19,8 @@ describeSandboxProvider("local sandbox provider under runc", {
   capabilities: {
     isolation: ["namespaces"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
+    workspaceFiles: "shared",
+    layers: true,
     egress: "enforced",
     ports: true,
     snapshot: false,

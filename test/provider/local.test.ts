@@ -10,6 +10,8 @@ describeSandboxProvider("local sandbox provider", {
   capabilities: {
     isolation: ["namespaces"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
+    workspaceFiles: "shared",
+    layers: true,
     egress: "enforced",
     ports: true,
     snapshot: false,

@@ -32,6 +32,8 @@ export interface ProcessProvider extends SandboxProvider {
 const CAPABILITIES: SandboxCapabilities = {
   isolation: ["namespaces"],
   workspaceModes: ["direct", "readonly"],
+  workspaceFiles: "shared",
+  layers: true,
   egress: "enforced",
   limits: [],
   ports: false,

@@ -58,33 +58,6 @@ export function describeLife({ makeProvider }: Subject): void {
       expect(refused).toMatchObject({ code: "SANDBOX_NOT_RUNNING" });
     });
 
-    test("a sealed home is a layer under other homes, unchanged by them", async () => {
-      const builder = yard.specify();
-      await yard.provider.create(builder, NEVER);
-      const sandbox = await yard.startAgain(builder);
-      await write(sandbox, `${HOME}/tool`, "original");
-      const busy = await yard.provider.layers
-        .seal(builder.id, "a")
-        .catch((error: unknown) => error);
-      expect(busy).toMatchObject({ code: "SANDBOX_BUSY" });
-      await sandbox.stop();
-      const layer = "agent:2.1+glibc/x_y";
-      await yard.provider.layers.seal(builder.id, layer);
-      expect(await yard.provider.layers.list()).toEqual([layer]);
-      const one = await yard.start({ homeLayers: [layer] });
-      const two = await yard.start({ homeLayers: [layer] });
-      await write(one, `${HOME}/tool`, "changed");
-      expect(await answerOf(one, ["cat", `${HOME}/tool`])).toBe("changed");
-      await answerOf(one, ["rm", `${HOME}/tool`]);
-      expect(await answerOf(one, ["ls", "-A", HOME])).not.toContain("tool");
-      expect(await answerOf(two, ["cat", `${HOME}/tool`])).toBe("original");
-      const emptied = await yard.startAgain(builder);
-      expect(await answerOf(emptied, ["ls", "-A", HOME])).toBe("");
-      await Promise.all([one.stop(), two.stop(), emptied.stop()]);
-      await yard.provider.layers.remove(layer);
-      expect(await yard.provider.layers.list()).toEqual([]);
-    });
-
     test("a start that is aborted leaves nothing running", async () => {
       const specification = yard.specify();
       await yard.provider.create(specification, NEVER);
@@ -129,6 +102,44 @@ export function describeLife({ makeProvider }: Subject): void {
       expect(await sandbox.ended).toMatchObject({ kind: "stopped" });
       await own.provider.close();
       await own.close();
+    });
+  });
+}
+
+/** Homes that stand on layers, where the provider states `layers`. */
+export function describeLayers({ makeProvider }: Subject): void {
+  describe("layers", () => {
+    let yard: SandboxYard;
+    beforeAll(() => {
+      yard = new SandboxYard(makeProvider);
+    });
+    afterAll(async () => yard.close());
+
+    test("a sealed home is a layer under other homes, unchanged by them", async () => {
+      const builder = yard.specify();
+      await yard.provider.create(builder, NEVER);
+      const sandbox = await yard.startAgain(builder);
+      await write(sandbox, `${HOME}/tool`, "original");
+      const busy = await yard.provider.layers
+        .seal(builder.id, "a")
+        .catch((error: unknown) => error);
+      expect(busy).toMatchObject({ code: "SANDBOX_BUSY" });
+      await sandbox.stop();
+      const layer = "agent:2.1+glibc/x_y";
+      await yard.provider.layers.seal(builder.id, layer);
+      expect(await yard.provider.layers.list()).toEqual([layer]);
+      const one = await yard.start({ homeLayers: [layer] });
+      const two = await yard.start({ homeLayers: [layer] });
+      await write(one, `${HOME}/tool`, "changed");
+      expect(await answerOf(one, ["cat", `${HOME}/tool`])).toBe("changed");
+      await answerOf(one, ["rm", `${HOME}/tool`]);
+      expect(await answerOf(one, ["ls", "-A", HOME])).not.toContain("tool");
+      expect(await answerOf(two, ["cat", `${HOME}/tool`])).toBe("original");
+      const emptied = await yard.startAgain(builder);
+      expect(await answerOf(emptied, ["ls", "-A", HOME])).toBe("");
+      await Promise.all([one.stop(), two.stop(), emptied.stop()]);
+      await yard.provider.layers.remove(layer);
+      expect(await yard.provider.layers.list()).toEqual([]);
     });
   });
 }

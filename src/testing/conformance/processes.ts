@@ -3,13 +3,13 @@ import type { RunningSandbox } from "../../sandbox/provider.ts";
 import { answerOf, NEVER, run, SandboxYard, type Subject } from "./sandbox-yard.ts";
 
 /** What a program gets and gives back, with programs that every system has. */
-export function describeProcesses({ makeProvider }: Subject): void {
+export function describeProcesses({ makeProvider, mode }: Subject): void {
   describe("processes", () => {
     let yard: SandboxYard;
     let sandbox: RunningSandbox;
     beforeAll(async () => {
       yard = new SandboxYard(makeProvider);
-      const workspace = { path: yard.makeDirectory("project"), mode: "direct" as const };
+      const workspace = { path: yard.makeDirectory("project"), mode };
       sandbox = await yard.start({ workspace, environment: { KEPT: "yes" } });
     });
     afterAll(async () => yard.close());

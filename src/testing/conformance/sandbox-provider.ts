@@ -3,7 +3,7 @@ import type { PresentCapabilities, SandboxCapabilities } from "../../sandbox/pro
 import { requirement, type Requirement } from "../requirement.ts";
 import { describeCapture } from "./capture.ts";
 import { describeIsolation } from "./isolation.ts";
-import { describeLife } from "./life.ts";
+import { describeLayers, describeLife } from "./life.ts";
 import { describeClone, describeOverlay } from "./own-copies.ts";
 import { describePorts } from "./ports.ts";
 import { describeProcesses } from "./processes.ts";
@@ -38,18 +38,21 @@ export interface ProviderUnderTest {
  */
 export function describeSandboxProvider(name: string, provider: ProviderUnderTest): void {
   const { makeProvider, capabilities, kernel = "host", differences = [] } = provider;
-  const { isolation, egress, ports, limits, workspaceModes } = capabilities;
+  const { isolation, egress, ports, limits, workspaceModes, workspaceFiles, layers } = capabilities;
   const stated = (what: string, isStated: boolean): Requirement =>
     requirement(what, () => (isStated ? undefined : "this provider states none"));
   const subject: Subject = {
     makeProvider,
     kernel,
+    mode: workspaceModes[0] ?? "direct",
     limits: stated("limits", limits === undefined || limits.includes("pids")),
   };
   const section = (needed: Requirement, describeSection: (subject: Subject) => void): void => {
     if (needed.met) describeSection(subject);
     else test.skip(needed.title(`what needs ${needed.name}`), () => undefined);
   };
+  const isRemote = isolation[0] === "remote";
+  const isShared = workspaceFiles === "shared";
   const isolates = stated("isolation", !isolation.includes("none"));
 
   describe.skipIf(!provider.requirement.met)(provider.requirement.title(name), () => {
@@ -62,12 +65,17 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     });
     describeProcesses(subject);
     describeLife(subject);
+    section(stated("layers", layers), describeLayers);
     section(stated("enforced egress", egress === "enforced"), describeCapture);
     section(stated("ports", ports), describePorts);
-    section(stated("the mode overlay", workspaceModes.includes("overlay")), describeOverlay);
-    section(stated("the mode clone", workspaceModes.includes("clone")), describeClone);
-    section(isolates, (isolated) => {
-      describeUnixProcesses(isolated);
+    section(
+      stated("the mode overlay", workspaceModes.includes("overlay") && isShared),
+      describeOverlay,
+    );
+    section(stated("the mode clone", workspaceModes.includes("clone") && isShared), describeClone);
+    section(isolates, describeUnixProcesses);
+    // What a service isolates, it states; what is tested here is what this machine isolates.
+    section(stated("isolation by this machine", isolates.met && !isRemote), () => {
       describeWorkspace(makeProvider, kernel);
       describeIsolation(makeProvider, kernel, differences);
       describeToolchain(makeProvider, differences);

@@ -8,6 +8,7 @@ import type {
   RunningSandbox,
   SandboxProvider,
   SandboxSpecification,
+  WorkspaceMode,
 } from "../../sandbox/provider.ts";
 
 export interface ProviderDirectories {
@@ -29,6 +30,8 @@ export type Difference = "image" | "host-ids" | "mounts-name-the-host";
 export interface Subject {
   makeProvider: MakeProvider;
   kernel: Kernel;
+  /** The workspace mode that the provider states first. */
+  mode: WorkspaceMode;
   /** Whether the number of processes can be limited. */
   limits: Requirement;
 }

@@ -21,12 +21,16 @@ import type { FakeProgram } from "./program.ts";
 export interface FakeProviderOptions {
   /** By name, beside a few common ones (`cat`, `env`, `ls`…); what is given wins. */
   programs?: Readonly<Record<string, FakeProgram>>;
+  /** What it states otherwise, such as a workspace that is copied. Default: `FAKE_CAPABILITIES`. */
+  capabilities?: Partial<Pick<SandboxCapabilities, "workspaceModes" | "workspaceFiles" | "layers">>;
 }
 
 /** What runs in it is functions of the process itself, which reach no network but by `lookUp`. */
 export const FAKE_CAPABILITIES: SandboxCapabilities = {
   isolation: ["none"],
   workspaceModes: ["direct", "readonly"],
+  workspaceFiles: "shared",
+  layers: true,
   egress: "enforced",
   limits: [],
   ports: false,
@@ -49,10 +53,11 @@ export function createFakeProvider(options: FakeProviderOptions = {}): SandboxPr
     homes.set(id, home);
     return home;
   };
+  const declared = { ...FAKE_CAPABILITIES, ...options.capabilities };
   return {
     id: "fake",
-    declared: FAKE_CAPABILITIES,
-    capabilities: async () => FAKE_CAPABILITIES,
+    declared,
+    capabilities: async () => declared,
     probe: async () => [{ name: "fake", status: "ok", detail: FAKE_NOTE }],
     async create({ id }, signal) {
       signal.throwIfAborted();

@@ -4,6 +4,8 @@ import type { SandboxCapabilities } from "../../provider.ts";
 export const DOCKER_CAPABILITIES: SandboxCapabilities = {
   isolation: ["container"],
   workspaceModes: ["direct", "readonly", "overlay", "clone"],
+  workspaceFiles: "shared",
+  layers: true,
   egress: "enforced",
   limits: ["cpus", "memory", "pids"],
   ports: true,

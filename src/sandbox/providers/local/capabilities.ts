@@ -4,6 +4,8 @@ import type { SandboxCapabilities } from "../../provider.ts";
 export const LOCAL_CAPABILITIES: SandboxCapabilities = {
   isolation: ["namespaces", "gvisor"],
   workspaceModes: ["direct", "readonly", "overlay", "clone"],
+  workspaceFiles: "shared",
+  layers: true,
   egress: "enforced",
   limits: ["cpus", "memory", "pids"],
   ports: true,
