@@ -51,17 +51,26 @@ test.each(["fs/read_text_file", "fs/write_text_file", "terminal/create", "termin
 test.each([
   (authMethods: unknown) => ({ result: { protocolVersion: 1, authMethods } }),
   (authMethods: unknown) => ({ error: { code: -32000, message: "x", data: { authMethods } } }),
-])("a login that the editor would run outside is taken out of the agent's answer", (answer) => {
-  const key = { id: "key", name: "API key" };
-  const run = { args: ["login"], env: { NODE_OPTIONS: "--import /work/evil.js" } };
-  const offered = [
-    { id: "terminal", name: "Sign in", type: "terminal", ...run },
-    { ...key, _meta: { "terminal-auth": { command: "sh", ...run } } },
-  ];
-  const message = { jsonrpc: "2.0", id: 7 };
-  const { pass } = fence.fromAgent(JSON.stringify({ ...message, ...answer(offered) }));
-  expect(JSON.parse(pass ?? "")).toEqual({ ...message, ...answer([key]) });
-});
+])(
+  "a login that the editor would carry out itself is taken out of the agent's answer",
+  (answer) => {
+    const key = { id: "key", name: "API key" };
+    const run = { args: ["login"], env: { NODE_OPTIONS: "--import /work/evil.js" } };
+    const offered = [
+      { id: "terminal", name: "Sign in", type: "terminal", ...run },
+      { id: "variable", name: "Sign in", type: "env_var", vars: [{ name: "NODE_OPTIONS" }] },
+      { id: "later", name: "Sign in", type: "of a later protocol" },
+      { ...key, _meta: { "terminal-auth": { command: "sh", ...run } } },
+      { ...key, type: "agent" },
+    ];
+    const message = { jsonrpc: "2.0", id: 7 };
+    const { pass } = fence.fromAgent(JSON.stringify({ ...message, ...answer(offered) }));
+    expect(JSON.parse(pass ?? "")).toEqual({
+      ...message,
+      ...answer([key, { ...key, type: "agent" }]),
+    });
+  },
+);
 
 test.each(["session/update", "session/request_permission", "session/prompt"])(
   "%s passes as it is, byte for byte, both ways",

@@ -23,13 +23,17 @@ const INVALID_REQUEST = -32600;
 const EDITOR_SERVICES = /^(fs|terminal)\//;
 /** The name by which editors offered such logins before the protocol had one. */
 const TERMINAL_LOGIN = "terminal-auth";
+/** Carried out inside; such a login need not name its kind. */
+const AGENT_LOGINS: ReadonlySet<unknown> = new Set([undefined, "agent"]);
 const NAMES_DIRECTORY = /^session\/(new|load|resume|fork)$/;
 
 /**
  * SECURITY: the Agent Client Protocol lets an agent read and write files and run commands through its editor, which
  * is outside the sandbox. So the editor's offer of them is taken out of its first message, and an agent that asks all
  * the same is refused here and not there: its own files and commands, inside, are what it has. A login in a terminal
- * is a command outside too, with arguments and variables that the agent chose: it is neither asked for nor passed on.
+ * is a command outside too, with arguments and variables that the agent chose, and one by variables starts the command
+ * of the editor's settings again with variables that the agent named: of logins, only those that the agent carries out
+ * itself are asked for and passed on.
  */
 export class AcpFence {
   readonly #workspace: string;
@@ -94,7 +98,7 @@ function withoutServices(message: Message): Message {
 function withoutLogins(message: Message): string {
   return JSON.stringify(message, (name, value: unknown) => {
     if (name !== "authMethods" || !Array.isArray(value)) return value;
-    const inside = value.map(asRecord).filter(({ type }) => type !== "terminal");
+    const inside = value.map(asRecord).filter(({ type }) => AGENT_LOGINS.has(type));
     return inside.map(({ _meta, ...method }) => method);
   });
 }
