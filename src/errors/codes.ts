@@ -136,6 +136,10 @@ export const ERROR_CODES = define({
     409,
     "Rename or delete that branch (`git branch -m` or `-d`), leave it where it is checked out, or choose another --name.",
   ),
+  CLONE_OWNER_SHUT_OUT: user(
+    409,
+    "Let that account into the directories above its repository (`chmod o+x`), or make the repository yours (`chown -R`).",
+  ),
   CLONE_WORK_INVALID: user(
     409,
     "Look at the clone inside: `cattlegrid exec NAME -- git fsck`. Nothing was taken over.",

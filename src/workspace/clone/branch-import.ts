@@ -78,7 +78,8 @@ function withSubmoduleHold(entry: Entry): Entry {
 
 /**
  * Moves staged work into the user's repository and `ref` to it: refs and objects only, no file of the working tree.
- * Throws CLONE_BRANCH_CHANGED when the ref is not at `previous` any more (null: it does not exist).
+ * Throws CLONE_BRANCH_CHANGED when the ref is not at `previous` any more (null: it does not exist), and
+ * CLONE_OWNER_SHUT_OUT when whoever the repository belongs to cannot reach it.
  */
 export async function importWork(
   { where, pack, packName }: StagedWork,
@@ -87,6 +88,7 @@ export async function importWork(
 ): Promise<void> {
   const owner = await stat(repository.objects);
   const identity = process.getuid?.() === 0 ? { uid: owner.uid, gid: owner.gid } : undefined;
+  if (identity !== undefined) await requireWayIn(where.repository, identity);
   const name = join(repository.objects, "pack", `pack-${packName}`);
   // The index last: without it no program looks at the pack.
   for (const ending of [".pack", ".idx"]) {
@@ -103,6 +105,20 @@ export async function importWork(
     ...(identity === undefined ? {} : { identity }),
   });
   if (code !== 0) throw branchChanged(ref, stderr.trim().slice(0, 300));
+}
+
+/** Before anything is put there: the ref is moved as the repository's owner, so that it can be theirs. */
+async function requireWayIn(
+  repository: string,
+  identity: { uid: number; gid: number },
+): Promise<void> {
+  const { code, stderr } = await runGit({ repository, args: ["rev-parse", "--git-dir"], identity });
+  if (code === 0) return;
+  throw new CattlegridError(
+    "CLONE_OWNER_SHUT_OUT",
+    `The repository belongs to the account ${identity.uid}, which cannot reach it: ${stderr.trim().slice(0, 300)}`,
+    { details: { uid: identity.uid, repository } },
+  );
 }
 
 /** The commit that `ref` is at, or null. */
