@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,8 +14,11 @@ import { type Finished, RunningProgram } from "./running-program.ts";
 import { mountsNaming, processesNaming } from "./traces.ts";
 
 const CATTLEGRID = join(import.meta.dirname, "../../bin/cattlegrid");
-/** A key that the simulated cloud takes. No file, log or command line may hold it. */
-export const KEY = "ksk_canary_1f0e2d3c4b5a";
+/**
+ * A key that the simulated cloud takes. No file, log or command line may hold it. It is another one in each run, since
+ * tests look for it in every process of the machine.
+ */
+export const KEY = `ksk_canary_${randomBytes(6).toString("hex")}`;
 
 export interface RunOptions {
   environment?: Readonly<Record<string, string>>;
