@@ -1,0 +1,105 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { ServiceClock } from "./clock.ts";
+import { createEvents, type Events } from "./events.ts";
+import { Faults } from "./faults.ts";
+import { serveRequest } from "./front.ts";
+import type { Machines } from "./machine.ts";
+import { TIER_1, type Quota } from "./quota.ts";
+import { RequestLog } from "./request-log.ts";
+import { Sandboxes } from "./sandboxes.ts";
+import type { Service } from "./service.ts";
+import { Snapshots } from "./snapshots.ts";
+import { serveUpgrade } from "./upgrades.ts";
+
+export interface FakeDaytonaOptions {
+  /** Where its sandboxes' commands run. The fake disposes of none of it. */
+  machines: Machines;
+  /** Default: any free port of 127.0.0.1. */
+  port?: number;
+  /** Default `bash`, as in the slim image; `zsh` is the full image's. */
+  shell?: "bash" | "zsh";
+  quota?: Quota;
+}
+
+/** A running simulator of Daytona's services; not Daytona. */
+export interface FakeDaytona extends AsyncDisposable {
+  /** The base of the API, as in `DAYTONA_API_URL`. */
+  readonly url: string;
+  readonly key: string;
+  readonly sandboxes: Sandboxes;
+  readonly snapshots: Snapshots;
+  readonly faults: Faults;
+  readonly clock: ServiceClock;
+  readonly log: RequestLog;
+  readonly events: Events;
+  /** May be changed at any time. */
+  readonly quota: Quota;
+}
+
+export const FAKE_KEY = "dtn_fake_0000000000000000000000000000000000000000";
+const SWEEP_INTERVAL_MS = 1000;
+
+/** Starts it; disposing of it deletes its sandboxes. */
+export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<FakeDaytona> {
+  const { machines, port = 0, shell = "bash" } = options;
+  const quota = structuredClone(options.quota ?? TIER_1);
+  const clock = new ServiceClock(() => sandboxes.sweep());
+  const snapshots = new Snapshots(clock.now());
+  const [faults, events, log] = [new Faults(), createEvents(), new RequestLog()];
+  const sandboxes: Sandboxes = new Sandboxes({
+    machines,
+    snapshots,
+    quota,
+    events,
+    now: () => clock.now(),
+    nextCreateFault: (request) => faults.nextForCreation(request),
+  });
+  const server = createServer();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const service: Service = { sandboxes, snapshots, faults, clock, events, quota, shell, origin };
+  const front = { service, key: FAKE_KEY, log };
+  server.on("request", (message, response) => {
+    serveRequest(front, message, response).catch(() => response.destroy());
+  });
+  server.on("upgrade", (message, socket, head) => {
+    serveUpgrade(front, { message, socket, head }).catch(() => socket.destroy());
+  });
+  const sweeping = setInterval(
+    () => void sandboxes.sweep().catch(() => undefined),
+    SWEEP_INTERVAL_MS,
+  );
+  sweeping.unref();
+  const { [Symbol.asyncDispose]: dispose } = closing(async () => {
+    clearInterval(sweeping);
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await sandboxes.close();
+  });
+  return {
+    url: `${origin}/api`,
+    key: FAKE_KEY,
+    sandboxes,
+    snapshots,
+    faults,
+    clock,
+    log,
+    events,
+    quota,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Disposes once, however often it is asked. */
+function closing(close: () => Promise<void>): AsyncDisposable {
+  let closed: Promise<void> | undefined;
+  return { [Symbol.asyncDispose]: () => (closed ??= close()) };
+}

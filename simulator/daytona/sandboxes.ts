@@ -1,0 +1,275 @@
+import type { Events } from "./events.ts";
+import type { CreateFault } from "./faults.ts";
+import { dueTransition } from "./idle.ts";
+import type { Machines } from "./machine.ts";
+import { pack, unpack } from "./packing.ts";
+import { checkQuota, type Quota } from "./quota.ts";
+import { Refusal } from "./refusal.ts";
+import { FakeSandbox, type Resources, type SandboxState } from "./sandbox.ts";
+import { checkRequest, type SandboxRequest } from "./sandbox-request.ts";
+import { DEFAULT_SNAPSHOT, type Snapshots } from "./snapshots.ts";
+
+export interface SandboxesOptions {
+  machines: Machines;
+  snapshots: Snapshots;
+  quota: Quota;
+  now: () => number;
+  events: Events;
+  /** What the next creation is to meet. */
+  nextCreateFault: (request: Partial<SandboxRequest>) => CreateFault | undefined;
+}
+
+const DEFAULT_RESOURCES: Resources = { cpu: 1, memory: 1, disk: 3 };
+
+/** Every sandbox of the organisation, and how it goes from state to state. */
+export class Sandboxes {
+  readonly #all = new Map<string, FakeSandbox>();
+  readonly #options: SandboxesOptions;
+  /** Transitions under way, which a new one of the same sandbox waits for. */
+  readonly #working = new Map<string, Promise<unknown>>();
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+  }
+
+  list(): readonly FakeSandbox[] {
+    return [...this.#all.values()];
+  }
+
+  find(idOrName: string): FakeSandbox | undefined {
+    return this.#all.get(idOrName) ?? this.list().find(({ name }) => name === idOrName);
+  }
+
+  /** Throws 404. */
+  get(idOrName: string): FakeSandbox {
+    const found = this.find(idOrName);
+    if (found !== undefined) return found;
+    throw new Refusal(["api", 404], `Sandbox with ID or name ${idOrName} not found`);
+  }
+
+  /** Answers once it is started, or as soon as a fault keeps it from that. */
+  async create(request: Partial<SandboxRequest>): Promise<FakeSandbox> {
+    const sandbox = this.#admit(request);
+    const fault = this.#options.nextCreateFault(request);
+    if (fault?.kind === "slow") {
+      this.#become(sandbox, fault.state ?? "creating");
+      this.#inBackground(sandbox, () => fault.until.then(() => this.#boot(sandbox)));
+      return sandbox;
+    }
+    if (fault?.kind === "error") {
+      this.#become(sandbox, fault.state ?? "error", fault.reason);
+      return sandbox;
+    }
+    if (sandbox.dockerfile !== undefined) {
+      this.#become(sandbox, "pending_build");
+      this.#inBackground(sandbox, async () => this.#boot(sandbox));
+      return sandbox;
+    }
+    await this.#enqueue(sandbox, async () => this.#boot(sandbox));
+    return sandbox;
+  }
+
+  #admit(request: Partial<SandboxRequest>): FakeSandbox {
+    const { snapshots, quota, now } = this.#options;
+    checkRequest(request);
+    if (request.name !== undefined && this.find(request.name) !== undefined) {
+      throw new Refusal(["api", 409], `Sandbox with name ${request.name} already exists`);
+    }
+    const isBuilt = request.buildInfo !== undefined;
+    const snapshot = isBuilt
+      ? undefined
+      : snapshots.forSandbox(request.snapshot ?? DEFAULT_SNAPSHOT);
+    const { cpu, memory, disk } = {
+      ...DEFAULT_RESOURCES,
+      ...snapshot?.resources,
+      ...pick(request),
+    };
+    const resources = { cpu, memory, disk };
+    checkQuota(quota, resources, this.list());
+    const sandbox = new FakeSandbox({ request, snapshot: snapshot?.name, resources, now: now() });
+    this.#all.set(sandbox.id, sandbox);
+    this.#options.events.emit("sandbox", sandbox);
+    return sandbox;
+  }
+
+  async start(sandbox: FakeSandbox): Promise<void> {
+    if (sandbox.state === "started") return;
+    if (sandbox.state !== "stopped" && sandbox.state !== "archived") {
+      throw new Refusal(["api", 400], "Sandbox is not in valid state");
+    }
+    checkQuota(this.#options.quota, sandbox.resources, this.list(), sandbox);
+    sandbox.desiredState = "started";
+    this.#become(sandbox, sandbox.state === "archived" ? "restoring" : "starting");
+    await this.#enqueue(sandbox, async () => this.#boot(sandbox));
+  }
+
+  async #boot(sandbox: FakeSandbox): Promise<void> {
+    if (sandbox.desiredState !== "started") return;
+    const { machines, now, snapshots } = this.#options;
+    const isNew = ["creating", "pending_build", "building_snapshot"].includes(sandbox.state);
+    if (sandbox.state === "pending_build") this.#become(sandbox, "building_snapshot");
+    const { id, name, environment, network, resources } = sandbox;
+    const machine = await machines.start({
+      id,
+      name,
+      environment,
+      network,
+      resources: { cpu: resources.cpu, memoryGib: resources.memory },
+    });
+    sandbox.machine = machine;
+    const files =
+      sandbox.snapshot && snapshots.list().find((each) => each.name === sandbox.snapshot);
+    if (isNew && files && files.files !== undefined) await unpack(machine, files.files);
+    sandbox.lastActivityAt = now();
+    this.#become(sandbox, "started");
+  }
+
+  /** Resolves when it is stopped; an ephemeral one is then gone. */
+  async stop(sandbox: FakeSandbox): Promise<void> {
+    if (sandbox.state === "stopped") return;
+    if (sandbox.state !== "started") {
+      throw new Refusal(["api", 400], "Sandbox is not started");
+    }
+    sandbox.desiredState = "stopped";
+    this.#become(sandbox, "stopping");
+    await this.#enqueue(sandbox, async () => {
+      await this.#halt(sandbox);
+      if (sandbox.isEphemeral) return this.#remove(sandbox);
+      this.#become(sandbox, "stopped");
+    });
+  }
+
+  async archive(sandbox: FakeSandbox): Promise<void> {
+    if (sandbox.state !== "stopped") {
+      throw new Refusal(["api", 400], "Sandbox is not stopped");
+    }
+    sandbox.desiredState = "archived";
+    this.#become(sandbox, "archived");
+  }
+
+  /** Accepted at once; resolves when it is gone. */
+  async destroy(sandbox: FakeSandbox): Promise<void> {
+    if (sandbox.desiredState === "destroyed") return;
+    sandbox.desiredState = "destroyed";
+    this.#become(sandbox, "destroying");
+    await this.#enqueue(sandbox, async () => {
+      await this.#halt(sandbox);
+      await this.#remove(sandbox);
+    });
+  }
+
+  /** The same, without waiting. */
+  destroySoon(sandbox: FakeSandbox): void {
+    this.destroy(sandbox).catch((error: unknown) => {
+      this.#become(sandbox, "error", error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  /** A running one may only grow, and not its disk. */
+  resize(sandbox: FakeSandbox, wanted: Partial<Resources>): void {
+    const resources = { ...sandbox.resources, ...wanted };
+    const isSmaller = (["cpu", "memory", "disk"] as const).some(
+      (each) => resources[each] < sandbox.resources[each],
+    );
+    if (isSmaller && sandbox.state !== "stopped") {
+      throw new Refusal(["api", 400], "Sandbox must be stopped to decrease its resources");
+    }
+    checkQuota(this.#options.quota, resources, this.list(), sandbox);
+    sandbox.resources = resources;
+  }
+
+  /** A new sandbox with the files of another. */
+  async fork(parent: FakeSandbox, name: string | undefined): Promise<FakeSandbox> {
+    const files = await this.filesOf(parent);
+    const { environment: env, labels, network, intervals } = parent;
+    const request = {
+      env,
+      labels,
+      ...network,
+      ...intervals,
+      ...(name === undefined ? {} : { name }),
+    };
+    const child = await this.create(withoutUndefined(request));
+    await unpack(child.running(), files);
+    return child;
+  }
+
+  /** Its home directory, as a new sandbox or a snapshot begins with it. */
+  async filesOf(sandbox: FakeSandbox): Promise<Buffer> {
+    return pack(sandbox.running());
+  }
+
+  /** Sets a state that nothing led to: what an operator or a failing runner does to a sandbox. */
+  async force(sandbox: FakeSandbox, state: SandboxState, reason?: string): Promise<void> {
+    await this.#enqueue(sandbox, async () => {
+      if (state !== "started") await this.#halt(sandbox);
+      this.#become(sandbox, state, reason);
+    });
+  }
+
+  /** Does what is due by the clock. */
+  async sweep(): Promise<void> {
+    for (const sandbox of this.list()) {
+      if (sandbox.openExchanges > 0) sandbox.lastActivityAt = this.#options.now();
+      const due = dueTransition(sandbox, this.#options.now());
+      if (due === "destroy") await this.destroy(sandbox);
+      if (due === "stop") await this.stop(sandbox);
+      if (due === "archive") await this.archive(sandbox);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#working.values());
+    await Promise.all(this.list().map((sandbox) => this.destroy(sandbox)));
+  }
+
+  async #halt(sandbox: FakeSandbox): Promise<void> {
+    const { machine } = sandbox;
+    sandbox.machine = undefined;
+    await Promise.all([...sandbox.terminals.values()].map((terminal) => terminal.lose()));
+    for (const session of sandbox.sessions.values()) session.end();
+    sandbox.terminals.clear();
+    sandbox.sessions.clear();
+    await machine?.stop();
+  }
+
+  async #remove(sandbox: FakeSandbox): Promise<void> {
+    await this.#options.machines.remove(sandbox.id);
+    this.#become(sandbox, "destroyed");
+    this.#all.delete(sandbox.id);
+  }
+
+  #become(sandbox: FakeSandbox, state: SandboxState, reason?: string): void {
+    const old = sandbox.state;
+    sandbox.become(state, this.#options.now(), reason);
+    this.#options.events.emit("state", sandbox, old);
+  }
+
+  #inBackground(sandbox: FakeSandbox, work: () => Promise<void>): void {
+    this.#enqueue(sandbox, work).catch((error: unknown) => {
+      this.#become(sandbox, "error", error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  async #enqueue(sandbox: FakeSandbox, work: () => Promise<void>): Promise<void> {
+    const before = this.#working.get(sandbox.id) ?? Promise.resolve();
+    const done = before.then(work, work);
+    this.#working.set(sandbox.id, done);
+    try {
+      await done;
+    } finally {
+      if (this.#working.get(sandbox.id) === done) this.#working.delete(sandbox.id);
+    }
+  }
+}
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: NonNullable<T[K]> } {
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: NonNullable<T[K]> };
+}
+
+function pick({ cpu, memory, disk }: Partial<SandboxRequest>): Partial<Resources> {
+  return Object.fromEntries(
+    Object.entries({ cpu, memory, disk }).filter(([, value]) => value !== undefined),
+  );
+}
