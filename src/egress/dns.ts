@@ -1,5 +1,6 @@
-import type { Socket as DatagramSocket } from "node:dgram";
+import type { SocketAddress } from "../platform/socket-address.ts";
 import type { EgressReason } from "../protocol/egress.ts";
+import type { CaptureDatagrams } from "../sandbox/provider.ts";
 import { parseAddress } from "./address.ts";
 import { decide, type Denied } from "./decide.ts";
 import {
@@ -72,11 +73,11 @@ export function answerQuery(message: Buffer, answering: NameAnswering): DnsReply
 
 /** Serves one socket until it closes. The socket's owner closes it. */
 export function serveDns(
-  socket: DatagramSocket,
+  socket: CaptureDatagrams,
   answering: () => NameAnswering,
   record: (outcome: LookupOutcome) => void,
 ): void {
-  socket.on("message", (message, sender) => {
+  socket.on("message", (message: Buffer, sender: SocketAddress) => {
     const { message: reply, outcome } = answerQuery(message, answering());
     if (outcome !== undefined) record(outcome);
     // A client that is gone before its answer comes is no business of anybody's.

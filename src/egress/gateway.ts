@@ -40,7 +40,7 @@ export interface GatewayOptions {
   signal?: AbortSignal | undefined;
   /** Default: the host's resolver. One may serve several gateways. */
   resolveName?: ResolveName | undefined;
-  /** Default: what the kernel says of a redirected connection. */
+  /** Default: what the sockets, or this machine's kernel, say of a redirected connection. */
   originalDestination?: ((socket: Socket) => OriginalDestination | undefined) | undefined;
 }
 
@@ -89,7 +89,10 @@ class OpenGateway implements Gateway {
         return [...this.#connections.keys()].some((connection) => connection.name === name);
       }),
       resolveName: options.resolveName ?? createNameResolver(),
-      originalDestination: options.originalDestination ?? readOriginalDestination,
+      originalDestination:
+        options.originalDestination ??
+        options.sockets.originalDestination ??
+        readOriginalDestination,
       record: (fields) => this.#record(fields),
     };
   }

@@ -1,10 +1,16 @@
 /** An engine of its own for tests to kill: starts a sandbox on the Docker engine that it is given, says so, and waits. */
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 
-const [stateDirectory = "", runtimeDirectory = "", host = "", image = "", path = ""] =
+const [stateDirectory = "", runtimeDirectory = "", host = "", image = "", path = "", way] =
   process.argv.slice(2);
 const signal = new AbortController().signal;
-const provider = createDockerProvider({ stateDirectory, runtimeDirectory, host, image });
+const provider = createDockerProvider({
+  stateDirectory,
+  runtimeDirectory,
+  host,
+  image,
+  ...(way === "relay" && { way }),
+});
 const specification = {
   id: "one",
   name: "one",

@@ -95,7 +95,7 @@ export class DockerRig implements AsyncDisposable {
   }
 
   /** A provider over this engine, for suites that make many. */
-  provider(directories: ProviderDirectories, way?: "helper"): SandboxProvider {
+  provider(directories: ProviderDirectories, way?: "helper" | "relay"): SandboxProvider {
     const host = `unix://${this.socketPath}`;
     return createDockerProvider({ ...directories, host, image: IMAGE, ...(way && { way }) });
   }

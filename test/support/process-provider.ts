@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, rmSync, existsSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { CattlegridError } from "../../src/errors/error.ts";
 import type {
+  CaptureDatagrams,
   CaptureSockets,
   ProcessEnding,
   ProcessRequest,
@@ -222,7 +223,7 @@ async function openSockets(): Promise<CaptureSockets> {
   return { tcp, udp: [udp] };
 }
 
-function closeSocket(socket: Socket): void {
+function closeSocket(socket: CaptureDatagrams): void {
   try {
     socket.close();
   } catch (error) {

@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import type { Socket } from "node:net";
+import { readSocketAddress, type SocketAddress } from "../socket-address.ts";
 import { libc } from "./libc.ts";
 
 const SOL_IP = 0;
@@ -13,16 +14,11 @@ const getsockopt = libc.func(
   "int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ uint32_t *length)",
 );
 
-export interface OriginalDestination {
-  address: string;
-  port: number;
-}
-
 /**
  * Where the peer of an accepted connection meant to go before the packet filter redirected it. Undefined
  * when the kernel cannot say: the connection was not redirected, or is already gone.
  */
-export function readOriginalDestination(socket: Socket): OriginalDestination | undefined {
+export function readOriginalDestination(socket: Socket): SocketAddress | undefined {
   const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
   const peer = socket.remoteAddress;
   if (fd === undefined || fd < 0 || peer === undefined) return undefined;
@@ -31,8 +27,5 @@ export function readOriginalDestination(socket: Socket): OriginalDestination | u
   const structure = Buffer.alloc(size);
   const level = isIpv4Peer ? SOL_IP : SOL_IPV6;
   if (getsockopt(fd, level, SO_ORIGINAL_DST, structure, [size]) !== 0) return undefined;
-  const port = structure.readUInt16BE(2);
-  if (isIpv4Peer) return { address: structure.subarray(4, 8).join("."), port };
-  const groups = [8, 10, 12, 14, 16, 18, 20, 22].map((at) => structure.readUInt16BE(at));
-  return { address: groups.map((group) => group.toString(16)).join(":"), port };
+  return readSocketAddress(structure);
 }

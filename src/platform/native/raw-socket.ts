@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { writeEndpoint, type Endpoint } from "../socket-address.ts";
 import { checkCall, hasErrno, libc, systemError } from "./libc.ts";
 
 const AF_INET = 2;
@@ -27,12 +28,6 @@ const getpeername = libc.func(
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 
-export interface Endpoint {
-  /** Four or sixteen bytes. */
-  address: Uint8Array;
-  port: number;
-}
-
 /**
  * Opens a listening socket in the calling thread's network namespace and returns its fd. A
  * sixteen-byte zero address takes connections of both IP versions.
@@ -48,7 +43,7 @@ export function listenTcp(endpoint: Endpoint): number {
 /** Begins a connection from the calling thread's network namespace, without waiting, and returns its fd. */
 export function beginTcp(endpoint: Endpoint): number {
   return open(SOCK_STREAM, endpoint, (fd) => {
-    const address = writeAddress(endpoint);
+    const address = writeEndpoint(endpoint);
     try {
       checkCall(connectCall(fd, address, address.length), `connect to port ${endpoint.port}`);
     } catch (error) {
@@ -99,15 +94,6 @@ function acceptBothVersions(fd: number): void {
 }
 
 function bindTo(fd: number, endpoint: Endpoint): void {
-  const structure = writeAddress(endpoint);
+  const structure = writeEndpoint(endpoint);
   checkCall(bind(fd, structure, structure.length), `bind port ${endpoint.port}`);
-}
-
-function writeAddress({ address, port }: Endpoint): Buffer {
-  const isIpv4 = address.length === 4;
-  const structure = Buffer.alloc(isIpv4 ? 16 : 28);
-  structure.writeUInt16LE(isIpv4 ? AF_INET : AF_INET6, 0);
-  structure.writeUInt16BE(port, 2);
-  structure.set(address, isIpv4 ? 4 : 8);
-  return structure;
 }

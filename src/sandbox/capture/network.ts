@@ -12,7 +12,7 @@ import { bindUdp, listenTcp } from "../../platform/native/raw-socket.ts";
  * SECURITY: below 1024, so that nothing inside can take it: the capability to bind it belongs to the
  * user namespace that owns the network namespace, and that is the keeper's.
  */
-const CAPTURE_PORT = 53;
+export const CAPTURE_PORT = 53;
 export const IPV4_LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 export const IPV6_LOOPBACK = Uint8Array.from({ length: 16 }, (_, index) => (index === 15 ? 1 : 0));
 const IPV4_ANY = new Uint8Array(4);

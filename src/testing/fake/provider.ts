@@ -1,4 +1,4 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { CattlegridError } from "../../errors/error.ts";
@@ -118,7 +118,7 @@ class FakeSandbox implements RunningSandbox {
   readonly id: string;
   readonly facts = { fake: FAKE_NOTE };
   readonly ended: Promise<SandboxEnding>;
-  readonly sockets: CaptureSockets;
+  readonly sockets: OwnSockets;
   readonly #places: Places;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Set<FakeProcess>();
@@ -129,7 +129,7 @@ class FakeSandbox implements RunningSandbox {
   constructor(
     places: Places,
     programs: Readonly<Record<string, FakeProgram>>,
-    sockets: CaptureSockets,
+    sockets: OwnSockets,
   ) {
     this.id = places.specification.id;
     this.#places = places;
@@ -190,7 +190,11 @@ class FakeSandbox implements RunningSandbox {
 
 const LOOK_UP_TIMEOUT_MS = 10_000;
 
-async function openSockets(): Promise<CaptureSockets> {
+interface OwnSockets extends CaptureSockets {
+  udp: readonly Socket[];
+}
+
+async function openSockets(): Promise<OwnSockets> {
   const tcp = createServer().listen(0, "127.0.0.1");
   await once(tcp, "listening");
   const udp = createSocket("udp4").bind(0, "127.0.0.1");

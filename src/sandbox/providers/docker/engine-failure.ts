@@ -54,7 +54,8 @@ export function explainConnection(error: unknown, socketPath: string): unknown {
 const DISK_FULL = /no space left on device|disk quota exceeded/i;
 const NO_IMAGE = /no such image|image not known/i;
 const OTHER_ARCHITECTURE = /exec format error/i;
-const NO_RUNTIME = /unknown or invalid runtime|runtime .* not found|unknown runtime/i;
+const NO_RUNTIME = /unknown or invalid runtime|runtime "?[\w.-]+"? not found|unknown runtime/i;
+const NO_PROGRAM = /exec: "([^"]+)": (?:executable file not found|stat .*no such file)/i;
 
 /** What the engine refused, as a failure with a code. */
 export function explainRefusal({ status, message }: EngineRefusal): CattlegridError {
@@ -70,6 +71,13 @@ export function explainRefusal({ status, message }: EngineRefusal): CattlegridEr
       "IMAGE_UNSUITABLE",
       `The image is for another kind of processor: ${text}.`,
     );
+  }
+  const program = NO_PROGRAM.exec(text)?.[1];
+  if (program !== undefined) {
+    return new CattlegridError("IMAGE_UNSUITABLE", `The image has no ${program}.`, {
+      hint: "Use an image with sh, coreutils, curl and CA certificates.",
+      details: { program },
+    });
   }
   if (NO_RUNTIME.test(text)) return new CattlegridError("RUNTIME_MISSING", `${text}.`);
   if (status === 404) {

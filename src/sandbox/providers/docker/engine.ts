@@ -73,6 +73,12 @@ export class Engine {
     await this.#client.call("POST", `/containers/${id}/start`, withSignal(signal));
   }
 
+  /** Its standard streams; before it starts, so that nothing is missed. Its input ends when this connection does. */
+  async attachContainer(id: string, signal?: AbortSignal): Promise<UpgradedConnection> {
+    const path = `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`;
+    return this.#client.attach(path, withSignal(signal));
+  }
+
   /** The number of its first process, where the engine runs. */
   async findProcess(id: string): Promise<number> {
     const found = await this.#client.call("GET", `/containers/${id}/json`);

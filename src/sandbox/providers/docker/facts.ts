@@ -1,10 +1,10 @@
 import type { UnprotectedPath } from "../../mounts/protection.ts";
-import type { Limit, SandboxSpecification } from "../../provider.ts";
-import { DOCKER_CAPABILITIES } from "./capabilities.ts";
+import type { SandboxSpecification } from "../../provider.ts";
 import { PIDS_DEFAULT } from "./container-plan.ts";
-import type { Capture } from "./capture-way.ts";
+import type { CaptureWay } from "./capture/way.ts";
 import type { EngineFacts } from "./engine.ts";
 import type { GuestAccount } from "./guest-account.ts";
+import { availableLimits } from "./limits.ts";
 
 export interface FactSources {
   specification: SandboxSpecification;
@@ -12,15 +12,17 @@ export interface FactSources {
   image: { name: string; id: string };
   account: GuestAccount;
   containerId: string;
-  way: Capture["way"];
+  way: CaptureWay;
   temporaryBytes: number;
   unprotected: readonly UnprotectedPath[];
 }
 
-const WAYS: Readonly<Record<Capture["way"], string>> = {
+const WAYS: Readonly<Record<CaptureWay, string>> = {
   entered:
     "enforced: the engine's machine is this one, and its sockets were made by entering the network",
   helper: "enforced: a short-lived container made the sockets in the network and handed them out",
+  relay:
+    "enforced: a relay container holds the sockets in the network and carries what lands there to the gateway",
 };
 
 /** What `inspect` shows of a running sandbox: what holds, and what does not. */
@@ -43,11 +45,6 @@ export function factsOf(sources: FactSources): Readonly<Record<string, unknown>>
     },
     notProtected: notProtected(sources),
   };
-}
-
-export function availableLimits(engine: EngineFacts): readonly Limit[] {
-  const holds = { cpus: engine.CpuCfsQuota, memory: engine.MemoryLimit, pids: engine.PidsLimit };
-  return DOCKER_CAPABILITIES.limits.filter((limit) => holds[limit] === true);
 }
 
 function notProtected({ specification, account, unprotected }: FactSources): readonly string[] {

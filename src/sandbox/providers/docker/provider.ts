@@ -28,14 +28,12 @@ import {
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
-import type { Capture, CapturedContainer } from "./capture-way.ts";
+import { CaptureWays } from "./capture/ways.ts";
 import { socketPathOf } from "./engine-address.ts";
 import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
 import { EngineClient } from "./engine-client.ts";
-import { enterToCapture } from "./entered-capture.ts";
-import { availableLimits } from "./facts.ts";
+import { availableLimits } from "./limits.ts";
 import { guestAccount, type GuestAccount } from "./guest-account.ts";
-import { captureByHelper } from "./helper-capture.ts";
 import { IdMaps } from "./id-maps.ts";
 import { checkImage, userlandOf } from "./image.ts";
 import { INSTALLATION_LABEL, readInstallation } from "./installation.ts";
@@ -54,8 +52,8 @@ export interface DockerProviderOptions {
   host?: string;
   /** From which sandboxes are made: sh, coreutils, curl and CA roots are enough. Default: `cattlegrid-base`. */
   image?: string;
-  /** `helper`: the gateway gets its sockets from a container even where they could be had without. Default: not so. */
-  way?: "helper";
+  /** How the gateway gets its sockets even where another way would do. Default: the one that costs least of those that are open. */
+  way?: "helper" | "relay";
   logger?: Logger;
 }
 
@@ -82,6 +80,7 @@ class DockerProvider implements SandboxProvider {
   readonly #engine: Engine;
   readonly #account: GuestAccount = guestAccount();
   readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
+  readonly #ways: CaptureWays;
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
   #directories: Directories | undefined;
@@ -91,6 +90,7 @@ class DockerProvider implements SandboxProvider {
     this.#options = options;
     this.#logger = options.logger ?? SILENT_LOGGER;
     this.#engine = new Engine(new EngineClient(socketPathOf(options.host)));
+    this.#ways = new CaptureWays({ way: options.way, isRoot: this.#idMaps !== undefined });
     const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
     this.layers = {
       ...createLayers({
@@ -210,36 +210,17 @@ class DockerProvider implements SandboxProvider {
       account: this.#account,
       idMaps: this.#idMaps,
       logger: this.#logger,
-      capture: (container: CapturedContainer) => this.#capture(container, image.facts, signal),
+      ways: this.#ways,
     };
     const sandbox = await startSandbox(context, specification, { hooks, signal });
     this.#running.set(specification.id, sandbox);
-    void sandbox.ended.then(() => {
+    void sandbox.ended.then(({ kind }) => {
       this.#running.delete(specification.id);
       // The engine may be another one when the next sandbox starts.
       this.#backend = undefined;
+      if (kind === "died") this.#ways.forget();
     });
     return sandbox;
-  }
-
-  /** By the way that costs least of those that are open here. */
-  async #capture(
-    container: CapturedContainer,
-    image: ImageFacts,
-    signal: AbortSignal,
-  ): Promise<Capture> {
-    const { way } = this.#options;
-    const entered =
-      this.#idMaps === undefined || way === "helper" ? undefined : enterToCapture(container);
-    if (entered !== undefined) return entered;
-    const context = {
-      engine: this.#engine,
-      containerId: container.id,
-      image: image.Id,
-      installation: this.#installation,
-      runtimeDirectory: this.#runtimeDirectory,
-    };
-    return captureByHelper(context, signal);
   }
 
   /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */

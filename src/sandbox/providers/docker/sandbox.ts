@@ -12,7 +12,7 @@ export interface DockerSandboxParts {
   id: string;
   facts: Readonly<Record<string, unknown>>;
   target: ExecTarget;
-  connect: ((port: number) => Promise<Socket>) | undefined;
+  connect(port: number): Promise<Socket>;
   /** Resolves with why when the container ended by itself, or nobody knows any more. */
   died: Promise<string>;
   /** Removes the container and what the start made. Does not reject. */
@@ -24,8 +24,8 @@ export class DockerSandbox implements RunningSandbox {
   readonly id: string;
   readonly facts: Readonly<Record<string, unknown>>;
   readonly ended: Promise<SandboxEnding>;
-  readonly connect?: (port: number) => Promise<Socket>;
   readonly #target: ExecTarget;
+  readonly #connect: (port: number) => Promise<Socket>;
   readonly #stopped = Promise.withResolvers<SandboxEnding>();
   #isEnding = false;
 
@@ -33,13 +33,7 @@ export class DockerSandbox implements RunningSandbox {
     this.id = parts.id;
     this.facts = parts.facts;
     this.#target = parts.target;
-    const { connect } = parts;
-    if (connect !== undefined) {
-      this.connect = async (port) => {
-        this.#checkRunning();
-        return connect(port);
-      };
-    }
+    this.#connect = (port) => parts.connect(port);
     const died = parts.died.then((reason): SandboxEnding => ({ kind: "died", reason }));
     this.ended = this.#end(Promise.race([this.#stopped.promise, died]), parts);
   }
@@ -47,6 +41,11 @@ export class DockerSandbox implements RunningSandbox {
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
     this.#checkRunning();
     return execProcess(this.#target, request, signal);
+  }
+
+  async connect(port: number): Promise<Socket> {
+    this.#checkRunning();
+    return this.#connect(port);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { hasErrno } from "../../../platform/native/libc.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
 
 /**
  * The first process of a container in this process's own numbering. `reportedPid` is the engine's number for it, which is

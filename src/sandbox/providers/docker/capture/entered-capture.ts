@@ -1,10 +1,10 @@
 import { closeSync, openSync, readlinkSync } from "node:fs";
-import { CattlegridError } from "../../../errors/error.ts";
-import { openNftables } from "../../../platform/native/nftables.ts";
-import { connectInside } from "../../capture/connection.ts";
-import { captureIn } from "../../capture/network.ts";
-import { openCaptureSockets, openConnection } from "../../capture/sockets.ts";
-import type { Capture, CapturedContainer } from "./capture-way.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { openNftables } from "../../../../platform/native/nftables.ts";
+import { connectInside } from "../../../capture/connection.ts";
+import { captureIn } from "../../../capture/network.ts";
+import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
+import type { Capture, CapturedContainer } from "./way.ts";
 import { findContainerInit, isContainerInit } from "./container-init.ts";
 
 /**

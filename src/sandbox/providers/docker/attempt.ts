@@ -1,0 +1,95 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { CattlegridError } from "../../../errors/error.ts";
+import type { Logger } from "../../../platform/logger.ts";
+import type { SandboxSpecification } from "../../provider.ts";
+import type { Directories } from "../../storage/directories.ts";
+import type { Capture } from "./capture/way.ts";
+import type { CaptureWays, ComingCapture } from "./capture/ways.ts";
+import type { Engine, EngineFacts, ImageFacts } from "./engine.ts";
+import type { GuestAccount } from "./guest-account.ts";
+import type { IdMaps } from "./id-maps.ts";
+import { INSTALLATION_LABEL, SANDBOX_LABEL } from "./installation.ts";
+import { clearWorkDirectories } from "./work-directories.ts";
+import type { PreparedWorkspace } from "./workspace-mounts.ts";
+
+const REMOVAL_TRIES = 20;
+const REMOVAL_PAUSE_MS = 500;
+
+export interface StartContext {
+  engine: Engine;
+  engineFacts: EngineFacts;
+  image: { name: string; facts: ImageFacts };
+  installation: string;
+  directories: Directories;
+  /** Short-lived files of this provider. */
+  runtimeDirectory: string;
+  account: GuestAccount;
+  /** As root: whose files appear as the agent's. */
+  idMaps: IdMaps | undefined;
+  logger: Logger;
+  ways: CaptureWays;
+}
+
+/** What the way to a running sandbox has made so far, to be undone in reverse order. */
+export interface Attempt {
+  specification: SandboxSpecification;
+  directory: string;
+  temporaryBytes: number;
+  workspace?: PreparedWorkspace;
+  containerId?: string;
+  coming?: ComingCapture;
+  capture?: Capture;
+}
+
+/** What marks everything of one sandbox. */
+export function labelsOf(
+  { installation }: StartContext,
+  { id }: SandboxSpecification,
+): readonly [string, string] {
+  return [`${INSTALLATION_LABEL}=${installation}`, `${SANDBOX_LABEL}=${id}`];
+}
+
+/** Does not reject: what cannot be undone now is the next `reap`'s. */
+export async function undo(context: StartContext, attempt: Attempt): Promise<void> {
+  const { engine, logger } = context;
+  const { specification, containerId, coming, capture, workspace, directory } = attempt;
+  try {
+    await capture?.close();
+    await coming?.discard();
+    if (containerId !== undefined) {
+      const isOurs = await remove(engine, containerId);
+      // Whoever removes a container by hand leaves its volumes.
+      if (!isOurs) await engine.removeUnusedVolumes(...labelsOf(context, specification));
+      const { sandboxes } = context.directories;
+      const work = { ...context, image: context.image.facts.Id };
+      await clearWorkDirectories(work, join(sandboxes, specification.id));
+    }
+    workspace?.release();
+    rmSync(directory, { recursive: true, force: true });
+  } catch (error) {
+    logger.warn("a sandbox left something behind", {
+      sandbox: specification.id,
+      error: String(error),
+    });
+  }
+}
+
+/**
+ * Resolves with whether it was we who removed it. An engine that is just being restarted comes back; one that does not
+ * leaves its container to the next `reap`.
+ */
+async function remove(engine: Engine, containerId: string): Promise<boolean> {
+  let isOurs = true;
+  for (let left = REMOVAL_TRIES; ; left -= 1) {
+    try {
+      const became = await engine.removeContainer(containerId);
+      isOurs &&= became === "removed";
+      if (became !== "busy" || left === 0) return isOurs;
+    } catch (error) {
+      if (left === 0 || !CattlegridError.is(error, "PROVIDER_UNREACHABLE")) throw error;
+    }
+    await delay(REMOVAL_PAUSE_MS);
+  }
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ERROR_CODES, type ErrorCode } from "../../../../errors/codes.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { closeAll, DescriptorInbox } from "../../../../platform/descriptor-inbox.ts";
+import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
+import type { CaptureSockets } from "../../../provider.ts";
+import { planHelper } from "./helper-plan.ts";
+import {
+  unavailable as refusal,
+  type Capture,
+  type CaptureContext,
+  type Neighbour,
+} from "./way.ts";
+
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Without rights of our own on the engine's kernel: a container joins the sandbox's network, opens the sockets, hands them
+ * out by a local socket and is gone.
+ */
+export async function prepareHelper(
+  context: CaptureContext,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<Neighbour> {
+  const helper = await HelperContainer.make(context, { containerId }, signal);
+  return {
+    async open(opening) {
+      const fds = await helper.ask(opening);
+      return new HelperCapture(openCaptureSockets(fds), context, { containerId, helper });
+    },
+    discard: () => helper.remove(),
+  };
+}
+
+class HelperCapture implements Capture {
+  readonly way = "helper";
+  readonly sockets: CaptureSockets;
+  readonly #context: CaptureContext;
+  readonly #containerId: string;
+  readonly #closed = new AbortController();
+  /** Of helpers that have done their work. */
+  readonly #removals = new Set<Promise<void>>();
+
+  constructor(
+    sockets: CaptureSockets,
+    context: CaptureContext,
+    { containerId, helper }: { containerId: string; helper: HelperContainer },
+  ) {
+    this.sockets = sockets;
+    this.#context = context;
+    this.#containerId = containerId;
+    this.#remove(helper);
+  }
+
+  async connect(port: number): Promise<Socket> {
+    const { signal } = this.#closed;
+    const helper = await HelperContainer.make(
+      this.#context,
+      { containerId: this.#containerId, port },
+      signal,
+    );
+    const [fd = -1] = await helper.ask(signal);
+    this.#remove(helper);
+    return openConnection(fd);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await Promise.all(this.#removals);
+  }
+
+  /** Nobody waits for it. One that cannot be removed now is left to the next `reap`. */
+  #remove(helper: HelperContainer): void {
+    const settled = helper
+      .remove()
+      .catch(expectFailure)
+      .finally(() => this.#removals.delete(settled));
+    this.#removals.add(settled);
+  }
+}
+
+interface HelperParts {
+  context: CaptureContext;
+  directory: string;
+  inbox: DescriptorInbox;
+  id: string;
+}
+
+/** One helper container and the socket at which it leaves what it made. */
+class HelperContainer {
+  readonly #parts: HelperParts;
+  #removed: Promise<void> | undefined;
+
+  private constructor(parts: HelperParts) {
+    this.#parts = parts;
+  }
+
+  static async make(
+    context: CaptureContext,
+    { containerId, port }: { containerId: string; port?: number },
+    signal: AbortSignal,
+  ): Promise<HelperContainer> {
+    const { engine, image, installation, runtimeDirectory } = context;
+    const name = randomBytes(6).toString("hex");
+    const directory = join(runtimeDirectory, `helper-${name}`);
+    mkdirSync(directory, { recursive: true });
+    // The helper is root without the right to pass by what is closed to it.
+    chmodSync(directory, 0o711);
+    const socketPath = join(directory, "s");
+    const inbox = await DescriptorInbox.open(socketPath);
+    const sources = { containerId, image: image.id, installation, directory, socketPath };
+    const plan = planHelper({ ...sources, ...(port === undefined ? {} : { port }) });
+    try {
+      const id = await engine.createContainer(`cattlegrid-helper-${name}`, plan, signal);
+      return new HelperContainer({ context, directory, inbox, id });
+    } catch (error) {
+      inbox.close();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** The descriptors that it made. When this fails nothing of it is left. */
+  async ask(signal: AbortSignal): Promise<readonly number[]> {
+    const { context, inbox, id } = this.#parts;
+    const { engine } = context;
+    const race = new AbortController();
+    try {
+      const received = inbox.receive();
+      // When something else is first, nobody waits for it any more.
+      received.catch(expectFailure);
+      await engine.startContainer(id, signal);
+      const stopped = AbortSignal.any([signal, race.signal]);
+      const { bytes, fds } = await Promise.race([
+        received,
+        engine.waitForEnd(id, stopped).then((code) => failAfterEnd(code, race.signal)),
+        delay(TIMEOUT_MS, undefined, { signal: stopped }).then(() => {
+          throw unavailable("it was not done in time");
+        }),
+      ]);
+      return judge(bytes, fds);
+    } catch (error) {
+      race.abort();
+      await this.remove();
+      throw error;
+    } finally {
+      race.abort();
+    }
+  }
+
+  /** Idempotent. */
+  remove(): Promise<void> {
+    this.#removed ??= this.#removeOnce();
+    return this.#removed;
+  }
+
+  async #removeOnce(): Promise<void> {
+    const { context, inbox, id, directory } = this.#parts;
+    inbox.close();
+    await context.engine.removeContainer(id);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** What it left may still be on its way when it has ended. */
+async function failAfterEnd(code: number, signal: AbortSignal): Promise<never> {
+  await delay(1000, undefined, { signal });
+  throw unavailable(`it ended with status ${code}`);
+}
+
+function judge(bytes: Buffer, fds: readonly number[]): readonly number[] {
+  const { code, message, hint } = JSON.parse(bytes.toString("utf8")) as Record<string, string>;
+  if (code === undefined && fds.length > 0) return fds;
+  closeAll(fds);
+  if (code === undefined) throw unavailable("it handed over nothing");
+  const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "INTERNAL";
+  throw new CattlegridError(known, message ?? "", hint === undefined ? {} : { hint });
+}
+
+function expectFailure(error: unknown): void {
+  if (!CattlegridError.is(error)) throw error;
+}
+
+function unavailable(why: string): CattlegridError {
+  const message = `The container that makes the gateway's sockets did not: ${why}.`;
+  return refusal(
+    message,
+    "The Docker engine has to see this machine's directories: its socket's and this program's.",
+  );
+}

@@ -1,0 +1,92 @@
+import { realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { CattlegridError } from "../../../errors/error.ts";
+import { sandboxEnvironment } from "../../guest/environment.ts";
+import { layerName, WORKSPACE } from "../../storage/directories.ts";
+import { labelsOf, type Attempt, type StartContext } from "./attempt.ts";
+import { homeOverlay, type ContainerSources, type OverlayPlan } from "./container-plan.ts";
+import type { GuestFile } from "./guest-files.ts";
+import { engineSeccomp } from "./system-calls.ts";
+
+/** What a container is planned from. Throws REQUEST_INVALID, FILE_SYSTEM_UNSUITABLE. */
+export function gatherSources(
+  context: StartContext,
+  attempt: Attempt,
+  files: readonly GuestFile[],
+): ContainerSources {
+  const { specification, temporaryBytes } = attempt;
+  const imageEnvironment = context.image.facts.Config?.Env ?? [];
+  const toolchains = specification.toolchains.map((target) => ({
+    target,
+    source: realSource(target),
+  }));
+  const systemPath = imageEnvironment
+    .find((each) => each.startsWith("PATH="))
+    ?.slice(5)
+    .split(":");
+  const environment = sandboxEnvironment({
+    specification,
+    toolchainPath: toolchains.map(({ target }) => binOf(target)),
+    shell: "/bin/sh",
+    ...(systemPath === undefined ? {} : { systemPath }),
+  });
+  return {
+    specification,
+    files,
+    toolchains,
+    environment,
+    temporaryBytes,
+    image: context.image.facts.Id,
+    account: context.account,
+    labels: Object.fromEntries(
+      labelsOf(context, specification).map((label) => label.split("=") as [string, string]),
+    ),
+    overlays: overlaysOf(context, attempt),
+    workspace: specification.workspace?.mode === "overlay" ? [] : (attempt.workspace?.mounts ?? []),
+    seccomp: engineSeccomp(),
+  };
+}
+
+function overlaysOf(
+  { directories, runtimeDirectory }: StartContext,
+  { specification, workspace }: Attempt,
+): readonly OverlayPlan[] {
+  const directory = join(directories.sandboxes, specification.id);
+  const layers = specification.homeLayers.map((id) => join(directories.layers, layerName(id)));
+  const home = homeOverlay(directory, [...layers.toReversed(), join(runtimeDirectory, "empty")]);
+  if (specification.workspace?.mode !== "overlay" || workspace === undefined) {
+    return refuseSpecial([home]);
+  }
+  const own = join(directory, WORKSPACE);
+  const over = {
+    target: specification.workspace.path,
+    lower: [workspace.source],
+    upper: join(own, "upper"),
+    work: join(own, "work"),
+  };
+  return refuseSpecial([home, over]);
+}
+
+/** The engine takes the options of a mount as one text, in which some characters have no way to be written. */
+function refuseSpecial(overlays: readonly OverlayPlan[]): readonly OverlayPlan[] {
+  const paths = overlays.flatMap(({ lower, upper, work }) => [...lower, upper, work]);
+  const path = paths.find((each) => /[,:\\"\n]/.test(each));
+  if (path === undefined) return overlays;
+  const message = `Docker cannot lay an overlay over ${path}: a comma, colon, quote or backslash is in the way.`;
+  throw new CattlegridError("FILE_SYSTEM_UNSUITABLE", message, {
+    hint: "Use another directory, or --mode direct.",
+  });
+}
+
+function realSource(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(path);
+  throw new CattlegridError("REQUEST_INVALID", `The toolchain ${path} is not a directory.`, {
+    hint: "Name an existing directory in `toolchains`, or remove it from the list.",
+  });
+}
+
+/** What a toolchain puts on PATH: its `bin`, or itself when it holds programs directly. */
+function binOf(path: string): string {
+  const bin = join(path, "bin");
+  return statSync(bin, { throwIfNoEntry: false })?.isDirectory() ? bin : path;
+}
