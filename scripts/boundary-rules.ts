@@ -32,6 +32,7 @@ const CONCEPTS = [
   "vault",
   "workspace",
   "store",
+  "template",
 ];
 
 /** Which folders of src each folder of src may import, besides itself. */

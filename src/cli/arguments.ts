@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { CattlegridError } from "../errors/error.ts";
-import { findNearest } from "./suggestion.ts";
+import { findNearest } from "../platform/nearest-name.ts";
 
 /** What a shell can offer for a word: fixed words, or a kind of name. `place` is a file, or a path in a sandbox (`NAME:`). */
 export type Suggestion =

@@ -2,7 +2,7 @@ import type { LineCounter, Node, YAMLMap } from "yaml";
 import type { z } from "zod";
 import { CattlegridError } from "../errors/error.ts";
 import type { Configuration } from "../protocol/configuration.ts";
-import { findNearest } from "./suggestion.ts";
+import { findNearest } from "../platform/nearest-name.ts";
 
 export interface ConfigurationFile {
   values: Configuration;

@@ -2,7 +2,7 @@ import { CattlegridError } from "../errors/error.ts";
 import type { AgentSummary } from "../protocol/agent.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
 import type { Api } from "./api.ts";
-import { findNearest } from "./suggestion.ts";
+import { findNearest } from "../platform/nearest-name.ts";
 
 /** The same error with the name that was probably meant, when a word of the command line is a slip away from one. */
 export async function suggestName(

@@ -5,7 +5,7 @@ import { resolvePaths } from "../platform/paths.ts";
 import { Api } from "./api.ts";
 import { type Caller, isReaderGone, write } from "./caller.ts";
 import { type ShellSignal, Signals } from "./signals.ts";
-import { findNearest } from "./suggestion.ts";
+import { findNearest } from "../platform/nearest-name.ts";
 import type { BoundVerb, VerbContext } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 

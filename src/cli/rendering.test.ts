@@ -8,7 +8,7 @@ import { renderRecord } from "./policy/log.ts";
 import { renderList } from "./commands/ls.ts";
 import { renderVerb } from "./help.ts";
 import { describeProgress, newestLine } from "./start-progress.ts";
-import { findNearest } from "./suggestion.ts";
+import { findNearest } from "../platform/nearest-name.ts";
 
 const sandbox: Sandbox = {
   id: "id-1",

@@ -4,7 +4,7 @@ import { createAgentRegistry } from "../agent/registry.ts";
 import type { CeilingPlace } from "../egress/ceilings.ts";
 import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
-import { readProgramVersion } from "../platform/version.ts";
+import { locatePackageDirectory, readProgramVersion } from "../platform/version.ts";
 import { createLazyProvider } from "../sandbox/lazy-provider.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
 import { createEngine } from "../session/engine.ts";
@@ -13,6 +13,7 @@ import { AGENTS, PROVIDERS } from "./plugins.ts";
 
 const ORGANISATION_POLICY = "/etc/cattlegrid/policy.yaml";
 const ORGANISATION_AGENTS = "/etc/cattlegrid/agents";
+const ORGANISATION_TEMPLATES = "/etc/cattlegrid/templates";
 const MACHINE_UPSTREAM = "/etc/cattlegrid/upstream.yaml";
 
 export interface LocalDaemonOptions {
@@ -59,6 +60,11 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
           others: [ORGANISATION_AGENTS],
         }),
         ceilings: placeCeilings(environment["CATTLEGRID_ORGANISATION_POLICY"]),
+        templates: [
+          { origin: "organisation", path: ORGANISATION_TEMPLATES },
+          { origin: "user", path: paths.templatesDirectory },
+          { origin: "shipped", path: locatePackageDirectory("templates") },
+        ],
         upstream: { files: [paths.upstreamFile, MACHINE_UPSTREAM], environment },
         logger,
       }),

@@ -47,6 +47,8 @@ export interface PolicyOptions {
   changes?: readonly PolicyChange[];
   /** Default: none. */
   ceilings?: readonly CeilingFile[];
+  /** Short forms of what a template denies, which nobody takes away. Default: none. */
+  templateDeny?: readonly string[];
 }
 
 /** Makes the policy of one sandbox from all its layers. Throws POLICY_INVALID or POLICY_UNKNOWN. Pure. */
@@ -66,6 +68,9 @@ export function compilePolicy(options: PolicyOptions): EgressPolicy {
     ...options.deny.map((text) => take("--deny", text, readDenyText(text, "flag"))),
     ...changes.flatMap((change) => (change.action === "deny" ? readDenyChange(change) : [])),
   ];
+  const fixed = (options.templateDeny ?? []).map((text) =>
+    take("policy.deny of the template", text, readDenyText(text, "template")),
+  );
   const removed = new Set(
     changes.flatMap((change) => (change.action === "remove" ? [change.ruleId] : [])),
   );
@@ -74,6 +79,7 @@ export function compilePolicy(options: PolicyOptions): EgressPolicy {
     allow: distinct(allow).filter(({ id }) => !removed.has(id)),
     deny: [
       ...distinct(deny).filter(({ id }) => !removed.has(id)),
+      ...distinct(fixed),
       ...above.flatMap((ceiling) => ceiling.deny),
     ],
     ceilings: above.map(({ ceiling }) => ceiling),

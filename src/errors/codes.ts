@@ -282,6 +282,24 @@ export const ERROR_CODES = define({
     "Use `cattlegrid`, which follows references in the shell that calls it, or send the values with the request.",
   ),
 
+  // Templates
+  TEMPLATE_UNKNOWN: user(404, "List templates with `cattlegrid template ls`."),
+  TEMPLATE_INVALID: user(
+    422,
+    "Correct the template at the file and line shown; `cattlegrid template lint` checks it again.",
+  ),
+  TEMPLATE_FIXED: user(
+    403,
+    "Leave that out: the template says it, and whoever writes the template can change it.",
+  ),
+  TEMPLATE_UNTRUSTED: user(
+    403,
+    "Look at it with `cattlegrid template show project`, then `cattlegrid template approve`.",
+  ),
+  PARAMETER_MISSING: user(400, "Give each with --param NAME=VALUE."),
+  PARAMETER_INVALID: user(400, "`cattlegrid template show NAME` lists its parameters."),
+  PARAMETER_IMMUTABLE: user(409, "Make a new sandbox for another value."),
+
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
   POLICY_UNKNOWN: user(400, "Use locked, agent, dev, open, or the path of a policy file."),

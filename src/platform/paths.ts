@@ -31,6 +31,8 @@ export interface Paths {
   vaultDirectory: string;
   /** Files of the owner's that describe agents. */
   agentsDirectory: string;
+  /** Templates of the owner's. */
+  templatesDirectory: string;
   providerDirectory(providerId: string): string;
   /** Sockets; 0700, outside the state directory because socket paths must be short. */
   runtimeDirectory: string;
@@ -55,6 +57,7 @@ export function resolvePaths(sources: PathSources): Paths {
     recordingsDirectory: join(stateDirectory, "recordings"),
     vaultDirectory: join(stateDirectory, "vault"),
     agentsDirectory: join(stateDirectory, "agents"),
+    templatesDirectory: join(stateDirectory, "templates"),
     providerDirectory: (providerId) => join(stateDirectory, "providers", providerId),
     get runtimeDirectory() {
       runtimeDirectory ??= join(runtimeRoot(sources), keyOf(stateDirectory));

@@ -8,9 +8,10 @@ import {
   type Document,
   type Node,
 } from "yaml";
-import type { z } from "zod";
+import { z } from "zod";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CattlegridError } from "../errors/error.ts";
+import { findNearest } from "./nearest-name.ts";
 
 export type YamlPath = readonly PropertyKey[];
 
@@ -93,16 +94,40 @@ function refuseAliases(source: Source, form: { kind: string; noAliases: string }
 
 function failSchema(
   source: Source,
-  form: { kind: string; contents: string },
+  form: { schema: z.ZodType; kind: string; contents: string },
   error: z.ZodError,
 ): CattlegridError {
-  const { path, issue } = deepestIssue(error.issues[0]);
+  const { path, issue } = deepestIssue(firstMeant(error.issues));
   const shown = path.length === 0 ? "the file" : path.map(String).join(".");
-  const keyed = issue?.code === "unrecognized_keys" ? [...path, issue.keys[0] ?? ""] : path;
-  return failAt(source, offsetOf(source.document, keyed), {
-    problem: `${shown}: ${issue?.message ?? `not what ${form.kind} holds`}`,
+  const problem = `${shown}: ${issue?.message ?? `not what ${form.kind} holds`}`;
+  const [key] = issue?.code === "unrecognized_keys" ? issue.keys : [];
+  if (key === undefined) {
+    return failAt(source, offsetOf(source.document, path), { problem, fix: form.contents });
+  }
+  const nearest = findNearest(key, listKeys(form.schema, path));
+  return failAt(source, offsetOf(source.document, [...path, key]), {
+    problem: nearest === undefined ? problem : `${problem}; did you mean ${nearest}?`,
     fix: form.contents,
   });
+}
+
+/** The keys that a schema knows at a place. */
+function listKeys(schema: z.ZodType, path: YamlPath): readonly string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+    return listKeys(schema.unwrap() as z.ZodType, path);
+  }
+  if (schema instanceof z.ZodUnion) {
+    return schema.options.flatMap((option) => listKeys(option as z.ZodType, path));
+  }
+  const [step, ...rest] = path;
+  if (schema instanceof z.ZodObject) {
+    if (step === undefined) return Object.keys(schema.shape);
+    const next = (schema.shape as Record<PropertyKey, z.ZodType | undefined>)[step];
+    return next === undefined ? [] : listKeys(next, rest);
+  }
+  if (step === undefined) return [];
+  if (schema instanceof z.ZodRecord) return listKeys(schema.valueType as z.ZodType, rest);
+  return schema instanceof z.ZodArray ? listKeys(schema.element as z.ZodType, rest) : [];
 }
 
 /** A union reports each alternative; the one with the least against it is the one the writer meant. */
@@ -115,7 +140,12 @@ function deepestIssue(
   const [meant] = issue.errors
     .filter((issues) => !issues.some(isOfAnotherKind))
     .toSorted((left, right) => left.length - right.length);
-  return meant?.[0] === undefined ? { path, issue } : deepestIssue(meant[0], path);
+  return meant?.[0] === undefined ? { path, issue } : deepestIssue(firstMeant(meant), path);
+}
+
+/** A key that is misspelt is missing under its right name, too. */
+function firstMeant(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  return issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
 }
 
 /** A text where a map stands, or the other way round. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { publishedPortSchema } from "./port.ts";
 import { problemSchema } from "./problem.ts";
 import { bindingsSchema } from "./secret.ts";
+import { parameterValuesSchema, templateChoiceSchema } from "./template-choice.ts";
 
 /** 2 to 63 letters, digits, hyphens and periods; begins with a letter or digit. */
 export const SANDBOX_NAME = /^[A-Za-z0-9][A-Za-z0-9.-]{1,62}$/;
@@ -93,6 +94,8 @@ export const sandboxCreateSchema = z
     ephemeral: z.boolean().optional(),
     /** Removed when its first session ends (`run --rm`). */
     removeAfterSession: z.boolean().optional(),
+    /** What says the rest, and what may be said beside it. */
+    template: templateChoiceSchema.optional().meta({ "x-since": 1 }),
     /** Where each value was said, by the name of its setting; for people. */
     origins: z.record(z.string().max(64), z.string().max(16_384)).optional(),
     /** Stopped after this long with nothing going on in it. */
@@ -162,6 +165,18 @@ export const sandboxSchema = z
       allow: stringsSchema,
       deny: stringsSchema,
     }),
+    /** What it was made from. */
+    template: z
+      .object({
+        name: z.string(),
+        title: z.string(),
+        origin: z.string(),
+        digest: z.string(),
+        parameters: parameterValuesSchema.readonly(),
+        /** Values that count from the next start on. */
+        nextParameters: parameterValuesSchema.readonly().exactOptional(),
+      })
+      .exactOptional(),
     regions: stringsSchema.exactOptional(),
     /** When one was named. */
     loginProfile: z.string().exactOptional(),

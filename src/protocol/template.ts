@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { limitsSchema, workspaceModeSchema } from "./sandbox.ts";
+import { PARAMETER_NAME, parameterValueSchema } from "./template-choice.ts";
 
 /** Of a template: a directory's name. */
 export const TEMPLATE_NAME = /^[a-z0-9][a-z0-9-]{0,40}$/;
-/** Of a parameter: `--param NAME=VALUE`, and with PARAM_ before it a variable of setup steps. */
-export const PARAMETER_NAME = /^[a-z][a-z0-9_]{0,40}$/;
 
 const variableSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const textSchema = z.string().min(1);
@@ -264,9 +263,6 @@ export const templateFileSchema = z
   .meta({ id: "Template" });
 export type TemplateFile = z.infer<typeof templateFileSchema>;
 
-export const parameterValueSchema = z.union([z.string(), z.number(), z.boolean()]);
-export type ParameterValue = z.infer<typeof parameterValueSchema>;
-
 /** Where a template was found. The earlier wins: nobody takes the place of the organisation's by its name. */
 export const templateOriginSchema = z.enum(["organisation", "user", "shipped", "project"]);
 export type TemplateOrigin = z.infer<typeof templateOriginSchema>;
@@ -286,6 +282,7 @@ export const resolvedTemplateSchema = z
     /** Of all that the file says, its parents and the texts of files it names, parameters apart. */
     digest: z.string(),
     parameters: z.record(z.string(), parameterValueSchema).readonly(),
+    /** That of the sandbox. */
     agent: z.string(),
     agents: z.record(z.string(), agentSchema).readonly(),
     base: baseSchema,
@@ -316,7 +313,8 @@ export const resolvedTemplateSchema = z
     /** Variables of the agent, each with the name of the secret that it takes. */
     bindings: z.record(z.string(), z.string()).readonly(),
     policy: z.object({
-      preset: z.string(),
+      /** Absent: nothing is said of it. */
+      preset: z.string().exactOptional(),
       allow: z.array(z.string()).readonly(),
       deny: z.array(z.string()).readonly(),
       /** Each limits what is granted; parents' too. */
@@ -326,8 +324,10 @@ export const resolvedTemplateSchema = z
     limitsRequired: z.boolean(),
     provider: z.string().exactOptional(),
     isolation: z.string().exactOptional(),
+    /** None: nothing is said of them. */
     modes: z.array(workspaceModeSchema).readonly(),
-    unprotect: z.array(z.string()).readonly(),
+    /** Absent: nothing is said of it. */
+    unprotect: z.array(z.string()).readonly().exactOptional(),
     lifetime: z.object({
       idleStopMs: z.int().exactOptional(),
       maxAgeMs: z.int().exactOptional(),
@@ -343,14 +343,6 @@ export const resolvedTemplateSchema = z
   })
   .meta({ id: "ResolvedTemplate" });
 export type ResolvedTemplate = z.infer<typeof resolvedTemplateSchema>;
-
-/** What is asked for when a sandbox is made from a template. */
-export const templateChoiceSchema = z.strictObject({
-  /** A template's name, or `project` for that of the workspace. */
-  name: z.string(),
-  parameters: z.record(z.string().regex(PARAMETER_NAME), parameterValueSchema).optional(),
-});
-export type TemplateChoice = z.infer<typeof templateChoiceSchema>;
 
 /** JSON Schema of the file, for editors. */
 export function describeTemplateFile(): object {

@@ -94,6 +94,16 @@ function requireMode({ mode }: Demands, { provider, capabilities }: Offer): void
   });
 }
 
+/** Those of the limits that the provider can hold. */
+export function holdable<T extends Partial<Record<keyof Demands["limits"], unknown>>>(
+  limits: T,
+  capabilities: Pick<PresentCapabilities, "limits">,
+): T {
+  const held = LIMITS.filter(({ limit }) => capabilities.limits.includes(limit));
+  const names: readonly string[] = held.map(({ value }) => value);
+  return Object.fromEntries(Object.entries(limits).filter(([name]) => names.includes(name))) as T;
+}
+
 function requireLimits({ limits }: Demands, { provider, capabilities }: Offer): void {
   const unmet = LIMITS.filter(
     ({ value, limit }) => limits[value] !== undefined && !capabilities.limits.includes(limit),

@@ -16,13 +16,14 @@ export interface GateParts {
 
 /** What a stored sandbox's policy is made of. */
 export function describeGate(row: SandboxRow, parts: GateParts): GateRequest {
-  const { policy, allow, deny, regions } = row.specification;
+  const { policy, allow, deny, regions, template } = row.specification;
   return {
     sandboxId: row.id,
     sandboxName: row.name,
     ...policy,
     allow,
     deny,
+    above: template,
     changes: [...parts.changes.map(readChange), ...(parts.sessionRules ?? [])],
     isLearning: parts.isLearning === true,
     hosts: hostsIn(parts.agent, regions),

@@ -2,6 +2,7 @@ import type { AgentHost } from "../agent/agent.ts";
 import type { PolicyChange } from "../egress/compile-policy.ts";
 import type { EgressPolicy } from "../egress/policy.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
+import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
 import type { CaptureSockets, Egress } from "./provider.ts";
 
@@ -13,6 +14,8 @@ export interface GateRequest {
   file?: { path: string; text: string } | undefined;
   allow: readonly string[];
   deny: readonly string[];
+  /** The template that the sandbox is made from: what it forbids, nothing said later allows. */
+  above?: Pick<ResolvedTemplate, "policy"> | undefined;
   /** What people changed since; default none. */
   changes?: readonly PolicyChange[];
   /** Whether denied names get an address, so that the record tells what is wanted of them. */

@@ -50,8 +50,6 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
   const resolveName = createNameResolver();
   const inspecting = createInspecting(options.authorityFile);
   const pathOf = (sandboxId: string): string => join(directory, `${sandboxId}.jsonl`);
-  const compile = ({ hosts, ...rest }: GateRequest, above: readonly CeilingFile[]): EgressPolicy =>
-    compilePolicy({ ...rest, agentHosts: hosts, ceilings: above });
   const openRecord = async (sandboxId: string): Promise<Recorder> => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const onFailure = (error: Error): void =>
@@ -60,11 +58,11 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
     return options.onRecord === undefined ? recorder : tellRecords(recorder, options.onRecord);
   };
   return {
-    compile: (request) => compile(request, ceilings.standing()),
+    compile: (request) => compileUnder(ceilings.standing(), request),
     prepare(request) {
       const { sandboxId, sandboxName, isLearning, mirrors: redirections } = request;
       // Nothing new starts under a ceiling that cannot be read.
-      const policy = compile(request, ceilings.read());
+      const policy = compileUnder(ceilings.read(), request);
       const mirrors = parseMirrors(redirections?.targets ?? "");
       const mirrorCertificates = splitCertificates(redirections?.certificates ?? "");
       const { authority, inspection } = inspecting();
@@ -104,6 +102,22 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
       for (const ending of ["", ".1"]) await rm(pathOf(sandboxId) + ending, { force: true });
     },
   };
+}
+
+function compileUnder(
+  organisation: readonly CeilingFile[],
+  { hosts, above: template, ...rest }: GateRequest,
+): EgressPolicy {
+  const { ceilings = [], deny = [] } = template?.policy ?? {};
+  return compilePolicy({
+    ...rest,
+    agentHosts: hosts,
+    ceilings: [
+      ...organisation,
+      ...ceilings.map((file) => ({ ...file, layer: "template" as const })),
+    ],
+    templateDeny: deny,
+  });
 }
 
 /** Opens the authority once, when the first sandbox needs it. */

@@ -1,27 +1,17 @@
-import { hostsIn } from "../agent/regions.ts";
 import { randomBytes, randomUUID } from "node:crypto";
-import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
-import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { resolveWorkspace } from "../workspace/workspace.ts";
 import type { Clones } from "./clones.ts";
-import { checkSame, specify, type Wanted } from "./creation.ts";
-import type { Gates } from "./gates.ts";
+import type { Wanted } from "./creation.ts";
+import { describeSandbox, resolveChoice, type DescriptionOptions } from "./description.ts";
 import { defaultName, distinctName } from "./name.ts";
-import type { SandboxProvider } from "./provider.ts";
-import { findAgent, findProvider } from "./registry.ts";
-import { checkToolchain } from "./toolchains.ts";
+import { checkSame } from "./sameness.ts";
 
-const CAPABILITIES_TIMEOUT_MS = 30_000;
-
-export interface SandboxMakerOptions {
+export interface SandboxMakerOptions extends DescriptionOptions {
   store: Store;
-  providers: readonly SandboxProvider[];
-  agents: AgentRegistry;
-  gates: Gates;
-  surroundings: WorkspaceSurroundings;
   clones: Pick<Clones, "plan">;
   now(): Date;
 }
@@ -35,10 +25,12 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
   let queue: Promise<unknown> = Promise.resolve();
 
   const findExisting = async (owner: string, wanted: Wanted): Promise<SandboxRow | undefined> => {
-    const { name, agent, ephemeral } = wanted.request;
+    const { name, agent, ephemeral, template } = wanted.request;
     if (name !== undefined) return store.sandboxes.getByName(owner, name);
-    if (ephemeral === true || agent === undefined) return undefined;
-    return store.sandboxes.findByWorkspace(owner, agent, wanted.workspace ?? null);
+    if (ephemeral === true || (agent ?? template) === undefined) return undefined;
+    const { workspace } = wanted;
+    const where = { agent, workspace: workspace ?? null, template: template?.name };
+    return store.sandboxes.findByWorkspace(owner, where);
   };
 
   const makeNew = async (owner: string, wanted: Wanted): Promise<SandboxRow> => {
@@ -47,7 +39,8 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
     const taken = new Set((await store.sandboxes.list(owner)).map((each) => each.name));
     const isEphemeral = request.ephemeral === true;
     const ending = isEphemeral ? `-${randomBytes(3).toString("hex")}` : "";
-    const base = defaultName(row.agent, wanted.workspace ?? null) + ending;
+    const kind = row.specification.template?.name ?? row.agent;
+    const base = defaultName(kind, wanted.workspace ?? null) + ending;
     const name = request.name ?? distinctName(base, (each) => taken.has(each));
     const named = await planClone(options.clones, { ...row, name });
     if (await store.sandboxes.insert(named)) return named;
@@ -95,29 +88,12 @@ async function describeNew(
   owner: string,
   wanted: Wanted,
 ): Promise<SandboxRow> {
-  const { request } = wanted;
-  if (request.agent === undefined) throw agentMissing(request.name);
-  const agent = findAgent(options.agents, request.agent);
-  const provider = findProvider(options.providers, request.provider);
-  for (const path of request.toolchains ?? []) {
-    await checkToolchain(path, options.surroundings, wanted.workspace ?? undefined);
-  }
-  const signal = AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS);
-  const capabilities = await provider.capabilities(signal);
+  const { request, workspace } = wanted;
   const id = randomUUID();
-  const gate = options.gates.prepare({
-    sandboxId: id,
-    sandboxName: request.name ?? agent.id,
-    ...request.policy,
-    allow: request.allow ?? [],
-    deny: request.deny ?? [],
-    hosts: hostsIn(agent, request.regions),
-    mirrors: request.mirrors ?? null,
-  });
-  const specification = specify(wanted, {
-    agent,
-    offer: { provider: provider.id, capabilities },
-    gate,
+  const part = await resolveChoice(options, request, { owner, workspace });
+  const { agent, provider, specification } = await describeSandbox(options, id, {
+    ...wanted,
+    part,
   });
   return {
     id,
@@ -130,12 +106,4 @@ async function describeNew(
     status: "created",
     createdAt: options.now().toISOString(),
   };
-}
-
-function agentMissing(name: string | undefined): CattlegridError {
-  if (name === undefined) return new CattlegridError("REQUEST_INVALID", "No agent was named.");
-  return new CattlegridError(
-    "SANDBOX_NOT_FOUND",
-    `There is no sandbox ${name}, and no agent was named to make it for.`,
-  );
 }

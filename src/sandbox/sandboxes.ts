@@ -6,6 +6,7 @@ import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import type { Store } from "../store/store.ts";
+import type { Templates } from "../template/templates.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { Gates, ReadingOptions } from "./gates.ts";
@@ -34,6 +35,8 @@ export interface SandboxesOptions {
   sessions: SandboxSessions;
   /** Where a workspace may not be. */
   surroundings: WorkspaceSurroundings;
+  /** Default: there are none. */
+  templates?: Pick<Templates, "resolve">;
   logger: Logger;
   now?(): Date;
   /** For how long sandboxes run. Default: the machine's. */

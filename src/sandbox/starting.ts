@@ -1,5 +1,6 @@
 import type { AgentRegistry } from "../agent/registry.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+import type { ResolvedTemplate } from "../protocol/template.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
 import type { SandboxRow, StoredSpecification } from "../store/sandbox-rows.ts";
@@ -31,6 +32,8 @@ export interface LayersContext {
   installTimeoutMs?: number;
   /** The version of the agent that the sandbox was created for. Absent: the one its adapter names, or the newest. */
   agentVersion?: string;
+  /** What the sandbox was made from. */
+  template?: ResolvedTemplate;
   signal: AbortSignal;
   onEvent(event: StartEvent): void;
 }
@@ -78,6 +81,7 @@ export async function startStored(
     ...(row.specification.agentVersion === undefined
       ? {}
       : { agentVersion: row.specification.agentVersion }),
+    ...(row.specification.template === undefined ? {} : { template: row.specification.template }),
     signal,
     onEvent: report,
   });

@@ -35,13 +35,14 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     ...(stored.clone === undefined ? {} : { clone: showClone(stored.clone) }),
     ephemeral: row.ephemeral,
     environmentNames: Object.keys(stored.environment).sort(),
-    ...(stored.bindings === undefined ? {} : { bindings: stored.bindings }),
+    ...showBindings(stored),
     policy: {
       preset,
       ...(file === undefined ? {} : { file: file.path }),
       allow: stored.allow,
-      deny: stored.deny,
+      deny: [...(stored.template?.policy.deny ?? []), ...stored.deny],
     },
+    ...showTemplate(stored),
     ...showChoices(stored),
     mirrors: stored.mirrors?.targets ?? null,
     limits: stored.limits,
@@ -57,6 +58,18 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     createdAt: row.createdAt,
     ...(row.startedAt === undefined ? {} : { startedAt: row.startedAt }),
   };
+}
+
+function showBindings({ bindings, template }: StoredSpecification): Pick<Sandbox, "bindings"> {
+  const all = { ...template?.bindings, ...bindings };
+  return bindings === undefined && Object.keys(all).length === 0 ? {} : { bindings: all };
+}
+
+function showTemplate({ template, making }: StoredSpecification): Pick<Sandbox, "template"> {
+  if (template === undefined) return {};
+  const { name, title, origin, digest, parameters } = template;
+  const next = making?.next === undefined ? {} : { nextParameters: making.next };
+  return { template: { name, title, origin, digest, parameters, ...next } };
 }
 
 /** What about its agent was chosen, and by whom it is signed in. */

@@ -23,6 +23,8 @@ import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createSecrets, type Secrets } from "../secret/secrets.ts";
+import type { TemplateDirectories } from "../template/places.ts";
+import { createTemplates, type Templates } from "../template/templates.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
@@ -51,6 +53,8 @@ export interface EngineOptions {
   logger: Logger;
   /** Policies of an administrator that limit every sandbox; default none. */
   ceilings?: readonly CeilingPlace[];
+  /** Where templates lie; default none. */
+  templates?: TemplateDirectories;
   /** Default: everything that is allowed is dialled directly. */
   upstream?: UpstreamOptions;
   /** Default: egress gateways of this process. */
@@ -80,6 +84,7 @@ export interface Engine {
   readonly vault: Vault;
   readonly secrets: Secrets;
   readonly logins: Logins;
+  readonly templates: Templates;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<Health>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -101,7 +106,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const vault = createVault({ directory, places });
   const secrets = createSecrets({ vault, bindings: store.secretBindings, agents: options.agents });
   const ceilings = createCeilings(options.ceilings ?? []);
-  const parts = { store, terminals, events, ceilings, secrets, vault };
+  const templates = createTemplates({
+    directories: options.templates ?? [],
+    approvals: store.templateApprovals,
+    requireSecrets: (bindings) => secrets.require(bindings),
+  });
+  const parts = { store, terminals, events, ceilings, secrets, vault, templates };
   const { sandboxes, sessions, logins } = await compose(options, parts);
   opened.defer(() => sandboxes.close());
   opened.defer(() => logins[Symbol.dispose]());
@@ -120,6 +130,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     vault,
     logins,
     secrets,
+    templates,
     probe: async (signal) => ({
       providers: await sandboxes.probe(signal),
       probes: [...probeCeilings(ceilings), await probeVault(vault, places, signal)],
@@ -135,6 +146,7 @@ interface Parts {
   ceilings: Ceilings;
   secrets: Secrets;
   vault: Vault;
+  templates: Templates;
 }
 
 /** What an administrator writes holds for the sandboxes that run, as a change of their own policy does. */
@@ -153,7 +165,7 @@ function watchCeilings(
 /** Sandboxes tell sessions of their end, sessions ask sandboxes to run: one side is bound late. */
 async function compose(
   options: EngineOptions,
-  { store, terminals, events, ceilings, secrets, vault }: Parts,
+  { store, terminals, events, ceilings, secrets, vault, templates }: Parts,
 ): Promise<Pick<Engine, "sandboxes" | "sessions" | "logins">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
@@ -186,6 +198,7 @@ async function compose(
       tell: (id, text) => bound.sessions?.tell(id, text),
       isWorking: (id) => bound.sessions?.isWorking(id) ?? false,
     },
+    templates,
     surroundings: { stateDirectory, runtimeDirectory, homeDirectory },
   });
   const { sandboxes } = bound;

@@ -63,4 +63,13 @@ export const MIGRATIONS: readonly string[] = [
     revision INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE template_approvals (
+    owner TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    approved_at TEXT NOT NULL,
+    PRIMARY KEY (owner, digest)
+  ) STRICT;
+  `,
 ];

@@ -1,7 +1,10 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
+import type { ResolvedTemplate } from "../protocol/template.ts";
+import type { ParameterValue } from "../protocol/template-choice.ts";
 import type { Lifetime } from "../sandbox/lifetime.ts";
 import type { Egress, Isolation, WorkspaceMode } from "../sandbox/provider.ts";
+import type { LoadedTemplate } from "../template/content.ts";
 import { typed } from "./database.ts";
 
 /** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
@@ -34,9 +37,21 @@ export interface StoredSpecification {
   origins?: Readonly<Record<string, string>>;
   /** Relative to the workspace: paths that the user lifted out of protection and quarantine. */
   unprotected?: readonly string[];
+  /** As it counted when the sandbox was made, or its parameters were last changed. */
+  template?: ResolvedTemplate;
+  /** Of a sandbox that was made from a template: what it is made of anew, with other parameters or from a newer text. */
+  making?: TemplateMaking;
   /** Of the last start, and what was restored from quarantine since. */
   protectedPaths: readonly string[];
   layers: readonly string[];
+}
+
+export interface TemplateMaking {
+  template: LoadedTemplate;
+  /** What was asked for beside it. */
+  request: SandboxCreate;
+  /** Values of mutable parameters that count from the next start on. */
+  next?: Readonly<Record<string, ParameterValue>>;
 }
 
 export interface StoredClone {
@@ -73,16 +88,21 @@ export type SandboxChange = Partial<
   statusReason?: string | null;
 };
 
+/** What is absent does not matter. */
+export interface WorkspaceSandbox {
+  agent?: string | undefined;
+  workspace: string | null;
+  /** The name of the one it was made from. */
+  template?: string | undefined;
+}
+
 export interface SandboxRepository {
   /** Resolves to false, and changes nothing, when the owner already has one of this name. */
   insert(row: SandboxRow): Promise<boolean>;
   get(id: string): Promise<SandboxRow | undefined>;
   getByName(owner: string, name: string): Promise<SandboxRow | undefined>;
-  findByWorkspace(
-    owner: string,
-    agent: string,
-    workspace: string | null,
-  ): Promise<SandboxRow | undefined>;
+  /** The oldest; where no template is named, those without one come first. */
+  findByWorkspace(owner: string, wanted: WorkspaceSandbox): Promise<SandboxRow | undefined>;
   list(owner?: string): Promise<readonly SandboxRow[]>;
   update(id: string, change: SandboxChange): Promise<void>;
   remove(id: string): Promise<void>;
@@ -97,6 +117,9 @@ export interface SandboxRepository {
 
 const COLUMNS = `id, owner, name, agent, provider, workspace, ephemeral, specification,
   status, status_reason, created_at, started_at, stopped_at`;
+
+/** Empty for none. */
+const TEMPLATE = "coalesce(json_extract(specification, '$.template.name'), '')";
 
 export function createSandboxRepository(database: DatabaseSync, path: string): SandboxRepository {
   const all = (where: string, ...values: SQLInputValue[]): SandboxRow[] =>
@@ -118,13 +141,15 @@ export function createSandboxRepository(database: DatabaseSync, path: string): S
     insert: async (row) => typed(path, () => insert.run(...writeRow(row)).changes === 1),
     get: async (id) => all("WHERE id = ?", id)[0],
     getByName: async (owner, name) => all("WHERE owner = ? AND name = ?", owner, name)[0],
-    findByWorkspace: async (owner, agent, workspace) =>
+    findByWorkspace: async (owner, { agent, workspace, template }) =>
       all(
-        `WHERE owner = ? AND agent = ? AND workspace IS ? AND ephemeral = 0
-         ORDER BY created_at, rowid LIMIT 1`,
+        `WHERE owner = ? AND agent = coalesce(?, agent) AND workspace IS ? AND ephemeral = 0
+         AND ${TEMPLATE} = coalesce(?, ${TEMPLATE})
+         ORDER BY ${TEMPLATE} <> '', created_at, rowid LIMIT 1`,
         owner,
-        agent,
+        agent ?? null,
         workspace,
+        template ?? null,
       )[0],
     list: async (owner) =>
       owner === undefined

@@ -196,10 +196,12 @@ describe("sandbox and session rows", () => {
     const expected = sandboxRow({ status: "stopped", statusReason: "died" });
     expect(await store.sandboxes.getByName("local:1", "shell-a")).toEqual(expected);
     await store.sandboxes.update("s1", { status: "running", statusReason: null, startedAt: "now" });
-    expect(await store.sandboxes.findByWorkspace("local:1", "shell", "/w")).toEqual(
-      sandboxRow({ status: "running", startedAt: "now" }),
-    );
-    expect(await store.sandboxes.findByWorkspace("local:1", "shell", null)).toBeUndefined();
+    expect(
+      await store.sandboxes.findByWorkspace("local:1", { agent: "shell", workspace: "/w" }),
+    ).toEqual(sandboxRow({ status: "running", startedAt: "now" }));
+    expect(
+      await store.sandboxes.findByWorkspace("local:1", { agent: "shell", workspace: null }),
+    ).toBeUndefined();
     expect((await store.sandboxes.list("local:2")).map((row) => row.id)).toEqual(["s3"]);
     await store.close();
   });
@@ -209,7 +211,10 @@ describe("sandbox and session rows", () => {
     for (const id of ["s2", "s1", "s3"]) await store.sandboxes.insert(sandboxRow({ id, name: id }));
     for (const id of ["t2", "t1"]) await store.sessions.insert(sessionRow({ id, sandboxId: "s2" }));
     expect((await store.sandboxes.list()).map(({ id }) => id)).toEqual(["s2", "s1", "s3"]);
-    const oldest = await store.sandboxes.findByWorkspace("local:1", "shell", "/w");
+    const oldest = await store.sandboxes.findByWorkspace("local:1", {
+      agent: "shell",
+      workspace: "/w",
+    });
     expect(oldest?.id).toBe("s2");
     const sessions = await store.sessions.listBySandbox("s2");
     expect(sessions.map(({ id }) => id)).toEqual(["t2", "t1"]);

@@ -8,6 +8,10 @@ import {
 } from "./secret-binding-rows.ts";
 import { createSessionRepository, type SessionRepository } from "./session-rows.ts";
 import { createLentSignInRepository, type LentSignInRepository } from "./sign-in-rows.ts";
+import {
+  createTemplateApprovalRepository,
+  type TemplateApprovalRepository,
+} from "./template-approval-rows.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
 
 /** The state of one installation. Nothing outside this folder knows how it is kept. */
@@ -18,6 +22,7 @@ export interface Store {
   readonly policyChanges: PolicyChangeRepository;
   readonly secretBindings: SecretBindingRepository;
   readonly lentSignIns: LentSignInRepository;
+  readonly templateApprovals: TemplateApprovalRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -37,6 +42,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     policyChanges: createPolicyChangeRepository(database, path),
     secretBindings: createSecretBindingRepository(database, path),
     lentSignIns: createLentSignInRepository(database, path),
+    templateApprovals: createTemplateApprovalRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
 import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
@@ -11,6 +11,8 @@ import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts"
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createSecrets, type Secrets } from "../../src/secret/secrets.ts";
 import { createHostKeys } from "../../src/sandbox/host-keys.ts";
+import { TEMPLATE_FILE } from "../../src/template/places.ts";
+import { createTemplates, type Templates } from "../../src/template/templates.ts";
 import { createKeyFile } from "../../src/vault/key-file.ts";
 import { createVault, type Vault } from "../../src/vault/vault.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
@@ -26,6 +28,7 @@ export class SandboxYard {
   readonly store: Store;
   readonly sandboxes: Sandboxes;
   readonly terminals: Terminals;
+  readonly templates: Templates;
   readonly vault: Vault;
   readonly hostKeys = createHostKeys();
   readonly secrets: Secrets;
@@ -36,7 +39,10 @@ export class SandboxYard {
   readonly told: string[] = [];
 
   private constructor(
-    parts: Pick<SandboxYard, "root" | "provider" | "store" | "sandboxes" | "terminals">,
+    parts: Pick<
+      SandboxYard,
+      "root" | "provider" | "store" | "sandboxes" | "terminals" | "templates"
+    >,
   ) {
     this.root = parts.root;
     this.workspace = join(parts.root, "home/My Project");
@@ -44,6 +50,7 @@ export class SandboxYard {
     this.store = parts.store;
     this.sandboxes = parts.sandboxes;
     this.terminals = parts.terminals;
+    this.templates = parts.templates;
     const directory = join(parts.root, "state/vault");
     this.vault = createVault({ directory, places: [createKeyFile(join(directory, "key"))] });
     const { secretBindings: bindings } = parts.store;
@@ -53,12 +60,12 @@ export class SandboxYard {
   /** What a server over sandboxes alone stands on. */
   get engineParts(): Pick<
     SandboxYard,
-    "sandboxes" | "terminals" | "vault" | "secrets" | "hostKeys"
+    "sandboxes" | "terminals" | "templates" | "vault" | "secrets" | "hostKeys"
   > & {
     logins: Logins;
   } {
-    const { sandboxes, terminals, vault, secrets, hostKeys } = this;
-    return { sandboxes, terminals, vault, secrets, hostKeys, logins: {} as Logins };
+    const { sandboxes, terminals, templates, vault, secrets, hostKeys } = this;
+    return { sandboxes, terminals, templates, vault, secrets, hostKeys, logins: {} as Logins };
   }
 
   static async open(
@@ -75,8 +82,19 @@ export class SandboxYard {
       logger: SILENT_LOGGER,
     });
     const [ended, lost, told]: [string[], string[], string[]] = [[], [], []];
+    // The vault, which knows the secrets, comes with the yard itself.
+    const bound: { secrets?: Secrets } = {};
+    const templates = createTemplates({
+      directories: [
+        { origin: "organisation", path: join(root, "organisation/templates") },
+        { origin: "user", path: join(root, "state/templates") },
+      ],
+      approvals: store.templateApprovals,
+      requireSecrets: async (bindings) => bound.secrets?.require(bindings),
+    });
     const sandboxes = await createSandboxes({
       store,
+      templates,
       providers: [provider],
       agents: createSmallAgents(),
       gates: createGatewayGates({
@@ -100,8 +118,28 @@ export class SandboxYard {
       logger: SILENT_LOGGER,
       ...change,
     });
-    const yard = new SandboxYard({ root, provider, store, sandboxes, terminals });
+    const yard = new SandboxYard({ root, provider, store, sandboxes, terminals, templates });
+    bound.secrets = yard.secrets;
     return Object.assign(yard, { ended, lost, told });
+  }
+
+  /** Writes the files of one template by their paths in its directory; a text alone is the template's own file. */
+  writeTemplate(
+    name: string,
+    files: string | Record<string, string>,
+    origin: "organisation" | "user" | "project" = "user",
+  ): string {
+    const directory = {
+      organisation: join(this.root, "organisation/templates", name),
+      user: join(this.root, "state/templates", name),
+      project: join(this.workspace, ".cattlegrid"),
+    }[origin];
+    const all = typeof files === "string" ? { [TEMPLATE_FILE]: files } : files;
+    for (const [path, text] of Object.entries(all)) {
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      writeFileSync(join(directory, path), text);
+    }
+    return directory;
   }
 
   async make(request: SandboxCreate = {}): Promise<string> {

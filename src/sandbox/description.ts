@@ -1,0 +1,107 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import { hostsIn } from "../agent/regions.ts";
+import type { AgentRegistry } from "../agent/registry.ts";
+import { CattlegridError } from "../errors/error.ts";
+import type { SandboxCreate } from "../protocol/sandbox.ts";
+import type { ResolvedTemplate } from "../protocol/template.ts";
+import type { StoredSpecification, TemplateMaking } from "../store/sandbox-rows.ts";
+import { applyTemplate } from "../template/narrowing.ts";
+import type { Templates, TemplateUse } from "../template/templates.ts";
+import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { specify, type Wanted } from "./creation.ts";
+import { holdable } from "./demands.ts";
+import type { Gates } from "./gates.ts";
+import type { PresentCapabilities, SandboxProvider } from "./provider.ts";
+import { findAgent, findProvider } from "./registry.ts";
+import { checkToolchain } from "./toolchains.ts";
+
+const CAPABILITIES_TIMEOUT_MS = 30_000;
+
+export interface DescriptionOptions {
+  providers: readonly SandboxProvider[];
+  agents: AgentRegistry;
+  gates: Pick<Gates, "prepare">;
+  surroundings: WorkspaceSurroundings;
+  /** Default: there are none. */
+  templates?: Pick<Templates, "resolve">;
+}
+
+/** What a sandbox is going to be. */
+export interface Description {
+  agent: AgentAdapter;
+  provider: SandboxProvider;
+  specification: StoredSpecification;
+}
+
+/** A template's part in it. */
+export interface TemplatePart {
+  template: ResolvedTemplate;
+  making: TemplateMaking;
+}
+
+/** The template that is asked for, as it counts for this sandbox; undefined when none is. Throws what `resolve` does. */
+export async function resolveChoice(
+  { templates }: DescriptionOptions,
+  request: SandboxCreate,
+  use: TemplateUse,
+): Promise<TemplatePart | undefined> {
+  const { template: choice, agent } = request;
+  if (choice === undefined) return undefined;
+  if (templates === undefined) {
+    throw new CattlegridError("TEMPLATE_UNKNOWN", "This engine has no templates.");
+  }
+  const { loaded, resolved } = await templates.resolve(choice, { ...use, agent });
+  return { template: resolved, making: { template: loaded, request } };
+}
+
+/** Everything that could be refused at the first start is refused here. */
+export async function describeSandbox(
+  options: DescriptionOptions,
+  id: string,
+  { part, ...wanted }: Wanted & { part: TemplatePart | undefined },
+): Promise<Description> {
+  const asked = part === undefined ? wanted.request : narrow(part, wanted.request);
+  if (asked.agent === undefined) throw agentMissing(asked.name);
+  const agent = findAgent(options.agents, asked.agent);
+  const provider = findProvider(options.providers, asked.provider);
+  for (const path of asked.toolchains ?? []) {
+    await checkToolchain(path, options.surroundings, wanted.workspace ?? undefined);
+  }
+  const capabilities = await provider.capabilities(AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS));
+  const request = part === undefined ? asked : relax(asked, part.template, capabilities);
+  const gate = options.gates.prepare({
+    sandboxId: id,
+    sandboxName: request.name ?? agent.id,
+    ...request.policy,
+    allow: request.allow ?? [],
+    deny: request.deny ?? [],
+    above: part?.template,
+    hosts: hostsIn(agent, request.regions),
+    mirrors: request.mirrors ?? null,
+  });
+  const offer = { provider: provider.id, capabilities };
+  const specification = specify({ ...wanted, request }, { agent, offer, gate });
+  return { agent, provider, specification: { ...specification, ...part } };
+}
+
+function narrow({ template, making }: TemplatePart, request: SandboxCreate): SandboxCreate {
+  return applyTemplate({ template, content: making.template.content }, request);
+}
+
+/** A template that does not insist on its limits gets those that this machine can hold. */
+function relax(
+  request: SandboxCreate,
+  { limitsRequired }: ResolvedTemplate,
+  capabilities: PresentCapabilities,
+): SandboxCreate {
+  if (limitsRequired || request.limits === undefined) return request;
+  return { ...request, limits: holdable(request.limits, capabilities) };
+}
+
+function agentMissing(name: string | undefined): CattlegridError {
+  if (name === undefined) return new CattlegridError("REQUEST_INVALID", "No agent was named.");
+  return new CattlegridError(
+    "SANDBOX_NOT_FOUND",
+    `There is no sandbox ${name}, and no agent was named to make it for.`,
+  );
+}
