@@ -4,6 +4,8 @@ import { type Api, sandboxPath, toError } from "./api.ts";
 import { type Caller, tell } from "./caller.ts";
 import { makePrintable } from "./error-text.ts";
 
+/** What the program that failed wrote says why. */
+const TELLING: ReadonlySet<string> = new Set(["AGENT_INSTALL_FAILED", "TEMPLATE_BUILD_FAILED"]);
 const LINE_EVERY_MS = { terminal: 200, file: 5000 };
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024;
 
@@ -41,8 +43,16 @@ class InstallProgress {
   show(event: Exclude<StartEvent, { type: "sandbox-start" }>): void {
     switch (event.type) {
       case "install-start":
+      case "build-start":
+      case "build-end":
         this.#say(event.text);
         break;
+      case "build-step":
+        this.#output = "";
+        this.#receivedBytes = 0;
+        this.#say(`  ${event.text}`);
+        break;
+      case "build-delta":
       case "install-delta":
         this.#output = (this.#output + event.text).slice(-OUTPUT_CHARACTERS_MAX);
         this.#showNewest();
@@ -60,7 +70,7 @@ class InstallProgress {
         break;
       case "problem":
         this.close();
-        if (event.problem.code === "AGENT_INSTALL_FAILED") this.#caller.errors.write(this.#whole());
+        if (TELLING.has(event.problem.code)) this.#caller.errors.write(this.#whole());
         throw toError(event.problem);
     }
   }

@@ -300,6 +300,24 @@ export const ERROR_CODES = define({
   PARAMETER_INVALID: user(400, "`cattlegrid template show NAME` lists its parameters."),
   PARAMETER_IMMUTABLE: user(409, "Make a new sandbox for another value."),
 
+  // Building templates
+  TEMPLATE_BUILD_FAILED: user(
+    422,
+    "Correct the step in the template; the log that is named shows all that it wrote.",
+  ),
+  PACKAGES_MISSING: user(
+    422,
+    "Install them on this machine, or give the template a base of its own.",
+  ),
+  REPOSITORY_PRIVATE: user(
+    403,
+    "A layer is everybody's who uses the template: clone a private repository in a session, with a secret.",
+  ),
+  LAYER_TOO_LARGE: user(
+    422,
+    "Let the step remove what it does not need, such as caches and downloads.",
+  ),
+
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
   POLICY_UNKNOWN: user(400, "Use locked, agent, dev, open, or the path of a policy file."),

@@ -248,6 +248,31 @@ export const startEventSchema = z
       version: z.string(),
       layer: z.string(),
     }),
+    /** A template's layers are made; `cached` of its steps are there already. */
+    z.object({
+      type: z.literal("build-start"),
+      template: z.string(),
+      steps: z.int(),
+      cached: z.int(),
+      text: z.string(),
+    }),
+    z.object({
+      type: z.literal("build-step"),
+      /** From 1 on. */
+      number: z.int(),
+      steps: z.int(),
+      name: z.string(),
+      text: z.string(),
+    }),
+    z.object({ type: z.literal("build-delta"), text: z.string() }),
+    z.object({
+      type: z.literal("build-end"),
+      template: z.string(),
+      /** Everything that the steps wrote, on the daemon's machine. */
+      log: z.string(),
+      layers: stringsSchema,
+      text: z.string(),
+    }),
     z.object({ type: z.literal("sandbox-start"), sandbox: sandboxSchema }),
     z.object({ type: z.literal("notice"), text: z.string() }),
     z.object({ type: z.literal("problem"), problem: problemSchema }),

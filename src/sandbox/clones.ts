@@ -176,7 +176,7 @@ export class Clones {
     const { signal, source, mode } = wanted;
     return createThrowAway(this.#options.gates, {
       agent: { id: "git", hosts: [], environment: {} },
-      preset: "locked",
+      policy: { preset: "locked" },
       provider,
       isolation: row.specification.isolation,
       mirrors: null,

@@ -42,6 +42,7 @@ class LazyProvider implements SandboxProvider {
       userland: async (signal) => (await this.#load()).layers.userland?.(signal) ?? describeLibc(),
       seal: async (...given) => (await this.#load()).layers.seal(...given),
       remove: async (layerId) => (await this.#loadIfUsed())?.layers.remove(layerId),
+      measure: async (layerId) => (await this.#loadIfUsed())?.layers.measure?.(layerId) ?? 0,
     };
     if (plugin.declared.workspaceModes.includes("overlay")) {
       this.overlays = {

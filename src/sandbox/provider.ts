@@ -80,6 +80,11 @@ export interface ProcessRequest {
     /** stderr comes by a descriptor of its own instead of the terminal. Default false. */
     separateErrors?: boolean;
   };
+  /**
+   * As root inside, with what root may do there. SECURITY: only where the specification says `hasRoot`, and nothing of any
+   * person is. Default: false.
+   */
+  root?: boolean;
   /** With `terminal`: bytes that the process reads as standard input instead of the terminal's. */
   inputBytes?: Uint8Array;
 }
@@ -253,4 +258,6 @@ export interface SandboxLayers {
   /** Turns the home of a stopped sandbox into layer `layerId`, atomically; the sandbox is then empty. */
   seal(sandboxId: string, layerId: string): Promise<void>;
   remove(layerId: string): Promise<void>;
+  /** Bytes that it takes on disk; 0 for one that is not there. Absent: the provider does not know. */
+  measure?(layerId: string): Promise<number>;
 }

@@ -30,6 +30,10 @@ export interface LayersContext {
   /** The redirections in force for the start that needs the layers. */
   mirrors: NonNullable<SandboxStart["mirrors"]> | null;
   installTimeoutMs?: number;
+  /** What it stood on at its last start: as long as that is there, it stands on it again. */
+  present?: readonly string[];
+  /** Keep what was chosen from being removed, until the sandbox's row says that it uses it. */
+  pins?: DisposableStack;
   /** The version of the agent that the sandbox was created for. Absent: the one its adapter names, or the newest. */
   agentVersion?: string;
   /** What the sandbox was made from. */
@@ -70,8 +74,11 @@ export async function startStored(
   const gate = gates.prepare(
     describeGate(row, { agent, changes, mirrors, isLearning: request.learn === true }),
   );
+  using pins = new DisposableStack();
   const layers = await options.layersFor(row.agent, {
     owner: row.owner,
+    pins,
+    present: row.specification.layers,
     provider,
     isolation: row.specification.isolation,
     mirrors,
@@ -91,7 +98,12 @@ export async function startStored(
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
-  return launch({ provider, specification: toSpecification(row, agent, parts), gate, signal });
+  return await launch({
+    provider,
+    specification: toSpecification(row, agent, parts),
+    gate,
+    signal,
+  });
 }
 
 /** The workspace may have gone, or become something else, since the sandbox was made. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AgentAdapter } from "../agent/agent.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
-import type { Gates } from "./gates.ts";
+import type { GateRequest, Gates } from "./gates.ts";
 import { launch } from "./launch.ts";
 import type { RunningSandbox, SandboxProvider, SandboxSpecification } from "./provider.ts";
 
@@ -14,8 +14,10 @@ export interface ThrowAwayOptions {
   isolation?: StoredSpecification["isolation"];
   mirrors: StoredSpecification["mirrors"];
   signal: AbortSignal;
-  /** Default: `agent`, with which it reaches the agent's hosts. */
-  preset?: "locked";
+  /** Default: preset `agent`, with which it reaches the agent's hosts. */
+  policy?: Partial<Pick<GateRequest, "preset" | "allow" | "above">>;
+  /** Of what it is for, by which records and host name call it. Default: `install` or `login`. */
+  purpose?: string;
   /** Default: none. */
   workspace?: NonNullable<SandboxSpecification["workspace"]>;
 }
@@ -44,8 +46,9 @@ export async function createThrowAway(
   const { agent, provider, isolation, mirrors, signal, layers } = options;
   const id = randomUUID();
   const hosts = [...agent.hosts, ...(agent.install?.hosts ?? [])];
-  const rules = { preset: options.preset ?? "agent", allow: [], deny: [], hosts };
-  const name = `${layers === undefined ? "install" : "login"}-${agent.id}`;
+  const rules = { preset: "agent", allow: [], deny: [], hosts, ...options.policy };
+  const purpose = options.purpose ?? (layers === undefined ? "install" : "login");
+  const name = `${purpose}-${agent.id}`;
   const prepared = gates.prepare({ sandboxId: id, sandboxName: name, ...rules, mirrors });
   const specification = {
     id,

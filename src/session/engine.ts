@@ -29,7 +29,7 @@ import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
 import { tellEgress, tellTurns } from "./happenings.ts";
-import { createInstallation } from "./installation.ts";
+import { openTemplateLayers, type TemplateLayers } from "./template-layers.ts";
 import { createLogins, type Logins, type LoginsOptions } from "./logins.ts";
 import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
@@ -85,6 +85,7 @@ export interface Engine {
   readonly secrets: Secrets;
   readonly logins: Logins;
   readonly templates: Templates;
+  readonly templateLayers: TemplateLayers;
   /** Executes the checks that `doctor` shows. */
   probe(signal: AbortSignal): Promise<Health>;
   /** Ends every session and sandbox, then gives the state free. Idempotent. */
@@ -112,7 +113,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     requireSecrets: (bindings) => secrets.require(bindings),
   });
   const parts = { store, terminals, events, ceilings, secrets, vault, templates };
-  const { sandboxes, sessions, logins } = await compose(options, parts);
+  const { sandboxes, sessions, logins, templateLayers } = await compose(options, parts);
   opened.defer(() => sandboxes.close());
   opened.defer(() => logins[Symbol.dispose]());
   opened.defer(() => sessions.close());
@@ -129,6 +130,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     events,
     vault,
     logins,
+    templateLayers,
     secrets,
     templates,
     probe: async (signal) => ({
@@ -166,7 +168,7 @@ function watchCeilings(
 async function compose(
   options: EngineOptions,
   { store, terminals, events, ceilings, secrets, vault, templates }: Parts,
-): Promise<Pick<Engine, "sandboxes" | "sessions" | "logins">> {
+): Promise<Pick<Engine, "sandboxes" | "sessions" | "logins" | "templateLayers">> {
   const { paths, agents, providers, logger, homeDirectory, readerGraceMs } = options;
   const { stateDirectory, runtimeDirectory, egressDirectory, authorityFile } = paths;
   const bound: { sandboxes?: Sandboxes; sessions?: Sessions } = {};
@@ -174,7 +176,9 @@ async function compose(
     assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
     return bound.sandboxes.createInternal(wanted);
   };
-  const layersFor = createInstallation({ agents, stateDirectory, logger, createThrowAway });
+  const layerParts = { stateDirectory, store, createThrowAway };
+  const templateLayers = openTemplateLayers({ ...options, ...layerParts });
+  const { layersFor } = templateLayers;
   bound.sandboxes = await createSandboxes({
     store,
     providers,
@@ -214,7 +218,7 @@ async function compose(
     repository: store.sessions,
     ...(readerGraceMs === undefined ? {} : { readerGraceMs }),
   });
-  return { sandboxes, sessions: bound.sessions, logins };
+  return { sandboxes, sessions: bound.sessions, logins, templateLayers };
 }
 
 function openLogins(

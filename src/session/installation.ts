@@ -7,11 +7,12 @@ import type { Logger } from "../platform/logger.ts";
 import type { StartEvent } from "../protocol/sandbox.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
-import { shareStart, type SharedStart, type StartWork } from "../sandbox/shared-start.ts";
+import type { StartWork } from "../sandbox/shared-start.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import { runCommand } from "./command.ts";
 import { findLayer, layerName, recipeOf, type LayerKey } from "./layer-key.ts";
+import { createSharedWork } from "./shared-work.ts";
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000;
 const REFUSALS_SHOWN_MAX = 20;
@@ -32,71 +33,48 @@ type InstallableAgent = AgentAdapter & { install: AgentInstallation };
  * meanwhile waits for the same installation. Throws DISK_FULL, DEPENDENCY_MISSING, AGENT_INSTALL_FAILED, TIMED_OUT.
  */
 export function createInstallation(options: InstallationOptions): LayersFor {
-  const running = new Map<string, RunningInstallation>();
+  const installations = createSharedWork();
   return async (agentId, context) => {
     const agent = findAgent(options.agents, agentId);
     if (!isInstallable(agent)) return [];
-    const { provider, mirrors, signal } = context;
-    const version = context.agentVersion ?? agent.install.version;
-    const key: LayerKey = {
-      agent: agent.id,
-      ...(version === undefined ? {} : { version }),
-      recipe: recipeOf(agent.install),
-      userland: (await provider.layers.userland?.(signal)) ?? describeLibc(),
-      mirrored: mirrors !== null,
-    };
+    const { provider } = context;
+    const key = await keyOf(agent, context);
     const present = findLayer(key, await provider.layers.list());
     if (present !== undefined) return [present];
     const name = JSON.stringify([provider.id, key]);
-    // One that nobody waits for any more is on its way out: it is no installation to join.
-    if (running.get(name)?.abandoned.aborted) await running.get(name)?.cleaned;
-    let installation = running.get(name);
-    if (installation === undefined) {
-      installation = begin(async (signal, report) => {
-        await install(options, { agent, key, context, signal, report }).finally(() =>
-          running.delete(name),
-        );
-      });
-      running.set(name, installation);
-    }
-    await waitFor(installation, context);
+    const work: StartWork = (signal, report) =>
+      install(options, { agent, key, context, signal, report });
+    await installations.run(name, work, context);
     const made = findLayer(key, await provider.layers.list());
     if (made !== undefined) return [made];
     throw new CattlegridError("INTERNAL", `The layer of ${agent.id} vanished after it was made.`);
   };
 }
 
-interface RunningInstallation {
-  shared: SharedStart;
-  /** Aborts when nobody waits any more. */
-  abandoned: AbortSignal;
-  /** Resolves when nothing of the throw-away sandbox is left. */
-  cleaned: Promise<void>;
+/** The layers of an agent that are there: none for one that is not installed, nor for one that needs no layer. */
+export async function findInstalled(
+  agent: AgentAdapter,
+  place: KeyPlace,
+): Promise<readonly string[]> {
+  if (!isInstallable(agent)) return [];
+  const layer = findLayer(await keyOf(agent, place), await place.provider.layers.list());
+  return layer === undefined ? [] : [layer];
 }
 
-function begin(work: StartWork): RunningInstallation {
-  const abandoned = new AbortController();
-  const cleaned = Promise.withResolvers<void>();
-  const shared = shareStart(async (signal, report) => {
-    signal.addEventListener("abort", () => abandoned.abort(), { once: true });
-    try {
-      await work(signal, report);
-    } finally {
-      cleaned.resolve();
-    }
-  });
-  return { shared, abandoned: abandoned.signal, cleaned: cleaned.promise };
-}
+type KeyPlace = Pick<LayersContext, "provider" | "mirrors" | "agentVersion" | "signal">;
 
-/** Whoever is the last to give up leaves when everything is cleared away. */
-async function waitFor(installation: RunningInstallation, context: LayersContext): Promise<void> {
-  const { signal, onEvent } = context;
-  try {
-    await installation.shared.watch({ signal, onEvent });
-  } catch (error) {
-    if (installation.abandoned.aborted) await installation.cleaned;
-    throw error;
-  }
+async function keyOf(
+  { id, install }: InstallableAgent,
+  { provider, mirrors, agentVersion, signal }: KeyPlace,
+): Promise<LayerKey> {
+  const version = agentVersion ?? install.version;
+  return {
+    agent: id,
+    ...(version === undefined ? {} : { version }),
+    recipe: recipeOf(install),
+    userland: (await provider.layers.userland?.(signal)) ?? describeLibc(),
+    mirrored: mirrors !== null,
+  };
 }
 
 function isInstallable(agent: AgentAdapter): agent is InstallableAgent {

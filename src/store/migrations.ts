@@ -72,4 +72,16 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (owner, digest)
   ) STRICT;
   `,
+  `
+  CREATE TABLE layers (
+    provider TEXT NOT NULL,
+    layer TEXT NOT NULL,
+    template TEXT NOT NULL,
+    steps TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    built_at TEXT NOT NULL,
+    used_at TEXT NOT NULL,
+    PRIMARY KEY (provider, layer)
+  ) STRICT;
+  `,
 ];

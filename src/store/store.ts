@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openDatabase } from "./database.ts";
+import { createLayerRepository, type LayerRepository } from "./layer-rows.ts";
 import { createPolicyChangeRepository, type PolicyChangeRepository } from "./policy-change-rows.ts";
 import { createSandboxRepository, type SandboxRepository } from "./sandbox-rows.ts";
 import {
@@ -23,6 +24,7 @@ export interface Store {
   readonly secretBindings: SecretBindingRepository;
   readonly lentSignIns: LentSignInRepository;
   readonly templateApprovals: TemplateApprovalRepository;
+  readonly layers: LayerRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     secretBindings: createSecretBindingRepository(database, path),
     lentSignIns: createLentSignInRepository(database, path),
     templateApprovals: createTemplateApprovalRepository(database, path),
+    layers: createLayerRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

@@ -1,6 +1,7 @@
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../errors/error.ts";
+import { measureTree } from "../../platform/tree-size.ts";
 import type { SandboxLayers } from "../provider.ts";
 import { isDirectory, layerIdOf, layerName, discardTree, type Directories } from "./directories.ts";
 
@@ -43,5 +44,6 @@ export function createLayers(context: LayerContext): SandboxLayers {
     async remove(layerId) {
       await discardTree(pathOf(layerId), context.directories().trash);
     },
+    measure: (layerId) => measureTree(pathOf(layerId)),
   };
 }
