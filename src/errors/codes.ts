@@ -1,30 +1,7 @@
-/** Whose mistake it is: the caller's, the machine's or backend's, or ours. */
-export type Fault = "user" | "provider" | "internal";
+import { define, internal, provider, user } from "./definition.ts";
+import { TEMPLATE_CODES } from "./template-codes.ts";
 
-export interface ErrorDefinition {
-  fault: Fault;
-  httpStatus: number;
-  /** Exit status of the command line; see docs and `cli/exit-code.ts`. */
-  exitCode: number;
-  /** What a reader can do, when the place that throws knows nothing better. */
-  hint: string;
-}
-
-function define<const T extends Record<string, ErrorDefinition>>(codes: T): T {
-  return codes;
-}
-
-function user(httpStatus: number, hint: string, exitCode = 125): ErrorDefinition {
-  return { fault: "user", httpStatus, exitCode, hint };
-}
-
-function provider(httpStatus: number, hint: string, exitCode = 125): ErrorDefinition {
-  return { fault: "provider", httpStatus, exitCode, hint };
-}
-
-function internal(httpStatus: number, hint: string): ErrorDefinition {
-  return { fault: "internal", httpStatus, exitCode: 125, hint };
-}
+export type { ErrorDefinition, Fault } from "./definition.ts";
 
 /** Every code the product can show. Codes are stable: scripts match on them. */
 export const ERROR_CODES = define({
@@ -282,41 +259,7 @@ export const ERROR_CODES = define({
     "Use `cattlegrid`, which follows references in the shell that calls it, or send the values with the request.",
   ),
 
-  // Templates
-  TEMPLATE_UNKNOWN: user(404, "List templates with `cattlegrid template ls`."),
-  TEMPLATE_INVALID: user(
-    422,
-    "Correct the template at the file and line shown; `cattlegrid template lint` checks it again.",
-  ),
-  TEMPLATE_FIXED: user(
-    403,
-    "Leave that out: the template says it, and whoever writes the template can change it.",
-  ),
-  TEMPLATE_UNTRUSTED: user(
-    403,
-    "Look at it with `cattlegrid template show project`, then `cattlegrid template approve`.",
-  ),
-  PARAMETER_MISSING: user(400, "Give each with --param NAME=VALUE."),
-  PARAMETER_INVALID: user(400, "`cattlegrid template show NAME` lists its parameters."),
-  PARAMETER_IMMUTABLE: user(409, "Make a new sandbox for another value."),
-
-  // Building templates
-  TEMPLATE_BUILD_FAILED: user(
-    422,
-    "Correct the step in the template; the log that is named shows all that it wrote.",
-  ),
-  PACKAGES_MISSING: user(
-    422,
-    "Install them on this machine, or give the template a base of its own.",
-  ),
-  REPOSITORY_PRIVATE: user(
-    403,
-    "A layer is everybody's who uses the template: clone a private repository in a session, with a secret.",
-  ),
-  LAYER_TOO_LARGE: user(
-    422,
-    "Let the step remove what it does not need, such as caches and downloads.",
-  ),
+  ...TEMPLATE_CODES,
 
   // Egress
   POLICY_INVALID: user(400, "Correct the policy at the file and line shown."),
