@@ -175,6 +175,8 @@ export const sandboxSchema = z
         parameters: parameterValuesSchema.readonly(),
         /** Values that count from the next start on. */
         nextParameters: parameterValuesSchema.readonly().exactOptional(),
+        /** Where people sign in. */
+        identityDirectory: z.object({ startUrl: z.string(), region: z.string() }).exactOptional(),
       })
       .exactOptional(),
     regions: stringsSchema.exactOptional(),

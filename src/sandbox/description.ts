@@ -23,7 +23,7 @@ export interface DescriptionOptions {
   gates: Pick<Gates, "prepare">;
   surroundings: WorkspaceSurroundings;
   /** Default: there are none. */
-  templates?: Pick<Templates, "resolve">;
+  templates?: Pick<Templates, "resolve" | "requireSecrets">;
 }
 
 /** What a sandbox is going to be. */
@@ -50,8 +50,9 @@ export async function resolveChoice(
   if (templates === undefined) {
     throw new CattlegridError("TEMPLATE_UNKNOWN", "This engine has no templates.");
   }
-  const { loaded, resolved } = await templates.resolve(choice, { ...use, agent });
-  return { template: resolved, making: { template: loaded, request } };
+  const { loaded, resolved } = await templates.resolve(choice, { agent, ...use });
+  const { texts: _texts, ...kept } = loaded;
+  return { template: resolved, making: { template: kept, request } };
 }
 
 /** Everything that could be refused at the first start is refused here. */

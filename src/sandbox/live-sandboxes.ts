@@ -4,7 +4,9 @@ import type { EgressRecord } from "../protocol/egress.ts";
 import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+import type { SandboxParameters } from "../protocol/template-list.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
+import type { ParameterValues } from "../template/interpolation.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { Clones } from "./clones.ts";
 import { createFetching, type Fetching } from "./fetching.ts";
@@ -23,6 +25,7 @@ import { createUpkeep, type Upkeep } from "./upkeep.ts";
 import { providerOf } from "./registry.ts";
 import type { StartWatcher } from "./shared-start.ts";
 import { startStored } from "./starting.ts";
+import { createTemplateParameters, type TemplateParameters } from "./template-parameters.ts";
 import { toProcessRequest } from "./process-request.ts";
 import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
 import { showSandbox } from "./view.ts";
@@ -53,6 +56,7 @@ class LiveSandboxes implements Sandboxes {
   readonly upkeep: Upkeep;
   readonly #lifetimes: Lifetimes;
   readonly #maker: SandboxMaker;
+  readonly #parameters: TemplateParameters;
   readonly #fetching: Fetching;
   #closing: Promise<void> | undefined;
 
@@ -64,6 +68,7 @@ class LiveSandboxes implements Sandboxes {
     this.#recovery = recovery;
     this.quarantines = options.quarantines;
     this.#maker = createSandboxMaker(options);
+    this.#parameters = createTemplateParameters(options);
     this.#fetching = createFetching(options);
     this.ports = createPorts(options);
     this.#lifetimes = createLifetimes({
@@ -94,10 +99,7 @@ class LiveSandboxes implements Sandboxes {
         await this.changes.forget(row);
       },
     });
-    this.policies = createPolicies({
-      ...options,
-      openGate: (id) => this.#lifecycle.gate(id),
-    });
+    this.policies = createPolicies({ ...options, openGate: (id) => this.#lifecycle.gate(id) });
     this.upkeep = createUpkeep({
       ...options,
       lifecycle: this.#lifecycle,
@@ -200,6 +202,14 @@ class LiveSandboxes implements Sandboxes {
   async fetch(id: string, approve: readonly string[], signal: AbortSignal): Promise<Fetched> {
     await this.#recovery.of((await this.#getRow(id)).provider);
     return this.#fetching.fetch(id, approve, signal);
+  }
+
+  async showParameters(id: string): Promise<SandboxParameters> {
+    return this.#parameters.show(await this.#getRow(id));
+  }
+
+  async setParameters(id: string, given: ParameterValues): Promise<SandboxParameters> {
+    return this.#parameters.set(await this.#getRow(id), given);
   }
 
   lease(id: string): Lease {

@@ -1,17 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { SandboxRecreate } from "../protocol/sandbox.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import { exportFiles, importFiles } from "./carried-files.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { describeSandbox, resolveChoice, type DescriptionOptions } from "./description.ts";
 import type { RunningSandbox } from "./provider.ts";
 import { findAgent } from "./registry.ts";
 
-export interface RecreationOptions {
+export interface RecreationOptions extends DescriptionOptions {
   store: Store;
-  agents: AgentRegistry;
   lifecycle: Lifecycle;
   now(): Date;
 }
@@ -40,7 +39,7 @@ export async function recreate(
   const { request, signal } = wish;
   const { store, lifecycle } = options;
   const files = request.keepLogin === true ? await takeLogin(options, old, wish) : undefined;
-  const fresh = describeFresh(old, options.now());
+  const fresh = describeFresh(await renewTemplate(options, old), options.now());
   if (!(await store.sandboxes.insert(fresh))) {
     throw new CattlegridError("NAME_IN_USE", `There is already a sandbox ${fresh.name}.`);
   }
@@ -65,6 +64,32 @@ export async function recreate(
   await lifecycle.remove(old.id);
   const row = (await store.sandboxes.get(fresh.id)) ?? fresh;
   return { row, keptLogin: files !== undefined };
+}
+
+/** A sandbox that was made from a template follows what the template says now; the answers that were given stay. */
+async function renewTemplate(options: RecreationOptions, old: SandboxRow): Promise<SandboxRow> {
+  const { template, making, workspace: before } = old.specification;
+  if (template === undefined || making === undefined) return old;
+  const { owner } = old;
+  const workspace = before?.path ?? null;
+  const { parameters: _given, ...choice } = making.request.template ?? { name: template.name };
+  const request = { ...making.request, template: choice };
+  const kept = { ...template.parameters, ...making.next };
+  const use = { owner, workspace, agent: old.agent, kept };
+  const part = await resolveChoice(options, request, use);
+  const described = await describeSandbox(options, randomUUID(), { request, workspace, part });
+  const { specification } = described;
+  refuseOwnCopy(old.name, specification.workspace?.mode);
+  return { ...old, provider: described.provider.id, specification };
+}
+
+/** What a template came to say since cannot make a copy where there was none. */
+function refuseOwnCopy(name: string, mode: string | undefined): void {
+  if (mode !== "clone") return;
+  const message = `The template of ${name} now gives its sandboxes a clone of the workspace.`;
+  throw new CattlegridError("REQUEST_INVALID", message, {
+    hint: `Remove it with \`cattlegrid rm ${name}\`, and run it again.`,
+  });
 }
 
 /** Ephemeral until it takes the old one's place, so that a crash before leaves nothing of it. */

@@ -5,6 +5,8 @@ import type { EgressRecord } from "../protocol/egress.ts";
 import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+import type { SandboxParameters } from "../protocol/template-list.ts";
+import type { ParameterValues } from "../template/interpolation.ts";
 import type { Store } from "../store/store.ts";
 import type { Templates } from "../template/templates.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
@@ -36,7 +38,7 @@ export interface SandboxesOptions {
   /** Where a workspace may not be. */
   surroundings: WorkspaceSurroundings;
   /** Default: there are none. */
-  templates?: Pick<Templates, "resolve">;
+  templates?: Pick<Templates, "resolve" | "requireSecrets">;
   logger: Logger;
   now?(): Date;
   /** For how long sandboxes run. Default: the machine's. */
@@ -73,6 +75,10 @@ export interface Sandboxes {
   readonly upkeep: Upkeep;
   /** Of running sandboxes, on this machine's loopback. */
   readonly ports: Pick<Ports, "list" | "publish" | "close" | "connect">;
+  /** Of the template that it was made from. Throws REQUEST_INVALID when it was made from none. */
+  showParameters(id: string): Promise<SandboxParameters>;
+  /** Of mutable ones, from the next start on. Throws PARAMETER_IMMUTABLE or PARAMETER_INVALID. */
+  setParameters(id: string, given: ParameterValues): Promise<SandboxParameters>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** Lets an ephemeral sandbox stay. Idempotent. */

@@ -18,6 +18,7 @@ import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification } from "./specification.ts";
+import { renewParameters } from "./template-parameters.ts";
 import { checkToolchain } from "./toolchains.ts";
 
 /** A sandbox needs at least this for its directories and records. */
@@ -58,10 +59,11 @@ export interface StartingOptions {
 /** Everything between the wish to start a stored sandbox and its running behind a gateway. */
 export async function startStored(
   options: StartingOptions,
-  row: SandboxRow,
+  stored: SandboxRow,
   context: StartContext,
 ): Promise<LaunchedSandbox> {
   const { store, gates, surroundings } = options;
+  const row = { ...stored, specification: await renewParameters(options, stored) };
   const { request, signal, report } = context;
   const agent = findAgent(options.agents, row.agent);
   const provider = providerOf(options.providers, row);

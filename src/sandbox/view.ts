@@ -69,7 +69,12 @@ function showTemplate({ template, making }: StoredSpecification): Pick<Sandbox, 
   if (template === undefined) return {};
   const { name, title, origin, digest, parameters } = template;
   const next = making?.next === undefined ? {} : { nextParameters: making.next };
-  return { template: { name, title, origin, digest, parameters, ...next } };
+  const { startUrl, region } = template.identity;
+  const directory =
+    startUrl === undefined || region === undefined
+      ? {}
+      : { identityDirectory: { startUrl, region } };
+  return { template: { name, title, origin, digest, parameters, ...next, ...directory } };
 }
 
 /** What about its agent was chosen, and by whom it is signed in. */

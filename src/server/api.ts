@@ -9,6 +9,7 @@ import type { Secrets } from "../secret/secrets.ts";
 import type { Health } from "../session/engine.ts";
 import type { Logins } from "../session/logins.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { Templates } from "../template/templates.ts";
 import type { Vault } from "../vault/vault.ts";
 import { authorise, type Action, type Principal } from "./authorise.ts";
 
@@ -23,6 +24,7 @@ export interface Engine {
   hostKeys: HostKeys;
   events: Pick<EngineEvents, "read">;
   logins: Logins;
+  templates: Templates;
   probe(signal: AbortSignal): Promise<Health>;
 }
 

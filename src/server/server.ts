@@ -22,6 +22,7 @@ import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import { addLoginRoutes } from "./login-routes.ts";
+import { addTemplateRoutes } from "./template-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addHostKeyRoutes } from "./host-key-routes.ts";
 import { serveUpgrades } from "./upgrades.ts";
@@ -162,6 +163,7 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addSecretRoutes(api);
   addSessionRoutes(api);
   addLoginRoutes(api);
+  addTemplateRoutes(api, options.facts.owner);
   addEventRoutes(api);
   addAgentRoutes(api, options.facts.owner);
   addDaemonRoutes(api, options.facts, options.control);

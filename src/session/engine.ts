@@ -110,6 +110,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const templates = createTemplates({
     directories: options.templates ?? [],
     approvals: store.templateApprovals,
+    agents: () => options.agents.list().map(({ id }) => id),
     requireSecrets: (bindings) => secrets.require(bindings),
   });
   const parts = { store, terminals, events, ceilings, secrets, vault, templates };

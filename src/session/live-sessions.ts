@@ -60,11 +60,12 @@ class LiveSessions implements Sessions {
     this.#options = options;
   }
 
-  async create(owner: string, sandboxId: string, request: SessionCreate): Promise<Session> {
+  async create(owner: string, sandboxId: string, asked: SessionCreate): Promise<Session> {
     const { sandboxes, agents, repository } = this.#options;
     const sandbox = await sandboxes.get(sandboxId);
     const { agent, bindings } = sandbox;
     const adapter = findAgent(agents, agent);
+    const request = signInWhere(asked, adapter, sandbox);
     checkRequest(adapter, request);
     const secrets = await this.#collect(owner, adapter, { request, bindings });
     // SECURITY: a sign-in that every sandbox gets is made where no agent was at work.
@@ -279,6 +280,17 @@ function checkDirectory(agent: AgentAdapter, { identityDirectory }: SessionCreat
   if (identityDirectory === undefined || agent.signIn?.loginToDirectory !== undefined) return;
   const message = `${agent.title} has no sign-in through an organisation's directory.`;
   throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
+}
+
+/** What the sandbox's template says of its people's sign-in holds, for an agent that can be told. */
+function signInWhere(
+  request: SessionCreate,
+  agent: AgentAdapter,
+  { template }: Pick<Sandbox, "template">,
+): SessionCreate {
+  const directory = template?.identityDirectory;
+  if (directory === undefined || agent.signIn?.loginToDirectory === undefined) return request;
+  return { ...request, identityDirectory: directory };
 }
 
 /** All that is known of a session of an earlier engine. */

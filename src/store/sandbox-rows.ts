@@ -4,7 +4,7 @@ import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import type { Lifetime } from "../sandbox/lifetime.ts";
 import type { Egress, Isolation, WorkspaceMode } from "../sandbox/provider.ts";
-import type { LoadedTemplate } from "../template/content.ts";
+import type { KeptTemplate } from "../template/content.ts";
 import { typed } from "./database.ts";
 
 /** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
@@ -47,7 +47,7 @@ export interface StoredSpecification {
 }
 
 export interface TemplateMaking {
-  template: LoadedTemplate;
+  template: KeptTemplate;
   /** What was asked for beside it. */
   request: SandboxCreate;
   /** Values of mutable parameters that count from the next start on. */

@@ -37,4 +37,9 @@ export interface LoadedTemplate {
   /** Of the whole content: `sha256:` and 64 hex digits. */
   digest: string;
   content: TemplateContent;
+  /** The files as they are written, for whoever looks at them. */
+  texts: readonly { path: string; text: string }[];
 }
+
+/** What is kept of it with a sandbox. */
+export type KeptTemplate = Omit<LoadedTemplate, "texts">;

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from "node:path";
+import { readPolicyFile } from "../egress/policy-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import { openPlainFile, readPlainFile } from "../platform/plain-file.ts";
@@ -28,6 +29,7 @@ const GENERATIONS_MAX = 8;
 interface Generation {
   place: TemplatePlace;
   path: string;
+  text: string;
   file: YamlFile<TemplateFile>;
   content: TemplateContent;
   /** References in the texts of files that it names. */
@@ -57,6 +59,7 @@ export async function loadTemplate(
     paths: chain.map(({ path }) => path),
     digest: digestData(content),
     content,
+    texts: chain.map(({ path, text }) => ({ path, text })),
   };
 }
 
@@ -101,7 +104,7 @@ async function unknownParent(
 }
 
 async function readGeneration(place: TemplatePlace): Promise<Generation> {
-  const path = join(place.directory, TEMPLATE_FILE);
+  const path = join(place.directory, place.file ?? TEMPLATE_FILE);
   const limits = {
     bytesMax: FILE_BYTES_MAX,
     within: place.directory,
@@ -114,7 +117,7 @@ async function readGeneration(place: TemplatePlace): Promise<Generation> {
   const file = readTemplateFile({ path, text });
   const reader = new NamedFiles(place, file);
   const content = await readContent(reader, file.value);
-  return { place, path, file, content, named: reader.sites };
+  return { place, path, text, file, content, named: reader.sites };
 }
 
 async function readContent(
@@ -154,7 +157,10 @@ async function readPolicy(
   if (ceiling === undefined) return policy;
   const at = ["policy", "ceiling"];
   const text = await reader.readText({ at, from: ceiling, isConstant: true });
-  return { ...policy, ceilings: [{ path: reader.locate(ceiling), text }] };
+  const file = { path: reader.locate(ceiling), text };
+  // Nothing would leave a sandbox under one that cannot be read.
+  readPolicyFile(file, "template");
+  return { ...policy, ceilings: [file] };
 }
 
 async function inOrder<T, U>(

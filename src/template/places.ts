@@ -1,5 +1,5 @@
 import { lstat, readdir, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 import { TEMPLATE_NAME, type TemplateOrigin } from "../protocol/template.ts";
 
@@ -17,6 +17,8 @@ export interface TemplatePlace {
   origin: TemplateOrigin;
   /** Real path: everything that belongs to the template lies below. */
   directory: string;
+  /** In it; default: `cattlegrid.template.yaml`. */
+  file?: string;
 }
 
 /** Undefined when there is none of that name. */
@@ -54,6 +56,18 @@ export async function findProjectPlace(workspace: string): Promise<TemplatePlace
   if (found?.isDirectory() !== true) return undefined;
   if ((await lstat(join(directory, TEMPLATE_FILE)).catch(absent)) === undefined) return undefined;
   return { name: PROJECT_TEMPLATE, origin: "project", directory };
+}
+
+/** Of a file that need not lie where templates are found, or of the directory that it lies in. */
+export async function placeOf(path: string): Promise<TemplatePlace> {
+  const found = await lstat(path).catch(absent);
+  if (found === undefined) {
+    throw new CattlegridError("TEMPLATE_UNKNOWN", `There is no file ${path}.`);
+  }
+  const [directory, file] = found.isDirectory()
+    ? [path, TEMPLATE_FILE]
+    : [dirname(path), basename(path)];
+  return { name: basename(directory), origin: "user", directory: await realpath(directory), file };
 }
 
 async function placeAt(

@@ -3,7 +3,7 @@ import { limitsSchema } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import { readDuration, readSize } from "./amount.ts";
-import type { LoadedTemplate, SetupStep, TemplateContent } from "./content.ts";
+import type { KeptTemplate, SetupStep, TemplateContent } from "./content.ts";
 import { fillData, fillText, type ParameterValues, wholeReference } from "./interpolation.ts";
 import { isBelow } from "./template-file.ts";
 
@@ -22,7 +22,7 @@ const FILE_MODE = "0644";
  * TEMPLATE_FIXED for an agent that it does not provide for, REQUEST_INVALID when nobody names an agent. Pure.
  */
 export function resolveTemplate(
-  { name, origin, paths, digest, content }: LoadedTemplate,
+  { name, origin, paths, digest, content }: KeptTemplate,
   { values, agent: asked }: Resolution,
 ): ResolvedTemplate {
   const { title = name, description, base = "host", regions } = content;

@@ -10,6 +10,8 @@ import {
   type TemplateParameter,
 } from "../protocol/template.ts";
 import { CattlegridError } from "../errors/error.ts";
+import { readAllowText, readDenyText, type Reading } from "../egress/rule-text.ts";
+import { findReferences } from "./interpolation.ts";
 import { readValue } from "./parameters.ts";
 import { refusePattern } from "./pattern.ts";
 
@@ -34,6 +36,7 @@ export function readTemplateFile(file: { path: string; text: string }): YamlFile
   checkContents(read, "files");
   checkContents(read, "steering");
   checkPaths(read);
+  checkRules(read);
   return read;
 }
 
@@ -78,6 +81,23 @@ function checkPaths(file: YamlFile<TemplateFile>): void {
       throw file.failAt([list, index, "path"], { problem, fix });
     }
   }
+}
+
+/** A rule that a parameter is part of is known when the parameter has a value. */
+function checkRules(file: YamlFile<TemplateFile>): void {
+  const { allow = [], deny = [] } = file.value.policy ?? {};
+  const judge = (
+    list: string,
+    texts: readonly string[],
+    read: (text: string) => Reading<unknown>,
+  ) => {
+    for (const [index, text] of texts.entries()) {
+      const reading = findReferences(text).length > 0 ? undefined : read(text);
+      if (reading?.ok === false) throw file.failAt(["policy", list, index], reading);
+    }
+  };
+  judge("allow", allow, (text) => readAllowText(text, "template"));
+  judge("deny", deny, (text) => readDenyText(text, "template"));
 }
 
 /** Whether a path, taken from a directory, stays in it. */

@@ -1,18 +1,24 @@
+import { join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import type { TemplateChoice } from "../protocol/template-choice.ts";
+import type { TemplateDetail, TemplateSummary } from "../protocol/template-list.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { Bindings } from "../protocol/secret.ts";
 import type { TemplateApprovalRepository } from "../store/template-approval-rows.ts";
 import type { LoadedTemplate } from "./content.ts";
+import { listEffects } from "./effects.ts";
 import type { ParameterValues } from "./interpolation.ts";
 import { loadTemplate } from "./loading.ts";
+import { showParameter } from "./parameter-view.ts";
 import { answerParameters } from "./parameters.ts";
 import {
   findPlace,
   findProjectPlace,
   listPlaces,
+  placeOf,
   PROJECT_TEMPLATE,
+  TEMPLATE_FILE,
   type TemplateDirectories,
   type TemplatePlace,
 } from "./places.ts";
@@ -21,6 +27,8 @@ import { resolveTemplate } from "./resolve.ts";
 export interface TemplatesOptions {
   directories: TemplateDirectories;
   approvals: TemplateApprovalRepository;
+  /** Ids of those there are, for `lint`. Default: any. */
+  agents?(): readonly string[];
   /** Throws SECRET_NOT_FOUND unless there is each of them. */
   requireSecrets(bindings: Bindings): Promise<void>;
 }
@@ -40,33 +48,178 @@ export interface TemplateResolution {
   resolved: ResolvedTemplate;
 }
 
+export interface Approval {
+  owner: string;
+  workspace: string;
+  /** Of what the person saw. */
+  digest: string;
+}
+
 /** The templates of one engine. Files are read when somebody asks, so that a change of one counts at once. */
 export interface Templates {
   /** By name, or that of the workspace. Throws TEMPLATE_UNKNOWN or TEMPLATE_INVALID. */
   load(name: string, workspace?: string | null): Promise<LoadedTemplate>;
+  /** In the order to offer them in; those that cannot be used, too. */
+  list(owner: string, workspace?: string): Promise<readonly TemplateSummary[]>;
+  /** As it is written. Throws what `load` does. */
+  show(name: string, use: TemplateUse): Promise<TemplateDetail>;
   /**
    * For a sandbox that is made. Throws what `load` does, TEMPLATE_UNTRUSTED, PARAMETER_MISSING, PARAMETER_INVALID,
    * TEMPLATE_FIXED or SECRET_NOT_FOUND.
    */
   resolve(choice: TemplateChoice, use: TemplateUse): Promise<TemplateResolution>;
+  /** The same for somebody who only looks: no approval is needed and no secret has to be there. */
+  preview(choice: TemplateChoice, use: TemplateUse): Promise<ResolvedTemplate>;
+  /** A template's file, or the directory that it lies in. Throws TEMPLATE_INVALID. */
+  lint(path: string): Promise<TemplateSummary>;
+  /** Throws TEMPLATE_UNTRUSTED when the template has become another one since the person saw it. */
+  approve(approval: Approval): Promise<TemplateSummary>;
+  /** Throws SECRET_NOT_FOUND. */
+  requireSecrets(bindings: Bindings): Promise<void>;
 }
 
 export function createTemplates(options: TemplatesOptions): Templates {
-  const { directories, approvals, requireSecrets } = options;
-  const load = async (name: string, workspace?: string | null): Promise<LoadedTemplate> =>
-    loadTemplate(directories, await find(directories, name, workspace));
+  return new FileTemplates(options);
+}
+
+class FileTemplates implements Templates {
+  readonly #options: TemplatesOptions;
+
+  constructor(options: TemplatesOptions) {
+    this.#options = options;
+  }
+
+  async load(name: string, workspace?: string | null): Promise<LoadedTemplate> {
+    const { directories } = this.#options;
+    return loadTemplate(directories, await find(directories, name, workspace));
+  }
+
+  async list(owner: string, workspace?: string): Promise<readonly TemplateSummary[]> {
+    const { directories } = this.#options;
+    const project = workspace === undefined ? undefined : await findProjectPlace(workspace);
+    const places = [
+      ...(await listPlaces(directories)),
+      ...(project === undefined ? [] : [project]),
+    ];
+    const seen = new Map<string, TemplatePlace>();
+    const summaries: TemplateSummary[] = [];
+    for (const place of places) {
+      const cover = seen.get(place.name);
+      const summary = await this.#summarise(owner, place);
+      summaries.push(cover === undefined ? summary : { ...summary, coveredBy: cover.origin });
+      if (cover === undefined) seen.set(place.name, place);
+    }
+    return summaries;
+  }
+
+  async show(name: string, { owner, workspace }: TemplateUse): Promise<TemplateDetail> {
+    const loaded = await this.load(name, workspace);
+    const summary = await this.#describe(owner, loaded);
+    const { texts, content } = loaded;
+    return { summary, files: texts, effects: listEffects(content) };
+  }
+
+  async resolve(choice: TemplateChoice, use: TemplateUse): Promise<TemplateResolution> {
+    const loaded = await this.load(choice.name, use.workspace);
+    await this.#requireApproval(use.owner, loaded);
+    const resolved = answer(loaded, choice, use);
+    await this.#options.requireSecrets(resolved.bindings);
+    return { loaded, resolved };
+  }
+
+  async preview(choice: TemplateChoice, use: TemplateUse): Promise<ResolvedTemplate> {
+    return answer(await this.load(choice.name, use.workspace), choice, use);
+  }
+
+  async lint(path: string): Promise<TemplateSummary> {
+    const { directories, agents } = this.#options;
+    const loaded = await loadTemplate(directories, await placeOf(path));
+    const { agent, agents: said = {} } = loaded.content;
+    for (const id of [...(agent === undefined ? [] : [agent]), ...Object.keys(said)]) {
+      refuseUnknownAgent(loaded, id, agents?.() ?? [id]);
+    }
+    return summarise(loaded);
+  }
+
+  async approve({ owner, workspace, digest }: Approval): Promise<TemplateSummary> {
+    const loaded = await this.load(PROJECT_TEMPLATE, workspace);
+    if (loaded.digest !== digest) throw untrusted(loaded);
+    const approvedAt = new Date().toISOString();
+    await this.#options.approvals.put({ owner, digest, workspace, approvedAt });
+    return this.#describe(owner, loaded);
+  }
+
+  requireSecrets(bindings: Bindings): Promise<void> {
+    return this.#options.requireSecrets(bindings);
+  }
+
+  /** One that is wrong takes nobody's other templates away. */
+  async #summarise(owner: string, place: TemplatePlace): Promise<TemplateSummary> {
+    try {
+      return await this.#describe(owner, await loadTemplate(this.#options.directories, place));
+    } catch (error) {
+      if (!CattlegridError.is(error)) throw error;
+      const { name, origin, directory } = place;
+      const { code, message, hint } = error;
+      const path = join(directory, TEMPLATE_FILE);
+      return { name, title: name, origin, path, parameters: [], problem: { code, message, hint } };
+    }
+  }
+
+  async #describe(owner: string, loaded: LoadedTemplate): Promise<TemplateSummary> {
+    const summary = summarise(loaded);
+    if (loaded.origin !== "project") return summary;
+    return { ...summary, approved: await this.#options.approvals.has(owner, loaded.digest) };
+  }
+
+  /** SECURITY: whoever writes a project is not who runs it; nothing of its template counts before somebody said yes to it. */
+  async #requireApproval(owner: string, loaded: LoadedTemplate): Promise<void> {
+    if (loaded.origin !== "project") return;
+    if (!(await this.#options.approvals.has(owner, loaded.digest))) throw untrusted(loaded);
+  }
+}
+
+function answer(
+  loaded: LoadedTemplate,
+  { parameters: given = {} }: TemplateChoice,
+  { agent, kept = {} }: TemplateUse,
+): ResolvedTemplate {
+  const values = answerParameters(loaded.content.parameters ?? {}, { given, kept });
+  return resolveTemplate(loaded, { values, agent });
+}
+
+function summarise({ name, origin, paths, digest, content }: LoadedTemplate): TemplateSummary {
+  const { title = name, description, agent, agents = {}, parameters = {} } = content;
+  const [only, ...others] = Object.keys(agents);
+  const chosen = agent ?? (others.length === 0 ? only : undefined);
   return {
-    load,
-    async resolve({ name, parameters: given = {} }, { owner, workspace, agent, kept }) {
-      const loaded = await load(name, workspace);
-      await requireApproval(approvals, owner, loaded);
-      const declared = loaded.content.parameters ?? {};
-      const values = answerParameters(declared, { given, ...(kept && { kept }) });
-      const resolved = resolveTemplate(loaded, { values, agent });
-      await requireSecrets(resolved.bindings);
-      return { loaded, resolved };
-    },
+    name,
+    title,
+    ...(description === undefined ? {} : { description }),
+    origin,
+    path: paths[0] ?? "",
+    digest,
+    ...(chosen === undefined ? {} : { agent: chosen }),
+    parameters: Object.entries(parameters).map((entry) => showParameter(...entry)),
   };
+}
+
+function refuseUnknownAgent(
+  { paths: [path = ""] }: LoadedTemplate,
+  id: string,
+  known: readonly string[],
+): void {
+  if (known.includes(id)) return;
+  const nearest = findNearest(id, known);
+  const guess = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+  throw new CattlegridError("TEMPLATE_INVALID", `${path}: there is no agent ${id}.${guess}`, {
+    hint: `There are ${known.join(", ")}.`,
+  });
+}
+
+function untrusted({ digest, paths: [path = ""] }: LoadedTemplate): CattlegridError {
+  const message = `The project's template ${path} is not approved as it is now.`;
+  return new CattlegridError("TEMPLATE_UNTRUSTED", message, { details: { path, digest } });
 }
 
 async function find(
@@ -93,15 +246,4 @@ async function refuseUnknown(directories: TemplateDirectories, name: string): Pr
   const nearest = findNearest(name, names);
   const guess = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
   throw new CattlegridError("TEMPLATE_UNKNOWN", `There is no template ${name}.${guess}`);
-}
-
-/** SECURITY: whoever writes a project is not who runs it; nothing of its template counts before somebody said yes to it. */
-async function requireApproval(
-  approvals: TemplateApprovalRepository,
-  owner: string,
-  { origin, digest, paths: [path = ""] }: LoadedTemplate,
-): Promise<void> {
-  if (origin !== "project" || (await approvals.has(owner, digest))) return;
-  const message = `The project's template ${path} is not approved as it is now.`;
-  throw new CattlegridError("TEMPLATE_UNTRUSTED", message, { details: { path, digest } });
 }

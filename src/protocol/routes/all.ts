@@ -11,6 +11,7 @@ import { QUARANTINE_ROUTES } from "./quarantine.ts";
 import { SANDBOX_ROUTES } from "./sandbox.ts";
 import { SECRET_ROUTES } from "./secret.ts";
 import { SESSION_ROUTES } from "./session.ts";
+import { TEMPLATE_ROUTES } from "./template.ts";
 
 /** Every operation of the API, by the name that the OpenAPI document and the SDK give it. */
 export const ROUTES = {
@@ -27,4 +28,5 @@ export const ROUTES = {
   ...SECRET_ROUTES,
   ...SESSION_ROUTES,
   ...LOGIN_ROUTES,
+  ...TEMPLATE_ROUTES,
 } as const;
