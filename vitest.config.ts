@@ -34,7 +34,7 @@ export default defineConfig({
           name: "integration",
           include: INTEGRATION_TESTS,
           // They install what is large: `npm run test:agents`.
-          exclude: ["test/agents/**"],
+          exclude: ["test/agents/**", "test/daytona-sdk/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.

@@ -1,17 +1,13 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 import { ServiceClock } from "./clock.ts";
 import { createEvents, type Events } from "./events.ts";
 import { Faults } from "./faults.ts";
-import { serveRequest } from "./front.ts";
+import { Listener } from "./listener.ts";
 import type { Machines } from "./machine.ts";
 import { TIER_1, type Quota } from "./quota.ts";
 import { RequestLog } from "./request-log.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import type { Service } from "./service.ts";
 import { Snapshots } from "./snapshots.ts";
-import { serveUpgrade } from "./upgrades.ts";
 
 export interface FakeDaytonaOptions {
   /** Where its sandboxes' commands run. The fake disposes of none of it. */
@@ -56,32 +52,14 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
     now: () => clock.now(),
     nextCreateFault: (request) => faults.nextForCreation(request),
   });
-  const server = createServer();
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const listener = await Listener.open(port);
+  const { origin } = listener;
   const service: Service = { sandboxes, snapshots, faults, clock, events, quota, shell, origin };
-  const front = { service, key: FAKE_KEY, log };
-  server.on("request", (message, response) => {
-    serveRequest(front, message, response).catch(() => response.destroy());
-  });
-  server.on("upgrade", (message, socket, head) => {
-    serveUpgrade(front, { message, socket, head }).catch(() => socket.destroy());
-  });
-  const sweeping = setInterval(
-    () => void sandboxes.sweep().catch(() => undefined),
-    SWEEP_INTERVAL_MS,
-  );
-  sweeping.unref();
-  const { [Symbol.asyncDispose]: dispose } = closing(async () => {
-    clearInterval(sweeping);
-    for (const socket of sockets) socket.destroy();
-    server.close();
+  listener.serve({ service, key: FAKE_KEY, log });
+  const stopSweeping = keepSweeping(sandboxes);
+  const dispose = once(async () => {
+    stopSweeping();
+    listener.close();
     await sandboxes.close();
   });
   return {
@@ -98,8 +76,15 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
   };
 }
 
-/** Disposes once, however often it is asked. */
-function closing(close: () => Promise<void>): AsyncDisposable {
+/** What falls due by the real clock is done too. Returns what ends it. */
+function keepSweeping(sandboxes: Sandboxes): () => void {
+  const timer = setInterval(() => void sandboxes.sweep().catch(() => undefined), SWEEP_INTERVAL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Closes once, however often it is asked. */
+function once(close: () => Promise<void>): () => Promise<void> {
   let closed: Promise<void> | undefined;
-  return { [Symbol.asyncDispose]: () => (closed ??= close()) };
+  return () => (closed ??= close());
 }

@@ -27,8 +27,8 @@ export type CreateFault =
 export type TerminalFault =
   /** The last bytes of the program never arrive; its exit does, as always. */
   | { kind: "lose-tail"; bytes: number }
-  /** The last bytes arrive after the exit was told. */
-  | { kind: "early-exit"; bytes: number }
+  /** The last bytes arrive after the exit was told, when the promise resolves. */
+  | { kind: "early-exit"; bytes: number; until: Promise<unknown> }
   /** The connection is torn down, without a close frame, once so many bytes were sent. The program runs on. */
   | { kind: "drop"; afterBytes: number }
   /** From so many bytes on nothing goes through in either direction, and the connection stays. */
@@ -37,8 +37,8 @@ export type TerminalFault =
   | { kind: "close"; afterBytes: number; code: number; reason: string }
   /** So many chunks wait for a client before it is dropped as a slow consumer; the service's own number is 256. */
   | { kind: "short-queue"; chunks: number }
-  /** Until the promise resolves the shell is not there: what is typed waits in the kernel, which keeps 4095 bytes of a line. */
-  | { kind: "hold-shell"; until: Promise<unknown> }
+  /** The shell comes when so many bytes were typed: till then they wait in the kernel, which keeps 4095 of a line. */
+  | { kind: "hold-shell"; bytes: number }
   /** `connected` is told when the promise resolves. */
   | { kind: "late-connected"; until: Promise<unknown> }
   /** No subprotocol is echoed. */

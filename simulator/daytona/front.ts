@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Answer, Call } from "./exchange.ts";
 import type { RequestFault } from "./faults.ts";
+import { findPreview, servePreview } from "./preview.ts";
 import { Refusal } from "./refusal.ts";
 import type { LoggedRequest, RequestLog } from "./request-log.ts";
 import { answerCall } from "./routing.ts";
@@ -21,13 +22,25 @@ export async function serveRequest(
   response: ServerResponse,
 ): Promise<void> {
   const call = readCall(message, response);
+  const preview = findPreview(service, message);
+  if (preview !== undefined) {
+    try {
+      return await servePreview(service, preview, [message, response]);
+    } catch (error) {
+      if (response.headersSent) throw error;
+      const answer = toAnswer(service, call, error);
+      return write(response, answer, service);
+    }
+  }
   const logged = toLogged(call);
   log.add(logged);
   const fault = service.faults.nextForRequest(call);
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void message.socket.resetAndDestroy();
   if (fault?.kind === "delay") await fault.until;
-  const answer = await answerOrRefuse(service, call, () => meet(fault, service, { key, call }));
+  const answer = await meet(fault, service, { key, call }).catch((error: unknown) =>
+    toAnswer(service, call, error),
+  );
   if (fault?.kind === "reset-after") return void message.socket.resetAndDestroy();
   await write(response, answer, service);
   logged.status = answer.status;
@@ -59,18 +72,10 @@ async function meet(
   return answerCall(service, key, call);
 }
 
-async function answerOrRefuse(
-  { clock }: Service,
-  { method, path }: Call,
-  work: () => Promise<Answer>,
-): Promise<Answer> {
-  try {
-    return await work();
-  } catch (error) {
-    const refusal = error instanceof Refusal ? error : unforeseen(error);
-    const json = refusal.toJson({ method, path, date: clock.date() });
-    return { status: refusal.status, json, headers: refusal.headers };
-  }
+function toAnswer({ clock }: Service, { method, path }: Call, error: unknown): Answer {
+  const refusal = error instanceof Refusal ? error : unforeseen(error);
+  const json = refusal.toJson({ method, path, date: clock.date() });
+  return { status: refusal.status, json, headers: refusal.headers };
 }
 
 /** What goes wrong in the fake itself shows, so that no test takes it for the service. */

@@ -11,7 +11,6 @@ export interface Network {
 export interface MachinePlan {
   id: string;
   name: string;
-  environment: Readonly<Record<string, string>>;
   network: Network;
   resources: { cpu: number; memoryGib: number };
 }

@@ -1,7 +1,7 @@
 import type { Events } from "./events.ts";
 import type { CreateFault } from "./faults.ts";
 import { dueTransition } from "./idle.ts";
-import type { Machines } from "./machine.ts";
+import type { Machine, Machines } from "./machine.ts";
 import { pack, unpack } from "./packing.ts";
 import { checkQuota, type Quota } from "./quota.ts";
 import { Refusal } from "./refusal.ts";
@@ -53,7 +53,8 @@ export class Sandboxes {
     const fault = this.#options.nextCreateFault(request);
     if (fault?.kind === "slow") {
       this.#become(sandbox, fault.state ?? "creating");
-      this.#inBackground(sandbox, () => fault.until.then(() => this.#boot(sandbox)));
+      // Outside of the queue: until then it can be deleted.
+      void fault.until.then(() => this.#bootLater(sandbox));
       return sandbox;
     }
     if (fault?.kind === "error") {
@@ -62,7 +63,7 @@ export class Sandboxes {
     }
     if (sandbox.dockerfile !== undefined) {
       this.#become(sandbox, "pending_build");
-      this.#inBackground(sandbox, async () => this.#boot(sandbox));
+      void this.#firstPoll(sandbox).then(() => this.#bootLater(sandbox));
       return sandbox;
     }
     await this.#enqueue(sandbox, async () => this.#boot(sandbox));
@@ -108,15 +109,14 @@ export class Sandboxes {
     const { machines, now, snapshots } = this.#options;
     const isNew = ["creating", "pending_build", "building_snapshot"].includes(sandbox.state);
     if (sandbox.state === "pending_build") this.#become(sandbox, "building_snapshot");
-    const { id, name, environment, network, resources } = sandbox;
+    const { id, name, network, resources } = sandbox;
     const machine = await machines.start({
       id,
       name,
-      environment,
       network,
       resources: { cpu: resources.cpu, memoryGib: resources.memory },
     });
-    sandbox.machine = machine;
+    sandbox.machine = withEnvironment(machine, () => sandbox.environment);
     const files =
       sandbox.snapshot && snapshots.list().find((each) => each.name === sandbox.snapshot);
     if (isNew && files && files.files !== undefined) await unpack(machine, files.files);
@@ -160,9 +160,7 @@ export class Sandboxes {
 
   /** The same, without waiting. */
   destroySoon(sandbox: FakeSandbox): void {
-    this.destroy(sandbox).catch((error: unknown) => {
-      this.#become(sandbox, "error", error instanceof Error ? error.message : String(error));
-    });
+    this.destroy(sandbox).catch((error: unknown) => this.#fail(sandbox, error));
   }
 
   /** A running one may only grow, and not its disk. */
@@ -245,10 +243,25 @@ export class Sandboxes {
     this.#options.events.emit("state", sandbox, old);
   }
 
-  #inBackground(sandbox: FakeSandbox, work: () => Promise<void>): void {
-    this.#enqueue(sandbox, work).catch((error: unknown) => {
-      this.#become(sandbox, "error", error instanceof Error ? error.message : String(error));
-    });
+  #bootLater(sandbox: FakeSandbox): void {
+    this.#enqueue(sandbox, async () => this.#boot(sandbox)).catch((error: unknown) =>
+      this.#fail(sandbox, error),
+    );
+  }
+
+  #fail(sandbox: FakeSandbox, error: unknown): void {
+    this.#become(sandbox, "error", error instanceof Error ? error.message : String(error));
+  }
+
+  /** A build waits until somebody has asked for it, so that every state of it is seen. */
+  async #firstPoll(sandbox: FakeSandbox): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (polled: FakeSandbox): void => {
+      if (polled === sandbox) resolve();
+    };
+    this.#options.events.on("poll", look);
+    await promise;
+    this.#options.events.off("poll", look);
   }
 
   async #enqueue(sandbox: FakeSandbox, work: () => Promise<void>): Promise<void> {
@@ -261,6 +274,19 @@ export class Sandboxes {
       if (this.#working.get(sandbox.id) === done) this.#working.delete(sandbox.id);
     }
   }
+}
+
+/** Every program begins with what the sandbox's environment is at that moment. */
+function withEnvironment(machine: Machine, read: () => Record<string, string>): Machine {
+  return {
+    user: machine.user,
+    home: machine.home,
+    run: (request) =>
+      machine.run({ ...request, environment: { ...read(), ...request.environment } }),
+    connect: (port) => machine.connect(port),
+    setNetwork: (network) => machine.setNetwork(network),
+    stop: () => machine.stop(),
+  };
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: NonNullable<T[K]> } {

@@ -1,14 +1,14 @@
 import { defineConfig } from "vitest/config";
 import { ReportFile } from "../../scripts/test-reporter.ts";
 
-/** Apart from the other tests: the agents are large, and each is installed. */
+/** Apart from the other tests: the agents are large, and so is Daytona's SDK, and each is installed. */
 const reportPath = process.env["CATTLEGRID_TEST_REPORT"];
 
 export default defineConfig({
   test: {
     name: "agents",
     root: import.meta.dirname,
-    include: ["*.test.ts"],
+    include: ["*.test.ts", "../daytona-sdk/*.test.ts"],
     pool: "forks",
     passWithNoTests: false,
     testTimeout: 600_000,

@@ -93,14 +93,14 @@ export class LocalMachines implements Machines, AsyncDisposable {
 }
 
 function toSpecification(plan: MachinePlan, certificates: readonly string[]): SandboxSpecification {
-  const { id, environment, resources } = plan;
+  const { id, resources } = plan;
   return {
     id,
     name: `fake-${id.slice(0, 8)}`,
     protectedPaths: [],
     homeLayers: [],
     toolchains: [],
-    environment,
+    environment: {},
     certificates,
     limits: { cpus: resources.cpu, memoryBytes: resources.memoryGib * GIB },
   };

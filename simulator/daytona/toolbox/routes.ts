@@ -16,8 +16,7 @@ export const TOOLBOX_ROUTES: ToolboxRoutes = {
   "POST /process/execute": async ({ call, sandbox, shell }) => {
     const machine = sandbox.running();
     const request = await readJson<ExecuteRequest>(call, "daemon");
-    const envs = { ...sandbox.environment, ...request.envs };
-    return json(await execute(machine, { ...request, envs }, { shell, signal: call.signal }));
+    return json(await execute(machine, request, { shell, signal: call.signal }));
   },
   "POST /process/code-run": async ({ call, sandbox, shell }) => {
     const machine = sandbox.running();

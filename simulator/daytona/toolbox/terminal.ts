@@ -38,6 +38,9 @@ export class Terminal {
   /** What a fault keeps back of the program's output. */
   #held = Buffer.alloc(0);
   #sentBytes = 0;
+  #typedBytes = 0;
+  /** Lets the shell come that a fault keeps back. */
+  #openGate: (() => Promise<unknown>) | undefined;
   /** Typed before the shell was there. */
   readonly #early: Buffer[] = [];
 
@@ -78,10 +81,8 @@ export class Terminal {
       terminal: this.#size,
     });
     this.#program = program;
-    if (fault?.kind === "hold-shell" && gate !== undefined) {
-      void fault.until.then(() => machine.run({ argv: ["touch", gate] }));
-    }
-    for (const bytes of this.#early.splice(0)) program.input.write(bytes);
+    this.#openGate = gate === undefined ? undefined : () => machine.run({ argv: ["touch", gate] });
+    for (const bytes of this.#early.splice(0)) this.write(bytes);
     program.output.on("data", (bytes: Buffer) => this.#take(bytes));
     // A killed one's output is cut off rather than ended.
     const drained = finished(program.output).catch(() => undefined);
@@ -105,8 +106,16 @@ export class Terminal {
   }
 
   write(bytes: Buffer): void {
-    if (this.#program === undefined) this.#early.push(bytes);
-    else this.#program.input.write(bytes);
+    if (this.#program === undefined) return void this.#early.push(bytes);
+    this.#program.input.write(bytes, () => this.#typed(bytes.length));
+  }
+
+  #typed(bytes: number): void {
+    this.#typedBytes += bytes;
+    const { fault } = this.options;
+    if (fault?.kind !== "hold-shell" || this.#typedBytes < fault.bytes) return;
+    void this.#openGate?.();
+    this.#openGate = undefined;
   }
 
   resize(columns: number, rows: number): void {
@@ -180,8 +189,12 @@ export class Terminal {
     const { fault } = this.options;
     for (const client of this.#clients) {
       client.exited(exit);
-      if (fault?.kind === "early-exit") client.output(this.#held);
-      client.close(exit.exitCode === 0 ? 1000 : 1011, JSON.stringify(exit));
+      const finish = (): void => {
+        if (fault?.kind === "early-exit") client.output(this.#held);
+        client.close(exit.exitCode === 0 ? 1000 : 1011, JSON.stringify(exit));
+      };
+      if (fault?.kind === "early-exit") void fault.until.then(finish);
+      else finish();
     }
     this.#clients.clear();
     this.#onEnd();
