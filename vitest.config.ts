@@ -37,8 +37,8 @@ export default defineConfig({
           exclude: ["test/agents/**", "test/daytona-sdk/**"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          // Sandboxes share the machine's cgroups, runtimes and disks: one file at a time keeps leaks attributable.
-          fileParallelism: false,
+          globalSetup: "test/support/kiro-releases.ts",
+          maxWorkers: 2,
           retry,
           sequence: { groupOrder: 1 },
         },

@@ -33,7 +33,7 @@ export interface KiroCloudOptions {
   approval?: "manual" | "auto";
   /** Whether Enter in the waiting stand-in approves; default false. */
   enterApproves?: boolean;
-  /** Where built packages are kept; default `directory`/cache. */
+  /** Where built packages are kept; default what KIRO_SIMULATOR_CACHE names, else `directory`/cache. */
   cacheDirectory?: string;
   /** Version the package states; default 2.21.2. */
   version?: string;
@@ -164,7 +164,10 @@ function createService(options: KiroCloudOptions): Service {
   const tokens = new Tokens(settings.tokenLifetimeMs);
   const signIns = new SignIns({ approval, codeLifetimeMs });
   const intervalSeconds = settings.pollIntervalSeconds;
-  const cacheDirectory = options.cacheDirectory ?? join(options.directory, "cache");
+  const cacheDirectory =
+    options.cacheDirectory ??
+    process.env["KIRO_SIMULATOR_CACHE"] ??
+    join(options.directory, "cache");
   let release: Promise<Release> | undefined;
   return {
     identity: { signIns, tokens, intervalSeconds, enterApproves },

@@ -47,6 +47,7 @@ function start(argv: readonly string[]): RunningProgram {
     TMPDIR: join(root, "temporary"),
     XDG_RUNTIME_DIR: join(root, "runtime"),
     XDG_CACHE_HOME: join(root, "cache"),
+    KIRO_SIMULATOR_CACHE: process.env["KIRO_SIMULATOR_CACHE"] ?? join(root, "releases"),
     TERM: "xterm-256color",
     LANG: "C.UTF-8",
     SHELL: "/bin/sh",
