@@ -11,14 +11,19 @@ interface Leftovers {
 
 /** The way from a program to the client of its channel: one piece after the other, no faster than the client takes them. */
 export class ChannelOutput {
+  /** When the client has heard all, the end too, or is gone. Never rejects. */
+  readonly closed: Promise<void>;
   readonly #channel: ServerChannel;
   #isClosed = false;
   #wake: (() => void) | undefined;
 
   constructor(channel: ServerChannel) {
     this.#channel = channel;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
     channel.once("close", () => {
       this.#isClosed = true;
+      resolve();
       this.#wake?.();
     });
   }

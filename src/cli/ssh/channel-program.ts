@@ -20,7 +20,7 @@ export interface ChannelProgramParts {
 
 /** One program inside, and the channel that it reads and writes through. */
 export class ChannelProgram {
-  /** When it is over and the channel told so. Never rejects. */
+  /** When it is over and the client has heard so. Never rejects. */
   readonly over: Promise<void>;
   readonly #parts: ChannelProgramParts;
   readonly #output: ChannelOutput;
@@ -36,7 +36,7 @@ export class ChannelProgram {
       // The daemon hangs up what nobody is attached to any more.
       this.#link?.[Symbol.dispose]();
     });
-    this.over = this.#run();
+    this.over = this.#run().then(() => this.#output.closed);
   }
 
   resize(size: TerminalSize): void {

@@ -1,3 +1,4 @@
+import { SFTP_SERVERS } from "../../platform/sftp-server.ts";
 import type { Exec, TerminalSize } from "../../protocol/process.ts";
 
 /** What an SSH session asks to be run. */
@@ -12,14 +13,6 @@ export interface Surroundings {
 
 /** Whatever is started for somebody's tool begins in the home directory, as it does with every SSH server. */
 const AT_HOME = 'cd 2>/dev/null; exec "${SHELL:-/bin/sh}"';
-
-/** Where distributions put OpenSSH's own server of the file protocol. */
-const SFTP_SERVERS = [
-  "/usr/lib/openssh/sftp-server",
-  "/usr/libexec/openssh/sftp-server",
-  "/usr/lib/ssh/sftp-server",
-  "/usr/libexec/sftp-server",
-];
 
 /** SECURITY: it runs inside, so that a link or a path leads to the sandbox's own files and to no others. */
 const SFTP = `cd 2>/dev/null
