@@ -33,6 +33,7 @@ const NAMES: Readonly<Record<string, Partial<Record<PackageTool, string>>>> = {
   uidmap: { dnf: "shadow-utils", pacman: "shadow", apk: "shadow-uidmap" },
   "python3-pip": { pacman: "python-pip", apk: "py3-pip" },
   python3: { pacman: "python" },
+  "openssh-sftp-server": { dnf: "openssh-server", pacman: "openssh" },
 };
 
 const INSTALL = /(?:sudo )?apt-get install(?: -[\w-]+)*((?: [a-z0-9][a-z0-9.+-]*)+)/g;

@@ -37,6 +37,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("the machine under the local provide
       "sandbox",
       "gVisor",
       "cpu and memory limits",
+      "file transfer by SSH",
     ]);
     const broken = probes.filter(({ status }) => status === "missing");
     expect(broken).toEqual([]);

@@ -3,11 +3,12 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { openNftables } from "../../../platform/native/nftables.ts";
+import { SFTP_SERVERS } from "../../../platform/sftp-server.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "../../storage/directories.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
-import { findTool, inspectMachine } from "./machine.ts";
+import { findTool, inspectMachine, isExecutable } from "./machine.ts";
 import { findContainerRuntimes, type NamedPrograms } from "./runtimes/choice.ts";
 import { readRuntimeVersion } from "./runtimes/version.ts";
 
@@ -29,6 +30,7 @@ const CHECKS: readonly { name: string; check: Check }[] = [
   { name: "sandbox", check: (context) => checkSandbox(context, "namespaces") },
   { name: "gVisor", check: checkSentry },
   { name: "cpu and memory limits", check: checkLimits },
+  { name: "file transfer by SSH", check: checkFileTransfer },
 ];
 
 /** Tries each part of what a sandbox needs, at last all of it together in a sandbox that runs a program. */
@@ -133,5 +135,16 @@ async function checkLimits({ stateDirectory }: ProbeContext): Promise<Finding> {
     status: "degraded",
     detail: "no cgroup can be made here: only the number of processes is limited",
     remedy: "systemd-run --user --scope --property=Delegate=yes cattlegrid daemon start",
+  };
+}
+
+/** Sandboxes show this machine's own programs, of which an editor's or `scp`'s connection starts this one. */
+async function checkFileTransfer(): Promise<Finding> {
+  const server = SFTP_SERVERS.find(isExecutable);
+  if (server !== undefined) return { status: "ok", detail: `${server} is there for sandboxes` };
+  return {
+    status: "degraded",
+    detail: "no sftp-server: editors and `scp` cannot copy files by SSH; `cattlegrid cp` can",
+    remedy: "sudo apt-get install openssh-sftp-server",
   };
 }
