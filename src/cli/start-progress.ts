@@ -1,5 +1,6 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Sandbox, SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+import type { TemplateBuildEvent } from "../protocol/template-layer.ts";
 import { type Api, sandboxPath, toError } from "./api.ts";
 import { type Caller, tell } from "./caller.ts";
 import { makePrintable } from "./error-text.ts";
@@ -29,7 +30,7 @@ export async function startSandbox(
 }
 
 /** Shows the newest line of an installer, rarely enough to be read; the whole of it when it fails. */
-class InstallProgress {
+export class InstallProgress {
   readonly #caller: Caller;
   #output = "";
   #receivedBytes = 0;
@@ -40,7 +41,7 @@ class InstallProgress {
     this.#caller = caller;
   }
 
-  show(event: Exclude<StartEvent, { type: "sandbox-start" }>): void {
+  show(event: Exclude<TemplateBuildEvent, { type: "template-built" }>): void {
     switch (event.type) {
       case "install-start":
       case "build-start":

@@ -9,6 +9,7 @@ import type { Secrets } from "../secret/secrets.ts";
 import type { Health } from "../session/engine.ts";
 import type { Logins } from "../session/logins.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { TemplateLayers } from "../session/template-layers.ts";
 import type { Templates } from "../template/templates.ts";
 import type { Vault } from "../vault/vault.ts";
 import { authorise, type Action, type Principal } from "./authorise.ts";
@@ -25,6 +26,7 @@ export interface Engine {
   events: Pick<EngineEvents, "read">;
   logins: Logins;
   templates: Templates;
+  templateLayers: Pick<TemplateLayers, "build" | "list" | "findUnused" | "collect">;
   probe(signal: AbortSignal): Promise<Health>;
 }
 

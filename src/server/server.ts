@@ -22,6 +22,7 @@ import { addSandboxRoutes } from "./sandbox-routes.ts";
 import { addQuarantineRoutes } from "./quarantine-routes.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import { addLoginRoutes } from "./login-routes.ts";
+import { addTemplateLayerRoutes } from "./template-layer-routes.ts";
 import { addTemplateRoutes } from "./template-routes.ts";
 import { addSessionRoutes } from "./session-routes.ts";
 import { addHostKeyRoutes } from "./host-key-routes.ts";
@@ -164,6 +165,7 @@ function addRoutes(api: Api, options: ServerOptions): void {
   addSessionRoutes(api);
   addLoginRoutes(api);
   addTemplateRoutes(api, options.facts.owner);
+  addTemplateLayerRoutes(api, options.facts.owner);
   addEventRoutes(api);
   addAgentRoutes(api, options.facts.owner);
   addDaemonRoutes(api, options.facts, options.control);

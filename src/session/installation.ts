@@ -51,16 +51,6 @@ export function createInstallation(options: InstallationOptions): LayersFor {
   };
 }
 
-/** The layers of an agent that are there: none for one that is not installed, nor for one that needs no layer. */
-export async function findInstalled(
-  agent: AgentAdapter,
-  place: KeyPlace,
-): Promise<readonly string[]> {
-  if (!isInstallable(agent)) return [];
-  const layer = findLayer(await keyOf(agent, place), await place.provider.layers.list());
-  return layer === undefined ? [] : [layer];
-}
-
 type KeyPlace = Pick<LayersContext, "provider" | "mirrors" | "agentVersion" | "signal">;
 
 async function keyOf(

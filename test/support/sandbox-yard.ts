@@ -7,6 +7,7 @@ import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
 import { createSandboxes } from "../../src/sandbox/live-sandboxes.ts";
 import type { Sandboxes, SandboxesOptions } from "../../src/sandbox/sandboxes.ts";
 import type { Logins } from "../../src/session/logins.ts";
+import type { TemplateLayers } from "../../src/session/template-layers.ts";
 import { createTerminals, type Terminals } from "../../src/sandbox/terminals.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { createSecrets, type Secrets } from "../../src/secret/secrets.ts";
@@ -63,9 +64,11 @@ export class SandboxYard {
     "sandboxes" | "terminals" | "templates" | "vault" | "secrets" | "hostKeys"
   > & {
     logins: Logins;
+    templateLayers: TemplateLayers;
   } {
     const { sandboxes, terminals, templates, vault, secrets, hostKeys } = this;
-    return { sandboxes, terminals, templates, vault, secrets, hostKeys, logins: {} as Logins };
+    const absent = { logins: {} as Logins, templateLayers: {} as TemplateLayers };
+    return { sandboxes, terminals, templates, vault, secrets, hostKeys, ...absent };
   }
 
   static async open(

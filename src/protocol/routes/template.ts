@@ -1,6 +1,12 @@
 import { declareRoutes } from "../route.ts";
 import { resolvedTemplateSchema } from "../template.ts";
 import {
+  templateBuildEventSchema,
+  templateBuildSchema,
+  templateCollectSchema,
+  templateLayersSchema,
+} from "../template-layer.ts";
+import {
   parametersSetSchema,
   sandboxParametersSchema,
   templateApproveSchema,
@@ -52,6 +58,29 @@ export const TEMPLATE_ROUTES = declareRoutes({
     since: 1,
     body: templateApproveSchema,
     answer: templateSummarySchema,
+  },
+  buildTemplate: {
+    method: "POST",
+    path: "/v1/templates/{id}/build",
+    summary: "Makes the layers of a template ahead of need; the steps are told as events.",
+    since: 1,
+    body: templateBuildSchema,
+    events: templateBuildEventSchema,
+  },
+  listTemplateLayers: {
+    method: "GET",
+    path: "/v1/template-layers",
+    summary: "Lists the layers of templates, with size, age and use.",
+    since: 1,
+    answer: templateLayersSchema,
+  },
+  collectTemplateLayers: {
+    method: "POST",
+    path: "/v1/template-layers/collect",
+    summary: "Removes layers that no sandbox stands on and none started on for so long.",
+    since: 1,
+    body: templateCollectSchema,
+    answer: templateLayersSchema,
   },
   showParameters: {
     method: "GET",

@@ -15,22 +15,12 @@ import {
 } from "./layer-chain.ts";
 import { planBuild } from "./plan.ts";
 
-/** What of a template's layers is there. */
-export interface BuiltLayers {
-  /** Those that are there, lowest first, up to the first that is missing. */
-  layers: readonly string[];
-  /** All that the template has. */
-  total: number;
-}
-
 export interface Building {
   /** The layers of a template on top of its agent's, lowest first; makes what is missing. */
   make(wish: BuildWish): Promise<readonly string[]>;
-  /** Looks without making anything. */
-  look(wish: Omit<BuildWish, "context" | "agent"> & { context: Place }): Promise<BuiltLayers>;
 }
 
-export type Place = Pick<LayersContext, "provider" | "mirrors" | "signal">;
+type Place = Pick<LayersContext, "provider" | "mirrors" | "signal">;
 
 /** A template's layers, each kept under a digest of what it comes from. Two builds of one thing at a time are one. */
 export function createBuilding(options: BuildingOptions): Building {
@@ -71,18 +61,16 @@ export function createBuilding(options: BuildingOptions): Building {
         `A layer of ${template.name} vanished after it was made.`,
       );
     },
-    async look({ template, below, context }) {
-      const plans = planLayers(template, context.provider);
-      const layers = await find(await groundOf({ template, below }, context), plans, {
-        use,
-        context,
-      });
-      return { layers, total: plans.length };
-    },
   };
 }
 
 function planLayers(template: ResolvedTemplate, provider: SandboxProvider): readonly LayerPlan[] {
+  if (template.base !== "host") {
+    const message = `The provider ${provider.id} makes no sandbox on a base of its own, which template ${template.name} names.`;
+    throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+      hint: "Use a template on base host, the machine's own programs.",
+    });
+  }
   const plans = groupSteps(planBuild(template));
   if (plans.length === 0 || provider.declared.layers) return plans;
   const message = `The provider ${provider.id} has no layers, which template ${template.name} needs for its setup.`;
@@ -115,6 +103,6 @@ async function find(
   return found;
 }
 
-export function underlie(ground: LayerGround, layers: readonly string[]): LayerGround {
+function underlie(ground: LayerGround, layers: readonly string[]): LayerGround {
   return { ...ground, below: [...ground.below, ...layers] };
 }

@@ -1,0 +1,51 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { shell } from "../../src/agent/agents/shell/shell.ts";
+import { createAgentRegistry } from "../../src/agent/registry.ts";
+import { SILENT_LOGGER } from "../../src/platform/logger.ts";
+import { resolvePaths } from "../../src/platform/paths.ts";
+import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
+import { createEngine, type Engine } from "../../src/session/engine.ts";
+
+/** An engine with real sandboxes and the templates of `root`/templates; everything of it lies below `root`. */
+export async function openBuildingEngine(root: string): Promise<Engine> {
+  const environment = { CATTLEGRID_HOME: join(root, "state") };
+  const uid = process.getuid?.() ?? 0;
+  const paths = resolvePaths({ environment, uid, homeDirectory: join(root, "home") });
+  return createEngine({
+    paths,
+    homeDirectory: join(root, "home"),
+    providers: [
+      createLocalProvider({
+        stateDirectory: join(root, "state/providers/local"),
+        runtimeDirectory: join(root, "run"),
+      }),
+    ],
+    agents: createAgentRegistry([shell]),
+    templates: [{ origin: "user", path: join(root, "templates") }],
+    logger: SILENT_LOGGER,
+  });
+}
+
+export function writeTemplate(root: string, name: string, text: string): void {
+  const directory = join(root, "templates", name);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "cattlegrid.template.yaml"), text);
+}
+
+/** Builds one of them; resolves with its layers. */
+export async function buildTemplate(
+  engine: Engine,
+  name: string,
+  onOutput: (text: string) => void = () => undefined,
+): Promise<readonly string[]> {
+  const { resolved } = await engine.templates.resolve({ name }, { owner: "local:7" });
+  return engine.templateLayers.build(resolved, {
+    owner: "local:7",
+    mirrors: null,
+    signal: new AbortController().signal,
+    onEvent(event) {
+      if (event.type === "build-delta") onOutput(event.text);
+    },
+  });
+}
