@@ -127,7 +127,7 @@ describe("an agent of the project", () => {
   const define = (name: string, fields: object): Promise<void> =>
     writeFile(
       join(rig.workspace, ".kiro/agents", `${name}.json`),
-      JSON.stringify({ name, ...fields }),
+      JSON.stringify({ name, tools: ["*"], ...fields }),
     );
   const ask = (agent: string, prompt: string, ...more: string[]): Promise<Finished> =>
     rig.run(["chat", "--no-interactive", "--agent", agent, ...more, "--", prompt]);

@@ -176,14 +176,15 @@ function readConversation(body: JsonObject): Conversation {
     prompts.push(userInputMessage.content ?? "");
     toolResults = 0;
   }
-  const model = state.currentMessage?.userInputMessage?.modelId;
-  return { prompts, toolResults, model };
+  const { modelId: model, contextFiles } = state.currentMessage?.userInputMessage ?? {};
+  return { prompts, toolResults, model, contextFiles };
 }
 
 interface Message {
   userInputMessage?: {
     content?: string;
     modelId?: string;
+    contextFiles?: readonly { path: string; text: string }[];
     userInputMessageContext?: { toolResults?: readonly unknown[] };
   };
 }

@@ -40,6 +40,8 @@ export interface Conversation {
   /** The model that was asked for. */
   model?: string | undefined;
   toolResults: number;
+  /** What the agent read at its start. */
+  contextFiles?: readonly { path: string; text: string }[] | undefined;
 }
 
 /** What looks like the signs that wrappers wait for; as an answer it must change nothing. */
@@ -70,8 +72,10 @@ export function continueScript(conversation: Conversation): Step[] {
   return end === -1 ? rest : rest.slice(0, end + 1);
 }
 
-function planReply({ prompts, model = "auto" }: Conversation): Step[] {
+function planReply({ prompts, model = "auto", contextFiles = [] }: Conversation): Step[] {
   const prompt = prompts.at(-1) ?? "";
+  const [, subject] = /^what are you told about (.+?)\??$/i.exec(prompt) ?? [];
+  if (subject !== undefined) return [say(recallContext(contextFiles, subject))];
   if (/^which model\b/i.test(prompt)) return [say(`I am ${model}.`)];
   const directives = readDirectives(prompt);
   if (directives !== undefined) return directives;
@@ -94,6 +98,13 @@ function planDonut(): Step[] {
     runCommand("node donut.js", "Show the torus"),
     say("There it is: **donut.js** draws a torus of 80 by 24 characters, shaded by the light."),
   ];
+}
+
+/** Lines of what it read that speak of the subject. */
+function recallContext(files: NonNullable<Conversation["contextFiles"]>, subject: string): string {
+  const lines = files.flatMap(({ text }) => text.split("\n"));
+  const found = lines.filter((line) => line.toLowerCase().includes(subject.toLowerCase()));
+  return found.length === 0 ? `I am told nothing about ${subject}.` : found.join("\n");
 }
 
 const NAME = /\bmy name is\s+([\p{L}][\p{L}\p{M}'’-]*)/iu;

@@ -107,7 +107,11 @@ export class Conversation {
   }
 
   /** The request body: everything said so far, and what is said now. */
-  request(content: UserContent, model?: string): Record<string, unknown> {
+  request(
+    content: UserContent,
+    model?: string,
+    contextFiles: readonly { path: string; text: string }[] = [],
+  ): Record<string, unknown> {
     const history = this.#value.history.flatMap(({ user, assistant }) => [
       { userInputMessage: toMessage(user.content) },
       {
@@ -123,6 +127,7 @@ export class Conversation {
           userInputMessage: {
             ...toMessage(content),
             ...(model === undefined ? {} : { modelId: model }),
+            ...(contextFiles.length === 0 ? {} : { contextFiles }),
           },
         },
       },

@@ -12,6 +12,7 @@ export interface ServerConfig {
   args?: string[];
   env?: Record<string, string>;
   url?: string;
+  headers?: Record<string, string>;
   disabled?: boolean;
 }
 
@@ -69,7 +70,8 @@ export class McpServers implements Disposable {
 
   async #open(name: string, config: ServerConfig): Promise<void> {
     const { url, command } = config;
-    const connection = url === undefined ? openProgram(config, this.#directory) : openAddress(url);
+    const connection =
+      url === undefined ? openProgram(config, this.#directory) : openAddress(url, config);
     if (url === undefined && command === undefined) throw new Error("it has no command and no url");
     this.#connections.set(name, connection);
     await this.#ask(name, "initialize", {
@@ -98,7 +100,7 @@ function openProgram(
   const child = spawn(command, args, {
     stdio: ["pipe", "pipe", "inherit"],
     cwd: directory,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...expand(env) },
   });
   const failed = once(child, "error").then(([error]) => Promise.reject(error as Error));
   failed.catch((error: unknown) => void error);
@@ -126,7 +128,14 @@ async function sendToProgram(
   return Promise.race([answered, ended]);
 }
 
-function openAddress(url: string): Connection {
+/** `${VARIABLE}` stands for a variable of the program's own. */
+function expand(values: Readonly<Record<string, string>>): Record<string, string> {
+  const fill = (text: string): string =>
+    text.replace(/\$\{(\w+)\}/g, (_, name: string) => process.env[name] ?? "");
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, fill(value)]));
+}
+
+function openAddress(url: string, { headers = {} }: ServerConfig): Connection {
   return {
     async send(message) {
       const sent = httpRequest(url, {
@@ -135,6 +144,7 @@ function openAddress(url: string): Connection {
         headers: {
           "content-type": "application/json",
           accept: "application/json, text/event-stream",
+          ...expand(headers),
         },
       });
       sent.end(JSON.stringify(message));

@@ -36,9 +36,30 @@ const READ_ONLY = new Set(["fs_read"]);
 export function isTrusted(tool: ToolCall, trust: "all" | readonly string[] | undefined): boolean {
   if (trust === "all") return true;
   if (trust === undefined) return READ_ONLY.has(tool.name);
-  if (trust.includes("@builtin") && !tool.name.startsWith("@")) return true;
-  if (tool.name.startsWith("@") && trust.includes(tool.name.replace(/\/.*$/, ""))) return true;
-  return trust.includes(tool.name) || trust.includes(PUBLIC_NAMES[tool.name] ?? tool.name);
+  return isListed(tool, trust);
+}
+
+/** Whether an agent's `tools` has it. */
+export function isVisible(tool: ToolCall, tools: readonly string[]): boolean {
+  return tools.includes("*") || isListed(tool, tools);
+}
+
+/** By its own name or Kiro's other one, with all built-in ones, or with all of its server. `*` and `?` stand for others. */
+function isListed(tool: ToolCall, list: readonly string[]): boolean {
+  const isServers = tool.name.startsWith("@");
+  if (!isServers && list.includes("@builtin")) return true;
+  const names = isServers
+    ? [tool.name, tool.name.replace(/\/.*$/, "")]
+    : [tool.name, PUBLIC_NAMES[tool.name] ?? tool.name];
+  return list.some((pattern) => pattern !== "*" && names.some((name) => matches(name, pattern)));
+}
+
+function matches(name: string, pattern: string): boolean {
+  const parts = pattern.split(/([*?])/).map((part) => {
+    if (part === "*") return ".*";
+    return part === "?" ? "." : part.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  });
+  return new RegExp(`^${parts.join("")}$`).test(name);
 }
 
 /** Runs one tool for real and shows it in the words of the V1 engine. */

@@ -11,7 +11,8 @@ import type { HookEvent } from "./hooks.ts";
 import type { McpServers } from "./mcp.ts";
 import { askModel, explainFailure } from "./model.ts";
 import type { Engine } from "./profile.ts";
-import { isTrusted, runTool } from "./tools.ts";
+import { readContext } from "./resources.ts";
+import { isTrusted, isVisible, runTool } from "./tools.ts";
 import type { TurnView } from "./view.ts";
 
 export interface Turn {
@@ -84,7 +85,8 @@ async function readMessage(
 ): Promise<Message> {
   const { context, conversation, credentials, signal, view } = turn;
   const message: Message = { text: "", tools: [], credits: 0 };
-  const body = conversation.request(content, turn.model);
+  const read = readContext(turn.agent, context);
+  const body = conversation.request(content, turn.model ?? turn.agent.model, read);
   for await (const event of askModel(context, { credentials, body, signal })) {
     if (event.kind === "text") {
       message.text += event.text;
@@ -116,6 +118,7 @@ async function runOne(turn: Turn, tool: ToolCall): Promise<ToolResult> {
     status: "Error",
     content,
   });
+  if (!isVisible(tool, agent.tools)) return refuse(`There is no tool named ${tool.name}.`);
   const isAllowed =
     isTrusted(tool, trust) || isTrusted(tool, agent.allowedTools) || (await askAbout(turn, tool));
   if (!isAllowed) return refuse("The user denied this tool.");

@@ -1,3 +1,6 @@
+import type { ArgumentChange } from "../protocol/argument-rule.ts";
+import type { AgentConfiguration } from "./configuration/configuration.ts";
+
 /** A host an agent needs, with the reason a reviewer reads. */
 export interface AgentHost {
   /** Exact name, `*.name` or `**.name`. */
@@ -114,6 +117,8 @@ export interface TurnSetup {
   version: string;
   /** Absent: nothing was chosen. */
   options?: TurnOptions;
+  /** What a template makes of the agent's own command. */
+  arguments?: ArgumentChange;
 }
 
 export interface TurnInput extends TurnSetup {
@@ -222,4 +227,6 @@ export interface AgentAdapter {
   /** Absent: its sign-in stays in the sandbox where it was made. */
   readonly keptSignIn?: KeptSignIn;
   readonly turns?: AgentTurns;
+  /** Absent: a template can say nothing to it, but that it is trusted with everything. */
+  readonly configuration?: AgentConfiguration;
 }

@@ -1,4 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
+import { changeArguments } from "../protocol/argument-rule.ts";
 import type {
   AgentEvent,
   AgentTurns,
@@ -61,7 +62,8 @@ export function createJsonTurns(format: JsonTurnsFormat): AgentTurns {
 function composeCommand(format: JsonTurnsFormat, turn: TurnInput): readonly string[] {
   const { resume, conversationId } = turn;
   const resumed = resume && conversationId !== undefined ? format.resume(conversationId) : [];
-  return [...format.command, ...resumed, ...(format.lastWords ?? [])];
+  const command = changeArguments(format.command, turn.arguments);
+  return [...command, ...resumed, ...(format.lastWords ?? [])];
 }
 
 function createReader(format: JsonTurnsFormat): TurnReader {

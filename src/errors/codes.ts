@@ -221,6 +221,18 @@ export const ERROR_CODES = define({
   ),
   AGENT_RESUME_LOST: provider(409, "The conversation is gone from the sandbox; start a new chat."),
   AGENT_OPTION_UNAVAILABLE: user(400, "See the agent's page under docs/agents for what it offers."),
+  AGENT_SETTING_UNAVAILABLE: user(
+    422,
+    "`cattlegrid agents show AGENT` lists what each agent can be told; leave the rest out of the template.",
+  ),
+  AGENT_CONFIGURATION_FAILED: provider(
+    500,
+    "Make the sandbox anew with `cattlegrid recreate`; its home directory does not take what the template says.",
+  ),
+  WORKSPACE_OVERRIDES_TEMPLATE: user(
+    403,
+    "Remove the file that is named; only a template with `workspaceConfiguration: true` lets the workspace's own count.",
+  ),
   AGENT_REGION_UNKNOWN: user(400, "See the agent's page under docs/agents for its regions."),
   AGENT_COMMAND_INVALID: user(400, "See the agent's page under docs/agents."),
   SESSION_NOT_FOUND: user(404, "List sessions with `cattlegrid inspect NAME`."),

@@ -26,3 +26,19 @@ export function resolveCommand(
   const appends = rule === "auto" ? first.startsWith("-") && !isStandalone : rule === "append";
   return { argv: [...(appends ? command : command.slice(0, 1)), ...args], isStandalone };
 }
+
+/** How the words of an agent's own commands change. */
+export interface ArgumentChange {
+  /** Options that stand by themselves and are left out. */
+  without: readonly string[];
+  /** Options that come after the others. */
+  with: readonly string[];
+}
+
+export function changeArguments(
+  argv: readonly string[],
+  change: ArgumentChange | undefined,
+): readonly string[] {
+  if (change === undefined) return argv;
+  return [...argv.filter((word) => !change.without.includes(word)), ...change.with];
+}

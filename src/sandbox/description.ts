@@ -8,6 +8,7 @@ import type { StoredSpecification, TemplateMaking } from "../store/sandbox-rows.
 import { applyTemplate } from "../template/narrowing.ts";
 import type { Templates, TemplateUse } from "../template/templates.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
+import { compileConfiguration } from "./configuration/agent-configuration.ts";
 import { specify, type Wanted } from "./creation.ts";
 import { holdable } from "./demands.ts";
 import type { Gates } from "./gates.ts";
@@ -82,7 +83,10 @@ export async function describeSandbox(
   });
   const offer = { provider: provider.id, capabilities };
   const specification = specify({ ...wanted, request }, { agent, offer, gate });
-  return { agent, provider, specification: { ...specification, ...part } };
+  const templated = { ...specification, ...part };
+  // What its agent cannot be told is refused before there is a sandbox.
+  compileConfiguration({ id, specification: templated }, agent);
+  return { agent, provider, specification: templated };
 }
 
 function narrow({ template, making }: TemplatePart, request: SandboxCreate): SandboxCreate {

@@ -7,6 +7,8 @@ export interface StartingParts {
   maskedPaths: readonly string[];
   layers: readonly string[];
   certificates: readonly string[];
+  /** What a template makes of the agent's own environment. */
+  environment?: Readonly<Record<string, string>>;
   /** The host directory that is the workspace inside, when that is not the user's own. */
   source?: string;
 }
@@ -34,7 +36,7 @@ export function toSpecification(
     maskedPaths: parts.maskedPaths,
     homeLayers: parts.layers,
     toolchains: stored.toolchains,
-    environment: { ...agent.environment, ...stored.environment },
+    environment: { ...agent.environment, ...parts.environment, ...stored.environment },
     ...(stored.gitIdentity === undefined ? {} : { gitIdentity: identity }),
     certificates: parts.certificates,
     limits: toLimits(stored.limits),

@@ -1,3 +1,4 @@
+import type { AgentAdapter } from "../agent/agent.ts";
 import type { AgentRegistry } from "../agent/registry.ts";
 import type { SandboxStart, StartEvent } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
@@ -10,15 +11,20 @@ import { withoutLifted } from "../workspace/created-paths.ts";
 import { findSpecialFiles } from "../workspace/special-files.ts";
 import { findProtectedPaths } from "../workspace/protected-paths.ts";
 import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
+import {
+  compileConfiguration,
+  placeConfiguration,
+  type SandboxConfiguration,
+} from "./configuration/agent-configuration.ts";
+import { recordPlaced } from "./configuration/configuring.ts";
 import { describeGate } from "./gate-request.ts";
 import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
-import { launch, type LaunchedSandbox } from "./launch.ts";
+import { launch, type Launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
-import { toSpecification } from "./specification.ts";
-import { renewParameters } from "./template-parameters.ts";
+import { toSpecification, type StartingParts } from "./specification.ts";
 import { checkToolchain } from "./toolchains.ts";
 
 /** A sandbox needs at least this for its directories and records. */
@@ -100,12 +106,53 @@ export async function startStored(
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
-  return await launch({
-    provider,
-    specification: toSpecification(row, agent, parts),
-    gate,
-    signal,
+  const launching = { provider, gate, signal, agent, parts };
+  return await launchConfigured(options, { ...row, specification }, launching);
+}
+
+interface LaunchingParts extends Pick<Launch, "provider" | "gate" | "signal"> {
+  agent: AgentAdapter;
+  parts: StartingParts;
+}
+
+/** What a template says to the agent is part of the environment, and of the home before anything of the agent's runs. */
+async function launchConfigured(
+  options: StartingOptions,
+  row: SandboxRow,
+  { agent, parts, ...launching }: LaunchingParts,
+): Promise<LaunchedSandbox> {
+  const configuration = compileConfiguration(row, agent);
+  const environment = configuration?.compiled.environment;
+  const specification = toSpecification(row, agent, {
+    ...parts,
+    ...(environment && { environment }),
   });
+  const launched = await launch({ ...launching, specification });
+  if (configuration === undefined) return launched;
+  return place(options, { row, configuration, launched, signal: launching.signal });
+}
+
+interface PlacingParts {
+  row: SandboxRow;
+  configuration: SandboxConfiguration;
+  launched: LaunchedSandbox;
+  signal: AbortSignal;
+}
+
+/** Nothing of an agent's runs before what the template says is in place; without it, nothing does. */
+async function place(
+  { store }: StartingOptions,
+  { row, configuration, launched, signal }: PlacingParts,
+): Promise<LaunchedSandbox> {
+  try {
+    await placeConfiguration({ running: launched.running, row, signal }, configuration);
+    await recordPlaced(store, row.id, configuration.files);
+    return launched;
+  } catch (error) {
+    await launched.running.stop();
+    await launched.gate.close();
+    throw error;
+  }
 }
 
 /** The workspace may have gone, or become something else, since the sandbox was made. */

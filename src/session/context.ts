@@ -1,5 +1,6 @@
 import type { AgentAdapter } from "../agent/agent.ts";
 import type { SessionCreate, SessionEvent } from "../protocol/session.ts";
+import type { Configure } from "../sandbox/configuration/configuring.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 import type { SandboxSignIns } from "./sandbox-sign-ins.ts";
@@ -21,5 +22,7 @@ export interface SessionContext {
   readonly terminals: Pick<Terminals, "open">;
   /** Sign-ins that are kept outside; absent: there is nowhere to keep them. */
   readonly signIns?: SandboxSignIns;
+  /** Tells the agent what the sandbox's template says. Absent: there are no templates. */
+  readonly configure?: Configure;
   report(event: SessionEvent): void;
 }

@@ -10,6 +10,7 @@ import {
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
+import { createConfigure } from "../sandbox/configuration/configuring.ts";
 import { createEngineEvents, type EngineEvents } from "../sandbox/engine-events.ts";
 import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
 import { createHostKeys, type HostKeys } from "../sandbox/host-keys.ts";
@@ -210,6 +211,7 @@ async function compose(
   const logins = openLogins(options, { store, vault, sandboxes, layersFor, createThrowAway });
   bound.sessions = createSessions({
     signIns: logins.inSandboxes,
+    configure: createConfigure({ store, agents }),
     onTurn: tellTurns(events),
     sandboxes: bound.sandboxes,
     agents,

@@ -1,11 +1,12 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Session, SessionEvent, TurnCreate, TurnEvent } from "../protocol/session.ts";
-import { resolveCommand } from "../protocol/argument-rule.ts";
 import type { SessionChange, SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { SandboxEnding } from "../sandbox/provider.ts";
+import { chooseCommand } from "./chosen-command.ts";
 import { runCommand } from "./command.ts";
 import type { TurnSetup } from "../agent/agent.ts";
+import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
 import type { SessionContext } from "./context.ts";
 import { isStillThere, type Conversation } from "./conversation.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
@@ -159,23 +160,23 @@ export class LiveSession {
 
   /** Returns the exit status of the session. */
   async #live(): Promise<number> {
-    const { agent, request, secrets, signal } = this.#context;
-    const { argumentRule, environment, terminal } = request;
-    const command = resolveCommand(agent, request.arguments ?? [], argumentRule);
+    const { agent, request, secrets, signal, configure, running } = this.#context;
     const isLogin = request.login !== undefined;
+    const configured = await configure?.(running, request.turnOptions ?? {}, signal);
+    const command = chooseCommand(agent, request, configured);
     if (isLogin || (!command.isStandalone && !this.#hasKey)) await this.#signIn();
     if (isLogin) return 0;
-    if (this.#row.kind === "turns") return this.#serveTurns();
+    if (this.#row.kind === "turns") return this.#serveTurns(configured);
     signal.throwIfAborted();
     await this.#advance("ready");
     const ending = await runInTerminal(this.#context, {
       purpose: "agent",
       request: {
         argv: command.argv,
-        environment: environment ?? {},
+        environment: request.environment ?? {},
         // SECURITY: the caller's key, for the agent's process tree and no other.
         secrets,
-        ...(terminal === undefined ? {} : { terminal }),
+        ...(request.terminal === undefined ? {} : { terminal: request.terminal }),
       },
     });
     if (ending.kind === "lost") this.#lossReason ??= ending.reason;
@@ -216,9 +217,12 @@ export class LiveSession {
     }
   }
 
-  async #serveTurns(): Promise<number> {
+  async #serveTurns(configured: CompiledConfiguration | undefined): Promise<number> {
     const { agent, request } = this.#context;
-    const setup = { version: await this.#readVersion(), options: request.turnOptions ?? {} };
+    const version = await this.#readVersion();
+    const change = configured?.arguments;
+    const options = request.turnOptions ?? {};
+    const setup = { version, options, ...(change === undefined ? {} : { arguments: change }) };
     agent.turns?.checkOptions?.(setup);
     await this.#goOn(setup);
     await this.#advance("ready");

@@ -12,6 +12,7 @@ import type {
 } from "../protocol/session.ts";
 import type { Bindings } from "../protocol/secret.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
+import type { Configure } from "../sandbox/configuration/configuring.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
@@ -38,6 +39,8 @@ export interface SessionsOptions {
   terminals: Pick<Terminals, "open">;
   /** Sign-ins that are kept outside the sandboxes. */
   signIns?: SandboxSignIns;
+  /** Default: there are no templates. */
+  configure?: Configure;
   repository: SessionRepository;
   logger: Logger;
   now?(): Date;
@@ -176,7 +179,7 @@ class LiveSessions implements Sessions {
 
   #begin({ row, request, running, earlier }: Beginning): LiveSession {
     const { sandboxes, agents, repository, logger, readerGraceMs } = this.#options;
-    const { terminals, signIns } = this.#options;
+    const { terminals, signIns, configure } = this.#options;
     const { secrets = {}, ...rest } = request;
     let lease: ReaderLease | undefined;
     const session = new LiveSession({
@@ -188,6 +191,7 @@ class LiveSessions implements Sessions {
         running,
         terminals,
         ...(signIns === undefined ? {} : { signIns }),
+        ...(configure === undefined ? {} : { configure }),
       },
       ...(earlier === undefined ? {} : { earlier }),
       repository,

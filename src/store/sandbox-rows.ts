@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
+import type { PlacedFiles } from "../sandbox/configuration/home-plan.ts";
 import type { Lifetime } from "../sandbox/lifetime.ts";
 import type { Egress, Isolation, WorkspaceMode } from "../sandbox/provider.ts";
 import type { KeptTemplate } from "../template/content.ts";
@@ -35,6 +36,8 @@ export interface StoredSpecification {
   /** Absent in rows of an earlier version. */
   lifetime?: Lifetime;
   origins?: Readonly<Record<string, string>>;
+  /** What of the template the last start put into the home. */
+  placed?: PlacedFiles;
   /** Relative to the workspace: paths that the user lifted out of protection and quarantine. */
   unprotected?: readonly string[];
   /** As it counted when the sandbox was made, or its parameters were last changed. */

@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -12,12 +20,16 @@ import { createAgentRegistry } from "../../src/agent/registry.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { openRuntimeDirectory, resolvePaths } from "../../src/platform/paths.ts";
 import type { StartEvent } from "../../src/protocol/sandbox.ts";
+import type { TemplateFile } from "../../src/protocol/template.ts";
 import type { SessionCreate, SessionEvent, TurnEvent } from "../../src/protocol/session.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";
 import { runCommand } from "../../src/session/command.ts";
+import { openStore } from "../../src/store/store.ts";
+import { TEMPLATE_FILE } from "../../src/template/places.ts";
 import { createEngine, type Engine } from "../../src/session/engine.ts";
 
+const TEMPLATE = "golden";
 const OWNER = "local:test";
 /** The stand-in is smaller than what it stands for. */
 const DISK_BYTES = 500_000_000;
@@ -81,6 +93,7 @@ export class KiroYard {
         homeDirectory: join(root, "home"),
         providers: [provider],
         agents: createAgentRegistry([small, shell]),
+        templates: [{ origin: "user", path: join(root, "templates") }],
         logger: SILENT_LOGGER,
         readerGraceMs: 1,
         now: () => new Date(Date.now() + clock.aheadMs),
@@ -185,10 +198,48 @@ export class KiroYard {
     return (await runCommand(running, { request, signal: never })).stdout;
   }
 
-  /** Closes the engine and opens another on the same state. */
-  async restart(): Promise<void> {
+  /** Closes the engine and opens another on the same state; `meanwhile` has the state to itself. */
+  async restart(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.engine.close();
+    await meanwhile();
     this.engine = await this.#openEngine();
+  }
+
+  /** A sandbox that was made from a template that says this, and runs. */
+  async fromTemplate(said: Partial<TemplateFile>): Promise<string> {
+    const directory = join(this.root, "templates", TEMPLATE);
+    mkdirSync(directory, { recursive: true });
+    const text = JSON.stringify({ version: 1, agent: "kiro", ...said });
+    writeFileSync(join(directory, TEMPLATE_FILE), text);
+    const { sandbox } = await this.engine.sandboxes.create(OWNER, {
+      name: `${TEMPLATE}-${++this.#sandboxes}`,
+      template: { name: TEMPLATE },
+      workspace: this.workspace,
+      mirrors: this.mirrors(),
+    });
+    await this.start(sandbox.id);
+    return sandbox.id;
+  }
+
+  /** Has a stopped sandbox's template say something else, or a sandbox without one have one, from its next start on. */
+  async resay(sandboxId: string, said: Partial<TemplateFile>): Promise<void> {
+    const source = await this.fromTemplate(said);
+    await this.restart(async () => {
+      const store = await openStore({ stateDirectory: join(this.root, "state") });
+      const [from, to] = [await store.sandboxes.get(source), await store.sandboxes.get(sandboxId)];
+      const { template, making } = from!.specification;
+      const specification = { ...to!.specification, template: template!, making: making! };
+      await store.sandboxes.update(sandboxId, { specification });
+      await store.close();
+    });
+    await this.start(sandboxId);
+  }
+
+  async stopAll(): Promise<void> {
+    const { sandboxes } = this.engine;
+    for (const { id, status } of await sandboxes.list(OWNER)) {
+      if (status === "running") await sandboxes.stop(id);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { AgentAdapter } from "../../agent.ts";
+import { configuration } from "./configuration.ts";
 import { DEFAULT_REGIONS, hostsOf, KIRO_REGIONS } from "./hosts.ts";
 import { installation } from "./installation.ts";
 import { keptSignIn } from "./kept-sign-in.ts";
@@ -30,4 +31,5 @@ export const kiro: AgentAdapter = {
   signIn,
   keptSignIn,
   turns,
+  configuration,
 };

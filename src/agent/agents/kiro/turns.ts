@@ -1,4 +1,5 @@
 import { CattlegridError } from "../../../errors/error.ts";
+import { changeArguments } from "../../../protocol/argument-rule.ts";
 import type { AgentTurns, CommandResult, TurnInput, TurnSetup } from "../../agent.ts";
 import { judge as judgeText } from "./judgement.ts";
 import { toPlainText } from "../../plain-text.ts";
@@ -31,7 +32,7 @@ export const turns: AgentTurns = {
   },
   command(turn) {
     const argv = [
-      ...HEADLESS_CHAT,
+      ...changeArguments(HEADLESS_CHAT, turn.arguments),
       ...engineOf(turn).arguments,
       ...describeOptions(turn),
       ...describeResumption(turn),

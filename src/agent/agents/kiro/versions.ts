@@ -5,7 +5,9 @@ import type { TurnSetup } from "../../agent.ts";
 export type KiroEngine = "v1" | "v2" | "v3";
 
 interface EngineUse {
-  /** Names the engine on the command line, since the default moves between versions. */
+  /** Name the engine on the command line, since the default moves between versions. */
+  names: readonly string[];
+  /** The same, and how its output is. */
   arguments: readonly string[];
   /** `stream-json` says by itself how a turn ended and to which conversation it belongs. */
   output: "text" | "stream-json";
@@ -74,6 +76,13 @@ export function engineOf({ version, options }: TurnSetup): EngineUse & { engine:
   });
 }
 
+/** How a configured agent is started for a person: by the engine that reads what was written for it. */
+export function interactiveWords(version: string): readonly string[] {
+  const { engine, engines } = generationOf(version);
+  // Until V1 went, what a person meets reads the same files; from then on it is V3 unless told otherwise.
+  return engines.v1 === undefined ? (engines[engine]?.names ?? []) : [];
+}
+
 export function versionNotice(version: string): string | undefined {
   const [major, minor] = NEWEST_KNOWN;
   const read = parseVersion(version);
@@ -95,11 +104,12 @@ function named(engine: KiroEngine): readonly string[] {
 }
 
 function text(words: readonly string[]): EngineUse {
-  return { arguments: words, output: "text" };
+  return { names: words, arguments: words, output: "text" };
 }
 
 function streamed(words: readonly string[]): EngineUse {
-  return { arguments: [...words, "--output-format", "stream-json"], output: "stream-json" };
+  const output = "stream-json";
+  return { names: words, arguments: [...words, "--output-format", output], output };
 }
 
 function parseVersion(version: string): Version | undefined {

@@ -1,0 +1,75 @@
+import type { AgentAdapter } from "../agent.ts";
+import type {
+  AgentConfiguration,
+  ConfigurationPart,
+  WantedConfiguration,
+} from "./configuration.ts";
+import { settingUnavailable } from "./refusal.ts";
+
+const TAKES_NOTHING: Pick<AgentConfiguration, "takes" | "keepsWorkspaceOut"> = {
+  takes: [],
+  keepsWorkspaceOut: false,
+};
+
+/** How each part is called in a template. */
+const NAMES: Readonly<Record<ConfigurationPart, string>> = {
+  "trust-builtin": "trust: builtin",
+  "trust-list": "a list of trusted tools",
+  "trust-ask": "trust: ask",
+  steering: "steering",
+  prompt: "a prompt",
+  model: "a model",
+  resources: "resources",
+  hooks: "hooks",
+  subagents: "subagents",
+  "mcp-command": "MCP servers with a command",
+  "mcp-url": "MCP servers with a url",
+  "mcp-trusted": "trusted tools of MCP servers",
+};
+
+/** What of all that can be said to an agent is said here. */
+export function listParts({
+  agent,
+  steering,
+  mcpServers,
+}: WantedConfiguration): ConfigurationPart[] {
+  const { trust = "all", prompt, model, resources, hooks = {}, subagents = {} } = agent;
+  const servers = Object.values(mcpServers);
+  const said: Readonly<Record<ConfigurationPart, boolean>> = {
+    "trust-builtin": trust === "builtin",
+    "trust-list": Array.isArray(trust),
+    "trust-ask": trust === "ask",
+    steering: steering.length > 0,
+    prompt: prompt !== undefined,
+    model: model !== undefined,
+    resources: resources !== undefined,
+    hooks: Object.keys(hooks).length > 0,
+    subagents: Object.keys(subagents).length > 0,
+    "mcp-command": servers.some((server) => "command" in server),
+    "mcp-url": servers.some((server) => "url" in server),
+    // Where everything is trusted, these are too.
+    "mcp-trusted": trust !== "all" && servers.some(({ trusted = [] }) => trusted.length > 0),
+  };
+  return (Object.keys(said) as ConfigurationPart[]).filter((part) => said[part]);
+}
+
+/** Throws AGENT_SETTING_UNAVAILABLE, naming what of a template the agent has no way to be told. */
+export function requireParts(agent: AgentAdapter, wanted: WantedConfiguration): void {
+  const { takes, keepsWorkspaceOut } = agent.configuration ?? TAKES_NOTHING;
+  const missing = listParts(wanted).filter((part) => !takes.includes(part));
+  if (missing.length > 0) {
+    const what = missing.map((part) => NAMES[part]).join(", ");
+    throw settingUnavailable(agent.title, `be told what the template says: ${what}`, {
+      hint: "Leave it out of the template, or use an agent that can: `cattlegrid agents show AGENT` lists it.",
+    });
+  }
+  const { trust = "all", workspaceConfiguration = false } = wanted.agent;
+  if (trust === "all" || workspaceConfiguration || keepsWorkspaceOut) return;
+  throw settingUnavailable(
+    agent.title,
+    "keep the workspace's own configuration from widening its trust",
+    {
+      hint: "Say `workspaceConfiguration: true` if that may be, or `trust: all`.",
+    },
+  );
+}

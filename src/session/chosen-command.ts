@@ -1,0 +1,55 @@
+import type { AgentAdapter } from "../agent/agent.ts";
+import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
+import { CattlegridError } from "../errors/error.ts";
+import {
+  changeArguments,
+  resolveCommand,
+  type ArgumentChange,
+  type ResolvedCommand,
+} from "../protocol/argument-rule.ts";
+import type { SessionCreate } from "../protocol/session.ts";
+
+type Asked = Pick<SessionCreate, "arguments" | "argumentRule">;
+
+/** What an interactive session runs. Throws TEMPLATE_FIXED for an option that says otherwise than the template. */
+export function chooseCommand(
+  agent: AgentAdapter,
+  asked: Asked,
+  configured: CompiledConfiguration | undefined,
+): ResolvedCommand {
+  const { arguments: given = [], argumentRule } = asked;
+  const change = configured?.arguments;
+  if (configured === undefined || change === undefined) {
+    return resolveCommand(agent, given, argumentRule);
+  }
+  // The words that make it serve an editor are the agent's own, and change as its others do.
+  if (agent.acp !== undefined && isSame(given, agent.acp)) {
+    const argv = [...agent.command.slice(0, 1), ...changeArguments(given, change)];
+    return { argv, isStandalone: false };
+  }
+  const command = [...changeArguments(agent.command, change), ...(configured.interactive ?? [])];
+  const resolved = resolveCommand({ ...agent, command }, given, argumentRule);
+  if (!resolved.isStandalone) refuseFixed(given, change, configured.fixed);
+  return resolved;
+}
+
+function refuseFixed(
+  given: readonly string[],
+  change: ArgumentChange,
+  more: readonly string[] = [],
+): void {
+  const said = change.with.filter((word) => word.startsWith("-"));
+  const options = [...change.without, ...said, ...more];
+  const fixed = new Set(options.map(nameOf));
+  const found = given.find((word) => word.startsWith("-") && fixed.has(nameOf(word)));
+  if (found === undefined) return;
+  throw new CattlegridError("TEMPLATE_FIXED", `The template says otherwise than ${nameOf(found)}.`);
+}
+
+function nameOf(option: string): string {
+  return option.split("=", 1)[0] ?? option;
+}
+
+function isSame(left: readonly string[], right: readonly string[]): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
