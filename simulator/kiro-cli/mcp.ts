@@ -104,6 +104,10 @@ function openProgram(
   });
   const failed = once(child, "error").then(([error]) => Promise.reject(error as Error));
   failed.catch((error: unknown) => void error);
+  // A server that ended is told by its end, not by what it no longer reads.
+  child.stdin.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") child.stdin.destroy(error);
+  });
   const waiting = new Map<number, (reply: Reply) => void>();
   createInterface({ input: child.stdout }).on("line", (line) => {
     const reply = JSON.parse(line) as Reply;

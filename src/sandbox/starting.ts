@@ -25,6 +25,7 @@ import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification, type StartingParts } from "./specification.ts";
+import { renewParameters } from "./template-parameters.ts";
 import { checkToolchain } from "./toolchains.ts";
 
 /** A sandbox needs at least this for its directories and records. */

@@ -71,13 +71,15 @@ export async function renewParameters(
   const { request } = making;
   const workspace = before.workspace?.path ?? null;
   const described = await describeSandbox(options, row.id, { request, workspace, part });
-  const { workspace: place, clone, isolation, egress, protectedPaths, layers } = before;
+  const { workspace: place, clone, isolation, egress, placed, protectedPaths, layers } = before;
   return {
     ...described.specification,
     workspace: place,
     ...(clone === undefined ? {} : { clone }),
     isolation,
     ...(egress === undefined ? {} : { egress }),
+    // What lies in the home is still to be taken out of it.
+    ...(placed === undefined ? {} : { placed }),
     protectedPaths,
     layers,
   };

@@ -62,6 +62,7 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a chat with Kiro takes"), () 
     writeFileSync(join(yard.workspace, "server.cjs"), STDIO_SERVER);
     const team = {
       name: "team",
+      tools: ["*"],
       allowedTools: ["@builtin", "@near", "@far"],
       hooks: { userPromptSubmit: [{ command: "cat >> hooks.log; echo >> hooks.log" }] },
       mcpServers: {
