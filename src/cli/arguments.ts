@@ -8,6 +8,8 @@ export type Suggestion =
   | "agent"
   | "provider"
   | "secret"
+  | "template"
+  | "parameter"
   | "place"
   | "file"
   | "directory"

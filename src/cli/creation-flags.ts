@@ -1,4 +1,5 @@
 import type { Flags } from "./arguments.ts";
+import { TEMPLATE_FLAGS } from "./template/template-flags.ts";
 
 export const ENV_FILE_FLAG = {
   "env-file": {
@@ -26,6 +27,7 @@ export const CREATION_FLAGS = {
     suggest: ["sandbox"],
     help: "the sandbox's name; default: made of agent and folder",
   },
+  ...TEMPLATE_FLAGS,
   provider: {
     kind: "text",
     value: "ID",

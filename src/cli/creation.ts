@@ -4,10 +4,11 @@ import { CattlegridError } from "../errors/error.ts";
 import { readGitIdentity } from "../platform/git-identity.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import { parseChoice, parseCpus, parseLongDuration, parseMemory } from "./amount.ts";
-import type { FlagValues } from "./arguments.ts";
+import { type FlagValues, usage } from "./arguments.ts";
 import type { Caller } from "./caller.ts";
 import type { CREATION_FLAGS } from "./creation-flags.ts";
 import { readMirrors } from "../client/mirrors.ts";
+import { readParameters } from "./template/given-parameters.ts";
 import { describeBindings } from "./secret/binding-flag.ts";
 import type { Settings } from "./settings.ts";
 
@@ -22,6 +23,9 @@ export interface CreationSources {
   /** The variables of `-e` that are no secrets. */
   environment: Record<string, string>;
   signal: AbortSignal;
+  verb: string;
+  /** What a person picked; counts before flags and settings. */
+  template?: string | undefined;
 }
 
 /** What a new sandbox is to be, from flags, settings and the calling shell. */
@@ -37,6 +41,7 @@ export async function describeCreation(
   const mirrors = await readMirrors(caller, settings);
   return dropAbsent({
     name: flags.name,
+    template: await describeTemplate(flags, sources),
     provider: choose("provider"),
     isolation: map(choose("isolation"), (text) => parseChoice(text, "--isolation", ISOLATIONS)),
     mode: map(choose("mode"), (text) => parseChoice(text, "--mode", MODES)),
@@ -65,8 +70,30 @@ export async function describeCreation(
   });
 }
 
+/** The template and the answers to its questions; an empty name is none. Throws USAGE for answers to nobody's questions. */
+async function describeTemplate(
+  flags: CreationFlags,
+  { caller, settings, verb, template: picked }: CreationSources,
+): Promise<SandboxCreate["template"]> {
+  const name = picked ?? flags.template ?? settings.flags["template"] ?? "";
+  const parameters = await readParameters(flags, { verb, directory: caller.directory });
+  const hasParameters = Object.keys(parameters).length > 0;
+  if (name === "") {
+    if (hasParameters) throw usage(verb, "--param answers a template: name one with --template.");
+    return undefined;
+  }
+  const yields = [
+    ...Object.entries(FLAG_SETTINGS).flatMap(([setting, flag]) =>
+      flags[flag] === undefined ? [setting] : [],
+    ),
+    ...(flags.region.length === 0 ? ["regions"] : []),
+  ];
+  return { name, ...(hasParameters ? { parameters } : {}), yields };
+}
+
 /** Settings that are a flag's value, by the name `inspect` shows. */
 const FLAG_SETTINGS = {
+  template: "template",
   provider: "provider",
   isolation: "isolation",
   mode: "mode",
@@ -113,7 +140,7 @@ export function keepAsked(request: SandboxCreate, flags: CreationFlags): Sandbox
     ...rest
   } = request;
   const kept: SandboxCreate = { ...rest };
-  for (const name of ["provider", "isolation", "mode", "policy"] as const) {
+  for (const name of ["template", "provider", "isolation", "mode", "policy"] as const) {
     if (flags[name] === undefined) delete kept[name];
   }
   if (flags["idle-stop"] === undefined) delete kept.idleStopMs;

@@ -3,13 +3,14 @@ import type { AgentSummary } from "../protocol/agent.ts";
 import type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
 import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
 import { parseDuration } from "./amount.ts";
-import type { Api } from "./api.ts";
 import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } from "./creation.ts";
 import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
 import { listVariables } from "./environment-file.ts";
 import { readMirrors } from "../client/mirrors.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { startSandbox } from "./start-progress.ts";
+import { pickWhatToRun } from "./template/picker.ts";
+import { postTemplated } from "./template/templated-request.ts";
 import type { VerbContext } from "./verb.ts";
 
 export type SandboxTarget = Pick<SandboxCreate, "agent" | "agentVersion" | "workspace">;
@@ -36,14 +37,16 @@ export interface OpenedSandbox {
 export async function openSandbox(wish: OpeningWish, context: VerbContext): Promise<OpenedSandbox> {
   const { api, caller } = context;
   const { flags, extra } = wish;
-  const target = await findTarget(wish, context);
+  const { template, ...target } = await findTarget(wish, context);
   const settings = await addProjectSettings(wish.settings, target, caller);
   const given = await takeEnvironment(await listVariables(flags, caller), caller.environment, api);
   const { environment } = given;
-  const sources = { caller, settings, environment, signal: api.signal };
+  const { verb } = wish;
+  const sources = { caller, settings, environment, signal: api.signal, verb, template };
   const described = await describeCreation(flags, sources);
   const request: SandboxCreate = { ...described, ...target, ...extra?.(target) };
-  return { sandbox: await create(api, request, flags), given };
+  const asked = template === undefined ? flags : { ...flags, template };
+  return { sandbox: await create(request, { flags: asked, asks: wish.asks }, context), given };
 }
 
 /** Only a workspace that a new sandbox may be made for has a say. */
@@ -59,30 +62,57 @@ async function addProjectSettings(
  * A sandbox that exists was made with what was said then. What merely stands in for flags, and variables, which then go
  * with the session, do not have to be the same now.
  */
-async function create(api: Api, request: SandboxCreate, flags: CreationFlags): Promise<Sandbox> {
+async function create(
+  request: SandboxCreate,
+  { flags, asks }: { flags: CreationFlags; asks: boolean },
+  context: VerbContext,
+): Promise<Sandbox> {
   try {
-    return await api.post<Sandbox>("/v1/sandboxes", request);
+    return await postTemplated(request, { ...context, asks });
   } catch (error) {
     if (!CattlegridError.is(error, "NAME_IN_USE") || request.ephemeral === true) throw error;
-    return api.post<Sandbox>("/v1/sandboxes", keepAsked(request, flags));
+    return context.api.post<Sandbox>("/v1/sandboxes", keepAsked(request, flags));
   }
+}
+
+/** What a command line speaks of, and the template that a person picked instead of naming anything. */
+interface Target extends SandboxTarget {
+  template?: string;
 }
 
 /** An existing name brings agent and workspace from its record, so that it can be used from any directory. */
 async function findTarget(
-  { verb, operands: [agent, workspace], flags: { name }, asks, offers }: OpeningWish,
+  { verb, operands, flags, settings, asks, offers }: OpeningWish,
   { api, caller }: VerbContext,
-): Promise<SandboxTarget> {
+): Promise<Target> {
+  const { name } = flags;
+  const template = flags.template ?? settings.flags["template"] ?? "";
+  const [agent, workspace] = readOperands(operands, template);
   const isThere = name !== undefined && (await findSandbox(api, name)) !== undefined;
   const path =
     isThere && workspace === undefined
       ? {}
       : { workspace: await resolveWorkspace(workspace, caller.directory) };
   if (agent !== undefined) return { ...readAgent(agent), ...path };
-  if (isThere) return path;
+  if (isThere || template !== "") return path;
   const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
   const offered = agents.filter(offers ?? (() => true));
-  return { agent: await chooseAgent(offered, { caller, verb, asks }), ...path };
+  // Whoever says --template= wants none.
+  if (flags.template !== undefined) {
+    return { agent: await chooseAgent(offered, { caller, verb, asks }), ...path };
+  }
+  const picking = { caller, verb, asks, workspace: path.workspace };
+  return { ...(await pickWhatToRun(offered, api, picking)), ...path };
+}
+
+/** A template names its agent, so that one word may be the workspace; agents' names have no slash. */
+function readOperands(
+  operands: readonly string[],
+  template: string,
+): readonly string[] | [undefined, string] {
+  const [first = "", second] = operands;
+  const isPath = template !== "" && second === undefined && /^\.{1,2}$|\//.test(first);
+  return isPath ? [undefined, first] : operands;
 }
 
 export interface StartWish {

@@ -41,6 +41,7 @@ export const NO_SETTINGS: Settings = {
 
 /** Settings that are values of flags: by their name, the flag's. */
 const FLAGS = {
+  template: "template",
   provider: "provider",
   isolation: "isolation",
   mode: "mode",

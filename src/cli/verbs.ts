@@ -119,6 +119,14 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: "keep secrets in the vault, and say which agent is given them",
     load: async () => (await import("./commands/secret.ts")).SECRET,
   },
+  template: {
+    summary: "list, show and check the templates that sandboxes are made from",
+    load: async () => (await import("./commands/template.ts")).TEMPLATE,
+  },
+  params: {
+    summary: "show and change the answers that a sandbox was made with from its template",
+    load: async () => (await import("./commands/params.ts")).PARAMS,
+  },
   doctor: {
     summary: "check what this machine can do, and say what is missing",
     load: async () => (await import("./commands/doctor.ts")).DOCTOR,

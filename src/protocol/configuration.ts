@@ -15,6 +15,7 @@ export const configurationSchema = z
     allow: z.array(text).describe("hosts that may be reached, as with --allow"),
     deny: z.array(text).describe("hosts that may not, as with --deny"),
     policy: text.describe("a preset, or the path of a policy file"),
+    template: text.describe("what new sandboxes are made from, as --template"),
     mode: z.enum(["direct", "readonly", "overlay", "clone"]),
     provider: text,
     isolation: z.enum(["namespaces", "container", "gvisor", "microvm", "remote"]),

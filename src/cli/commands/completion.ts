@@ -3,6 +3,7 @@ import type { AgentSummary } from "../../protocol/agent.ts";
 import type { ProviderList } from "../../protocol/provider.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { SecretList } from "../../protocol/secret.ts";
+import type { TemplateList } from "../../protocol/template-list.ts";
 import { parseChoice } from "../amount.ts";
 import type { Api } from "../api.ts";
 import { type Caller, write } from "../caller.ts";
@@ -89,6 +90,7 @@ function openNames(api: Api, { paths }: Caller): NameSource {
     sandboxes: async () =>
       isUsed ? (await api.get<{ sandboxes: readonly Sandbox[] }>("/v1/sandboxes")).sandboxes : [],
     secrets: async () => (isUsed ? (await api.get<SecretList>("/v1/secrets")).secrets : []),
+    templates: async () => (await api.get<TemplateList>("/v1/templates")).templates,
     providers: async () => (await api.get<ProviderList>("/v1/providers")).providers,
     agents: async () => (await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents")).agents,
   };

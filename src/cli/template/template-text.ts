@@ -1,0 +1,37 @@
+import type { TemplateDetail, TemplateSummary } from "../../protocol/template-list.ts";
+import { makeOneLine, makePrintable } from "../error-text.ts";
+import { renderTable } from "../table.ts";
+
+export function renderTemplates(templates: readonly TemplateSummary[]): string {
+  const rows = templates.map((template) => [
+    template.name,
+    template.origin,
+    template.agent ?? "-",
+    describeState(template),
+    template.title,
+  ]);
+  return renderTable(["TEMPLATE", "ORIGIN", "AGENT", "STATE", "TITLE"], rows);
+}
+
+function describeState({ coveredBy, problem, approved }: TemplateSummary): string {
+  if (coveredBy !== undefined) return `covered by the ${coveredBy}'s`;
+  if (problem !== undefined) return "broken";
+  return approved === false ? "not approved" : "ready";
+}
+
+/** As it is written, with its parents after it. */
+export function renderTemplate({ summary, files }: TemplateDetail): string {
+  const questions = summary.parameters.map(
+    ({ name, type, title, default: value, mutable }) =>
+      `#   ${makeOneLine(name)} (${type}${mutable ? ", mutable" : ""}): ${makeOneLine(title)}` +
+      (value === undefined ? "" : `; default ${makeOneLine(JSON.stringify(value))}`),
+  );
+  const head = [
+    `# ${makeOneLine(summary.name)}: ${makeOneLine(summary.title)}`,
+    ...(questions.length === 0 ? [] : ["# It asks for", ...questions]),
+  ];
+  const texts = files.map(
+    ({ path, text }) => `\n# ${makeOneLine(path)}\n${makePrintable(text).trimEnd()}\n`,
+  );
+  return `${head.join("\n")}\n${texts.join("")}`;
+}

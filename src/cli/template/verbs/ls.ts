@@ -1,0 +1,18 @@
+import type { TemplateList } from "../../../protocol/template-list.ts";
+import { tell } from "../../caller.ts";
+import { renderTemplates } from "../template-text.ts";
+import { currentWorkspace, type TemplateVerb } from "../template-verb.ts";
+
+export const listTemplates: TemplateVerb = async ({ flags }, context) => {
+  const { api, caller } = context;
+  const workspace = encodeURIComponent(await currentWorkspace(context));
+  const found = await api.get<TemplateList>(`/v1/templates?workspace=${workspace}`);
+  const { templates } = found;
+  if (flags.json) caller.output.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  else caller.output.write(renderTemplates(templates));
+  if (flags.json) return 0;
+  for (const { problem } of templates) {
+    if (problem !== undefined) tell(caller, `cattlegrid: ${problem.message} ${problem.hint}`);
+  }
+  return 0;
+};
