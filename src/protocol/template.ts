@@ -12,9 +12,9 @@ const sizeSchema = z.string().regex(/^\d+(\.\d+)?[kmgt]b?$/i, "write a size such
 /** Kept of a download, so that the same name cannot come to mean something else. */
 const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, "write sha256: and 64 hex digits");
 
-/** A number, or the text of a parameter that gives it: `${parameters.NAME}`. */
+/** A number, or a text that a parameter makes one: `${parameters.NAME}`, `${parameters.NAME}h`. */
 const orParameter = <Schema extends z.ZodType>(schema: Schema) =>
-  z.union([schema, z.string().regex(/^\$\{parameters\.[a-z][a-z0-9_]*\}$/)]);
+  z.union([schema, z.string().regex(/\$\{parameters\.[a-z][a-z0-9_]*\}/)]);
 
 /** Every named parameter has this value; otherwise the part is left out. */
 const whenSchema = z.record(

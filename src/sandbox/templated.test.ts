@@ -101,7 +101,7 @@ describe("what is asked for beside a template", () => {
   ])("is refused when it goes beyond: %s", async (what, change) => {
     yard.writeTemplate("team", TEAM);
     await expect(make(change)).rejects.toEqual(code("TEMPLATE_FIXED"));
-    await expect(make(change)).rejects.toThrow(`The template team says what ${what} is.`);
+    await expect(make(change)).rejects.toThrow(`The template team says what ${what} is`);
     expect(await yard.sandboxes.list(OWNER)).toEqual([]);
     // For one that exists no less.
     await make();

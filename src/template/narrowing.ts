@@ -1,4 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
+import { formatDuration } from "../protocol/duration.ts";
 import type { SandboxCreate } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateContent } from "./content.ts";
@@ -185,7 +186,7 @@ class Narrowing {
   choose<T>(what: string, said: T | undefined, { asked, fits, by }: Asked<T>): T | undefined {
     if (said === undefined) return asked;
     if (asked !== undefined && (isSame(said, asked) || fits?.(said, asked) === true)) return asked;
-    if (asked !== undefined && !this.#yields.has(what)) this.refuse(what, by);
+    if (asked !== undefined && !this.#yields.has(what)) this.refuse(what, by, said);
     this.add(what, false);
     return said;
   }
@@ -197,15 +198,33 @@ class Narrowing {
     this.origins[what] = asked === undefined ? own : `${own}, ${asked}`;
   }
 
-  refuse(what: string, by: unknown): never {
+  /** `said` is shown; values of variables are not for messages. */
+  refuse(what: string, by: unknown, said?: unknown): never {
     const { name } = this.#template;
     const [parameter] = findReferences(String(by));
-    throw new CattlegridError("TEMPLATE_FIXED", `The template ${name} says what ${what} is.`, {
-      ...(parameter === undefined
-        ? {}
-        : { hint: `Its parameter ${parameter} changes it: --param ${parameter}=VALUE.` }),
-      details: { template: name, setting: what, ...(parameter === undefined ? {} : { parameter }) },
-    });
+    const shown = said === undefined ? "" : `: ${this.#show(what, said)}`;
+    throw new CattlegridError(
+      "TEMPLATE_FIXED",
+      `The template ${name} says what ${what} is${shown}.`,
+      {
+        ...(parameter === undefined
+          ? {}
+          : { hint: `Its parameter ${parameter} changes it: --param ${parameter}=VALUE.` }),
+        details: {
+          template: name,
+          setting: what,
+          ...(parameter === undefined ? {} : { parameter }),
+        },
+      },
+    );
+  }
+
+  #show(what: string, said: unknown): string {
+    if (what === "mode") return this.#template.modes.join(" or ");
+    if (what === "policy") return this.#template.policy.preset ?? "";
+    const isTime = what === "idleStop" || what === "maxAge";
+    if (isTime && typeof said === "number") return formatDuration(said);
+    return Array.isArray(said) ? said.join(", ") || "none" : String(said);
   }
 }
 

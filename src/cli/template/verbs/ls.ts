@@ -10,9 +10,9 @@ export const listTemplates: TemplateVerb = async ({ flags }, context) => {
   const { templates } = found;
   if (flags.json) caller.output.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else caller.output.write(renderTemplates(templates));
-  if (flags.json) return 0;
-  for (const { problem } of templates) {
-    if (problem !== undefined) tell(caller, `cattlegrid: ${problem.message} ${problem.hint}`);
+  for (const { problem } of flags.json ? [] : templates) {
+    if (problem !== undefined)
+      tell(caller, `cattlegrid: ${problem.message}\n  hint: ${problem.hint}`);
   }
   return 0;
 };
