@@ -3,6 +3,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { hasErrno } from "../platform/native/libc.ts";
 import { readBaseline, renderBaseline, type Baseline } from "./baseline.ts";
 import { commitSteps, isHalfWay } from "./commit.ts";
+import type { ChangedTree } from "./changed-tree.ts";
 import { compareTrees, type Trees } from "./comparison.ts";
 import type { ChangeRecords } from "./journal.ts";
 import { findStandings, passAirlock, type JudgedChange } from "./judged-change.ts";
@@ -18,7 +19,8 @@ import { lookAt, Tree } from "./tree.ts";
 
 export interface ChangeSource {
   workspace: string;
-  upper: string;
+  /** What the sandbox changed, as it is now, beside the tree of the host; whoever opens it closes it. */
+  openChanged(host: Tree): ChangedTree;
   begunAtNs: bigint;
   records: ChangeRecords;
   onCorrupt(error: unknown): void;
@@ -109,15 +111,13 @@ export async function settle(
 }
 
 export async function withTrees<T>(
-  { workspace, upper }: Pick<ChangeSource, "workspace" | "upper">,
+  { workspace, openChanged }: Pick<ChangeSource, "workspace" | "openChanged">,
   use: (trees: Trees) => Promise<T>,
 ): Promise<T> {
   using opened = new DisposableStack();
-  const trees = {
-    upper: opened.adopt(new Tree(upper), (tree) => tree.close()),
-    host: opened.adopt(new Tree(workspace), (tree) => tree.close()),
-  };
-  return await use(trees);
+  const host = opened.adopt(new Tree(workspace), (tree) => tree.close());
+  const upper = opened.adopt(openChanged(host), (tree) => tree.close());
+  return await use({ upper, host });
 }
 
 interface ApplicationContext extends ApplyOptions {
@@ -257,8 +257,9 @@ class Application {
     let room = KEPT_BYTES_MAX;
     for (const { change, item, result } of taken) {
       if (item === undefined || result === undefined) continue;
-      const from = change.merged === undefined ? staged : this.#context.trees.upper;
-      const name = from === staged ? item.name : change.path;
+      const isStaged = change.merged === undefined;
+      const from = isStaged ? staged : this.#context.trees.upper;
+      const name = isStaged ? item.name : change.path;
       const content = from.read(name, Math.min(room, TEXT_BYTES_MAX));
       if (content === undefined || toText(content) === undefined) continue;
       room -= content.length;

@@ -1,5 +1,6 @@
 import { hashStaged, isGitIndex } from "./git-index.ts";
-import type { Tree, TreeEntry } from "./tree.ts";
+import type { ReadableTree } from "./changed-tree.ts";
+import type { TreeEntry } from "./tree.ts";
 
 /** One path at which what the sandbox wrote differs from what the host has. */
 export interface WorkspaceChange {
@@ -11,13 +12,15 @@ export interface WorkspaceChange {
   after?: TreeEntry;
   /** The file of the sandbox began as a copy of one of the host's. */
   isCopy: boolean;
+  /** The sandbox was never shown what the host has there. */
+  isUnseen?: true;
   /** It can be neither read nor applied; why. */
   unreadable?: string;
 }
 
 /** What a path holds, as text that two trees share exactly when they hold the same there. */
 export function digest(
-  { tree, path }: { tree: Tree; path: string },
+  { tree, path }: { tree: ReadableTree; path: string },
   entry: TreeEntry | undefined,
   /** The path in the workspace, where the tree knows it by another name. */
   subject = path,
@@ -34,7 +37,7 @@ export function digest(
 
 const INDEX_BYTES_MAX = 64 * 1024 * 1024;
 
-function hashStagedAt(tree: Tree, path: string): string | undefined {
+function hashStagedAt(tree: ReadableTree, path: string): string | undefined {
   const content = tree.read(path, INDEX_BYTES_MAX);
   return content && hashStaged(content);
 }

@@ -1,17 +1,13 @@
 import type { WorkspaceChange } from "./change.ts";
+import type { ChangedTree } from "./changed-tree.ts";
 import type { Pace } from "../platform/pace.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
-/** overlayfs marks with it a directory under which nothing of the host shows. */
-const OPAQUE = "user.overlay.opaque";
-/** overlayfs marks with it what it copied up from the host before it was changed. */
-const ORIGIN = "user.overlay.origin";
 const UNDECODABLE = "its name is not UTF-8";
 const FORBIDDEN = "its permissions forbid to read it";
 
 export interface Trees {
-  /** What the sandbox wrote, as overlayfs keeps it. */
-  upper: Tree;
+  upper: ChangedTree;
   host: Tree;
 }
 
@@ -41,7 +37,7 @@ class Comparison {
       this.#add({ path: join(path, name), unreadable: UNDECODABLE, after: UNKNOWN, isCopy: false });
     }
     const written = new Set(names);
-    const isOpaque = isHidden || (path !== "" && upper.attribute(path, OPAQUE) === "y");
+    const isOpaque = isHidden || (path !== "" && upper.isOpaque(path));
     if (isOpaque) {
       for (const name of host.list(path).names) {
         if (!written.has(name)) await this.#addDeletion(join(path, name));
@@ -60,8 +56,8 @@ class Comparison {
     if (after.kind === "directory") return this.#compareBelow(path, { before, after, isHidden });
     if (before?.kind === "directory") await this.#addDeletionsBelow(path);
     if (before !== undefined && this.#isSame(path, before, after)) return;
-    const isCopy = upper.attribute(path, ORIGIN) !== undefined;
-    const canRead = after.kind !== "file" || upper.withFile(path, () => true) === true;
+    const isCopy = upper.isCopy(path);
+    const canRead = after.kind !== "file" || upper.canRead(path);
     const why = canRead ? {} : { unreadable: FORBIDDEN };
     this.#add({ path, ...(before === undefined ? {} : { before }), after, isCopy, ...why });
   }
@@ -113,7 +109,10 @@ class Comparison {
   }
 
   #add(change: WorkspaceChange): void {
-    this.#changes.push(change);
+    const { path, before } = change;
+    const isUnseen =
+      before !== undefined && before.kind !== "directory" && !this.#trees.upper.hasSeen(path);
+    this.#changes.push(isUnseen ? { ...change, isUnseen } : change);
   }
 }
 

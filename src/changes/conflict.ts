@@ -35,6 +35,7 @@ export function judgeStanding(change: WorkspaceChange, history: History): Standi
       ? conflict("the host deleted it meanwhile")
       : { kind: "clean" };
   }
+  if (change.isUnseen === true) return conflict("the sandbox was never shown the one you have");
   if (before.kind === "directory" || before.changedAtNs <= history.begunAtNs) {
     return { kind: "clean" };
   }

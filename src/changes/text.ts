@@ -1,9 +1,9 @@
-import type { Tree } from "./tree.ts";
+import type { ReadableTree } from "./changed-tree.ts";
 
 /** Text that is read whole, to be searched, compared, merged and shown. */
 export const TEXT_BYTES_MAX = 1024 * 1024;
 
-export function readText(tree: Tree, path: string): string | undefined {
+export function readText(tree: Pick<ReadableTree, "read">, path: string): string | undefined {
   return toText(tree.read(path, TEXT_BYTES_MAX));
 }
 

@@ -7,6 +7,7 @@ import {
   type ChangeSource,
 } from "../changes/apply.ts";
 import { baselineOf, renderBaseline } from "../changes/baseline.ts";
+import { OverlayTree } from "../changes/changed-tree.ts";
 import { ChangeRecords } from "../changes/journal.ts";
 import {
   countChanges,
@@ -142,9 +143,11 @@ class ChangeSources {
     }
     const found = await overlays.find(id);
     if (found === undefined) throw noOverlay(row);
+    const { upper, begunAtNs } = found;
     const source = {
       workspace: workspace.path,
-      ...found,
+      openChanged: () => new OverlayTree(upper),
+      begunAtNs,
       records: this.records(id),
       onCorrupt: (error: unknown) =>
         logger.warn("what was applied is not known any more", { id, error }),

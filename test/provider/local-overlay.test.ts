@@ -15,6 +15,7 @@ import {
   type ApplyWish,
   type ChangeSource,
 } from "../../src/changes/apply.ts";
+import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { readChanges } from "../../src/changes/reading.ts";
 import { runProcess } from "../../src/platform/process.ts";
@@ -54,7 +55,9 @@ describe.skipIf(!needs.met)(needs.title("a workspace in mode overlay"), () => {
     const found = await yard.provider.overlays?.find(specification.id);
     if (found === undefined) throw new TypeError("no overlay");
     const records = new ChangeRecords(join(yard.directory, "changes", specification.id));
-    const source = { workspace: path, ...found, records, onCorrupt: () => undefined };
+    const { upper, begunAtNs } = found;
+    const openChanged = (): OverlayTree => new OverlayTree(upper);
+    const source = { workspace: path, openChanged, begunAtNs, records, onCorrupt: () => undefined };
     const apply = (wish: Partial<ApplyWish> = {}): Promise<Applied> =>
       applyChanges(source, { ...EVERYTHING, ...wish }, { signal: NEVER });
     return { path, sandbox, specification, source, apply };

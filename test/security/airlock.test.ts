@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyChanges, type Applied, type ChangeSource } from "../../src/changes/apply.ts";
+import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { readChanges } from "../../src/changes/reading.ts";
 import { runProcess } from "../../src/platform/process.ts";
@@ -58,7 +59,10 @@ describe.skipIf(!needs.met)(needs.title("hostile changes"), () => {
     const found = await yard.provider.overlays?.find(specification.id);
     if (found === undefined) throw new TypeError("no overlay");
     const records = new ChangeRecords(join(yard.directory, "records", specification.id));
-    return { sandbox, source: { workspace: path, ...found, records, onCorrupt: () => undefined } };
+    const { upper, begunAtNs } = found;
+    const openChanged = (): OverlayTree => new OverlayTree(upper);
+    const parts = { workspace: path, openChanged, begunAtNs, records };
+    return { sandbox, source: { ...parts, onCorrupt: () => undefined } };
   }
 
   beforeAll(async () => {

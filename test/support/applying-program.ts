@@ -1,6 +1,7 @@
 /** Applies changes in a process of its own, which ends itself without warning at a named point. Prints the points, or the result. */
 import { applyChanges, type ApplyWish } from "../../src/changes/apply.ts";
 import { EVERYTHING } from "./overlay-yard.ts";
+import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 
 const [workspace = "", upper = "", records = "", dieAt = "", wish = "{}"] = process.argv.slice(2);
@@ -8,7 +9,7 @@ const points: string[] = [];
 const result = await applyChanges(
   {
     workspace,
-    upper,
+    openChanged: () => new OverlayTree(upper),
     begunAtNs: BigInt(process.env["BEGUN_AT_NS"] ?? 0),
     records: new ChangeRecords(records),
     onCorrupt: () => undefined,

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { applyChanges, type Applied, type ApplyWish } from "../../src/changes/apply.ts";
+import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { removeTree } from "../../src/platform/tree-removal.ts";
 
@@ -76,7 +77,7 @@ export class OverlayYard {
   get source() {
     return {
       workspace: this.workspace,
-      upper: this.upper,
+      openChanged: () => new OverlayTree(this.upper),
       begunAtNs: this.begunAtNs,
       records: new ChangeRecords(this.records),
       onCorrupt: () => undefined,
