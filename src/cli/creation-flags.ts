@@ -71,6 +71,12 @@ export const CREATION_FLAGS = {
     value: "PATH",
     help: "let the agent change a protected path of the workspace",
   },
+  include: {
+    kind: "list",
+    value: "PATTERN",
+    suggest: ["file"],
+    help: "of a workspace that is copied, send these files too, though git does not track them",
+  },
   region: {
     kind: "list",
     value: "REGION",

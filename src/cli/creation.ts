@@ -53,6 +53,7 @@ export async function describeCreation(
     loginProfile: choose("profile"),
     allow: [...settings.allow, ...flags.allow],
     deny: [...settings.deny, ...flags.deny],
+    include: emptyAsAbsent(flags.include),
     unprotect: flags.unprotect.length === 0 ? undefined : [...flags.unprotect],
     limits: dropAbsent({
       cpus: map(choose("cpus"), (text) => parseCpus(text, "--cpus")),

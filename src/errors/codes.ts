@@ -1,3 +1,4 @@
+import { CHANGE_CODES } from "./change-codes.ts";
 import { define, internal, provider, user } from "./definition.ts";
 import { TEMPLATE_CODES } from "./template-codes.ts";
 
@@ -128,18 +129,6 @@ export const ERROR_CODES = define({
   // Changes of a workspace
   CHANGE_NOT_FOUND: user(404, "List what has changed with `cattlegrid diff NAME`."),
   CHANGE_STALE: user(409, "Look at it again with `cattlegrid diff NAME`, then repeat."),
-  CHANGES_CONFLICT: user(
-    409,
-    "Look at both sides with `cattlegrid diff NAME`; then let the sandbox's version win with --overwrite PATH, keep yours with --keep PATH, take both between marks with --mark PATH, or apply the others by path.",
-  ),
-  CHANGES_UNAPPLIED: user(
-    409,
-    "Look with `cattlegrid diff NAME`, keep them with `cattlegrid apply NAME`, or drop them with --force.",
-  ),
-  CHANGES_JOURNAL_CORRUPT: provider(
-    500,
-    "Look at the directories that the message names, then drop the rest with `cattlegrid rm NAME --force`.",
-  ),
 
   // Processes and terminals
   COMMAND_NOT_FOUND: user(404, "Check the program's name and the PATH inside the sandbox.", 127),
@@ -271,6 +260,7 @@ export const ERROR_CODES = define({
     "Use `cattlegrid`, which follows references in the shell that calls it, or send the values with the request.",
   ),
 
+  ...CHANGE_CODES,
   ...TEMPLATE_CODES,
 
   // Egress

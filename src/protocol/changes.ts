@@ -73,6 +73,8 @@ export const changeListSchema = z
     changes: z.array(changeSchema).readonly(),
     /** Hunks of later files were left out, as the answer would be too large; ask for their paths. */
     isCut: z.boolean(),
+    /** The sandbox ended before all that was changed in it could be brought out: what is shown is older. */
+    isOlder: z.literal(true).exactOptional(),
   })
   .meta({ id: "ChangeList" });
 export type ChangeList = z.infer<typeof changeListSchema>;

@@ -86,6 +86,11 @@ export const sandboxCreateSchema = z
     toolchains: z.array(z.string()).optional(),
     /** Paths relative to the workspace that the agent may change, and make, although the host runs them. */
     unprotect: z.array(z.string()).optional(),
+    /**
+     * Of a workspace that is copied: patterns, as git's, of files to send though git does not track them. A path without a wildcard
+     * is sent whatever it holds.
+     */
+    include: z.array(z.string().min(1).max(4096)).max(1000).optional().meta({ "x-since": 1 }),
     gitIdentity: z
       .strictObject({ name: z.string().optional(), email: z.string().optional() })
       .optional(),
@@ -145,7 +150,14 @@ export const sandboxSchema = z
     status: sandboxStatusSchema,
     /** Why it is not running, when it ended by itself. */
     statusReason: z.string().exactOptional(),
-    workspace: z.object({ path: z.string(), mode: workspaceModeSchema }).nullable(),
+    workspace: z
+      .object({
+        path: z.string(),
+        mode: workspaceModeSchema,
+        /** `copied`: the sandbox has a copy, on another machine as a rule. Absent: it has the directory itself. */
+        files: z.enum(["copied"]).exactOptional(),
+      })
+      .nullable(),
     /** Mode `clone`: the branch that its work is fetched to, and the commits fetched and held back. */
     clone: z
       .object({

@@ -26,6 +26,7 @@ import {
 } from "../workspace/clone/repository.ts";
 import { receiveWork } from "./clone-work.ts";
 import type { Gates } from "./gates.ts";
+import { authorOf } from "./commit-author.ts";
 import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { createThrowAway } from "./throw-away.ts";
@@ -271,16 +272,6 @@ function tellLeftBehind({ changed, untracked, submodules }: LeftBehind): string 
     ...(submodules > 0 ? [`${submodules} submodule(s) are empty in the clone.`] : []),
   ];
   return sentences.length === 0 ? undefined : sentences.join(" ");
-}
-
-function authorOf({ specification }: SandboxRow): Record<string, string> {
-  const { name = "agent", email = "agent@localhost" } = specification.gitIdentity ?? {};
-  return {
-    GIT_AUTHOR_NAME: name,
-    GIT_AUTHOR_EMAIL: email,
-    GIT_COMMITTER_NAME: name,
-    GIT_COMMITTER_EMAIL: email,
-  };
 }
 
 async function readText(stream: AsyncIterable<Buffer> | undefined): Promise<string> {

@@ -42,6 +42,7 @@ export function specify(
     ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
     mirrors: request.mirrors ?? null,
     ...describeKeeping(request),
+    ...(request.include === undefined ? {} : { include: request.include }),
     ...(request.unprotect === undefined ? {} : { unprotected: request.unprotect.map(checkLifted) }),
     protectedPaths: [],
     layers: [],
@@ -61,7 +62,9 @@ function chooseBoundary(
     { isolation, mode: workspaceMode, limits: toLimits(limits), egress: gate.demands },
     offer,
   );
-  return { workspace: workspace ? { path: workspace, mode } : null, isolation, egress, limits };
+  const files = offer.capabilities.workspaceFiles === "copied" ? { files: "copied" as const } : {};
+  const stored = workspace ? { path: workspace, mode, ...files } : null;
+  return { workspace: stored, isolation, egress, limits };
 }
 
 /** Throws REQUEST_INVALID unless the path lies in the workspace. */

@@ -88,7 +88,11 @@ function requireIsolation({ isolation }: Demands, { provider, capabilities }: Of
 
 function requireMode({ mode }: Demands, { provider, capabilities }: Offer): void {
   if (mode === undefined || capabilities.workspaceModes.includes(mode)) return;
-  const message = `The workspace mode ${mode} is not available with the sandbox provider ${provider}.`;
+  const why =
+    capabilities.workspaceFiles === "copied"
+      ? ": its sandboxes have a copy of the workspace, on files of their own"
+      : "";
+  const message = `The workspace mode ${mode} is not available with the sandbox provider ${provider}${why}.`;
   throw new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message, {
     hint: `Use --mode ${capabilities.workspaceModes.join(" or ")}, or another --provider.`,
   });

@@ -36,6 +36,8 @@ export interface LifecycleOptions {
   launch(row: SandboxRow, context: StartContext): Promise<LaunchedSandbox>;
   /** It runs now, and what was changed while it started must reach it. */
   launched(id: string): Promise<void>;
+  /** It is about to be ended; its sessions are, and it still runs. Never fails. */
+  ending(id: string): Promise<void>;
   /** Nothing inside runs any more, for whatever reason. */
   ended(id: string): Promise<void>;
   /** Removes everything of a stopped sandbox but its row. Idempotent. */
@@ -203,6 +205,7 @@ class SandboxLife {
     live.isStopping = true;
     try {
       await this.#options.sessions.endAll(this.#id);
+      await this.#options.ending(this.#id);
       await live.running.stop();
     } catch (error) {
       live.isStopping = false;

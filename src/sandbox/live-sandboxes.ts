@@ -1,4 +1,4 @@
-import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import { CattlegridError } from "../errors/error.ts";
 import { SYSTEM_CLOCK, type Clock } from "../platform/clock.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { Fetched } from "../protocol/fetch.ts";
@@ -9,6 +9,7 @@ import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { ParameterValues } from "../template/interpolation.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { Clones } from "./clones.ts";
+import { Copies } from "./copies.ts";
 import { createFetching, type Fetching } from "./fetching.ts";
 import type { ReadingOptions } from "./gates.ts";
 import { createLifetimes, type Lifetimes } from "./lifetimes.ts";
@@ -22,7 +23,10 @@ import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import { createQuarantines, type Quarantines } from "./quarantines.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import { createUpkeep, type Upkeep } from "./upkeep.ts";
+import { settleSession } from "./session-end.ts";
+import { removeEverything } from "./total-removal.ts";
 import { providerOf } from "./registry.ts";
+import { createRetirement, type Retirement } from "./retirement.ts";
 import type { StartWatcher } from "./shared-start.ts";
 import { startStored } from "./starting.ts";
 import { createTemplateParameters, type TemplateParameters } from "./template-parameters.ts";
@@ -40,9 +44,19 @@ export async function createSandboxes(options: SandboxesOptions): Promise<Sandbo
   const { stateDirectory } = options.surroundings;
   const clones = new Clones({ stateDirectory, gates: options.gates });
   const quarantines = createQuarantines({ ...options, stateDirectory, now });
-  const own = { ...options, clones, quarantines, now };
-  return new LiveSandboxes(own, await recover(own));
+  const copies = new Copies(stateDirectory);
+  const own = { ...options, clones, copies, quarantines, now };
+  const live = new LiveSandboxes(own, await recover(own));
+  live.settleAbandoned();
+  return live;
 }
+
+type LiveSandboxesOptions = SandboxesOptions & {
+  clones: Clones;
+  copies: Copies;
+  quarantines: Quarantines;
+  now(): Date;
+};
 
 class LiveSandboxes implements Sandboxes {
   readonly policies: Policies;
@@ -58,12 +72,10 @@ class LiveSandboxes implements Sandboxes {
   readonly #maker: SandboxMaker;
   readonly #parameters: TemplateParameters;
   readonly #fetching: Fetching;
+  readonly #retirement: Retirement;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    options: SandboxesOptions & { clones: Clones; quarantines: Quarantines; now(): Date },
-    recovery: Recovery,
-  ) {
+  constructor(options: LiveSandboxesOptions, recovery: Recovery) {
     this.#options = options;
     this.#recovery = recovery;
     this.quarantines = options.quarantines;
@@ -77,28 +89,7 @@ class LiveSandboxes implements Sandboxes {
       ports: this.ports,
       stop: (id, reason) => this.#lifecycle.stop(id, reason),
     });
-    this.#lifecycle = createLifecycle({
-      ...options,
-      launch: async (row, context) => {
-        await recovery.of(row.provider);
-        const start = () => startStored(options, row, context);
-        const launched = await this.changes.begin(row, start);
-        this.ports.follow(row.id, launched);
-        this.#lifetimes.follow(row, launched);
-        return launched;
-      },
-      ended: async (id) => void (await options.quarantines.sweep(id)),
-      launched: (id) => this.policies.refresh(id),
-      destroy: async (row) => {
-        const provider = providerOf(options.providers, row);
-        await recovery.of(provider.id);
-        await provider.destroy(row.id);
-        await options.terminals.recordings.remove(row.id);
-        await options.gates.remove(row.id);
-        await options.clones.remove(row.id);
-        await this.changes.forget(row);
-      },
-    });
+    this.#lifecycle = this.#openLifecycle(options);
     this.policies = createPolicies({ ...options, openGate: (id) => this.#lifecycle.gate(id) });
     this.upkeep = createUpkeep({
       ...options,
@@ -111,11 +102,44 @@ class LiveSandboxes implements Sandboxes {
     this.changes = createWorkspaceChanges({
       ...options,
       find: (id) => this.#getRow(id),
-      isRunning: (id) => this.#lifecycle.running(id) !== undefined,
+      running: (id) => this.#lifecycle.running(id),
+    });
+    this.#retirement = createRetirement({
+      ...options,
+      changes: this.changes,
+      start: (id) => this.start(id, {}, { signal: new AbortController().signal }),
+      stop: (id) => this.#lifecycle.stop(id),
+      remove: (id) => this.remove(id),
     });
     this.#leases = createLeases({
       graceMs: options.leaseGraceMs ?? LEASE_GRACE_MS,
       onExpired: (id) => this.#removeLater(id),
+    });
+  }
+
+  #openLifecycle(options: LiveSandboxesOptions): Lifecycle {
+    return createLifecycle({
+      ...options,
+      launch: async (row, context) => {
+        await this.#recovery.of(row.provider);
+        const start = () => startStored(options, row, context);
+        const launched = await this.changes.begin(row, context, start);
+        this.ports.follow(row.id, launched);
+        this.#lifetimes.follow(row, launched);
+        return launched;
+      },
+      ending: (id) => this.changes.finish(id),
+      ended: async (id) => void (await options.quarantines.sweep(id)),
+      launched: (id) => this.policies.refresh(id),
+      destroy: async (row) => {
+        const provider = providerOf(options.providers, row);
+        await this.#recovery.of(provider.id);
+        await provider.destroy(row.id);
+        await options.terminals.recordings.remove(row.id);
+        await options.gates.remove(row.id);
+        await options.clones.remove(row.id);
+        await this.changes.forget(row);
+      },
     });
   }
 
@@ -170,7 +194,13 @@ class LiveSandboxes implements Sandboxes {
     const row = await store.sandboxes.get(id);
     if (row !== undefined) providerOf(providers, row);
     if (row?.specification.clone !== undefined) await this.stop(id);
+    if (row !== undefined && (await this.#retirement.keepsChanges(row))) return;
     await this.#lifecycle.remove(id);
+  }
+
+  /** What an earlier engine left with changes in it; goes on behind. */
+  settleAbandoned(): void {
+    void this.#retirement.settleAbandoned();
   }
 
   findRunning(id: string): RunningSandbox | undefined {
@@ -223,17 +253,13 @@ class LiveSandboxes implements Sandboxes {
   }
 
   afterSession(id: string, sessionId: string): void {
-    const { store, logger } = this.#options;
-    const removeIfAsked = async (): Promise<void> => {
-      await this.policies.endSession(id, sessionId);
-      await this.quarantines.sweep(id);
-      const row = await store.sandboxes.get(id);
-      if (row?.specification.removeAfterSession !== true) return;
-      const unapplied = await this.changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS));
-      if (unapplied === 0) this.#removeLater(id);
-      else logger.info("kept after its session for its changes", { id, unapplied });
-    };
-    removeIfAsked().catch((error: unknown) => logger.error("after a session", { id, error }));
+    const { logger } = this.#options;
+    const { policies, quarantines, changes } = this;
+    const removeLater = (each: string): void => this.#removeLater(each);
+    const options = { ...this.#options, policies, quarantines, changes, removeLater };
+    settleSession(options, { id, sessionId }).catch((error: unknown) =>
+      logger.error("after a session", { id, error }),
+    );
   }
 
   async createInternal(wanted: ThrowAwayOptions): Promise<ThrowAwaySandbox> {
@@ -265,24 +291,16 @@ class LiveSandboxes implements Sandboxes {
     return this.#leases.count();
   }
 
-  async removeEverything(): Promise<void> {
-    const { store, providers } = this.#options;
-    const isHere = (row: SandboxRow): boolean => providers.some(({ id }) => id === row.provider);
-    // Of what another program's provider made, only that provider can remove more than our own records.
-    const rows = (await store.sandboxes.list()).filter(isHere);
-    // What cannot be fetched goes all the same: that is what removing everything means.
-    await Promise.allSettled(rows.map((row) => this.stop(row.id)));
-    const removals = await Promise.allSettled(rows.map((row) => this.#lifecycle.remove(row.id)));
-    for (const { layers } of providers) {
-      for (const layer of await layers.list()) await layers.remove(layer);
-    }
-    const failed = removals.find((removal) => removal.status === "rejected");
-    if (failed !== undefined) throw asCattlegridError(failed.reason);
+  removeEverything(): Promise<void> {
+    const remove = (id: string): Promise<void> => this.#lifecycle.remove(id);
+    return removeEverything({ ...this.#options, stop: (id) => this.stop(id), remove });
   }
 
   close(): Promise<void> {
     this.#closing ??= this.#lifecycle.close(async () => {
       this.#leases.close();
+      const rows = await this.#options.store.sandboxes.list();
+      await Promise.all(rows.map(({ id }) => this.changes.finish(id)));
       this.changes.close();
       await Promise.all(this.#options.providers.map((provider) => provider.close()));
     });

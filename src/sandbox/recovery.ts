@@ -2,6 +2,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
 import type { Clones } from "./clones.ts";
+import { isCopied, type Copies } from "./copies.ts";
 import type { Gates } from "./gates.ts";
 import type { Quarantines } from "./quarantines.ts";
 import type { SandboxProvider } from "./provider.ts";
@@ -12,6 +13,7 @@ export interface RecoveryOptions {
   providers: readonly SandboxProvider[];
   gates: Gates;
   clones: Pick<Clones, "reap" | "remove">;
+  copies: Pick<Copies, "reap">;
   quarantines: Pick<Quarantines, "sweep">;
   logger: Logger;
   now(): Date;
@@ -37,7 +39,7 @@ interface Found {
 
 /** Tells the truth about what an earlier engine left: nothing of it runs. Cleaning goes on behind. */
 export async function recover(options: RecoveryOptions): Promise<Recovery> {
-  const { store, providers, clones, logger, now } = options;
+  const { store, providers, clones, copies, logger, now } = options;
   const lost = await store.sessions.lose(now().toISOString());
   const found = await settleRows(options);
   if (lost.length + found.doomed.length > 0) {
@@ -45,7 +47,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovery> {
     logger.warn("an earlier daemon left", counts);
   }
   // Before any new one is made. What is doomed goes with its sandbox.
-  const reaped = clones.reap(new Set([...found.kept, ...found.doomed].map(({ id }) => id)));
+  const known = new Set([...found.kept, ...found.doomed].map(({ id }) => id));
+  const reaped = Promise.all([clones.reap(known), copies.reap(known)]).then(() => undefined);
   const attempts = new Map<string, Promise<void>>();
   const of = (providerId: string): Promise<void> => {
     const provider = providers.find(({ id }) => id === providerId);
@@ -72,8 +75,8 @@ async function settleRows({ store, now }: RecoveryOptions): Promise<Found> {
   const kept: SandboxRow[] = [];
   const interrupted: SandboxRow[] = [];
   for (const row of await store.sandboxes.list()) {
-    // A clone may hold work that was not fetched yet; whoever removes it fetches first.
-    const isLeftover = row.ephemeral && row.specification.clone === undefined;
+    // A clone or a copy may hold work that was not fetched yet; whoever removes it fetches first.
+    const isLeftover = row.ephemeral && row.specification.clone === undefined && !isCopied(row);
     const isDoomed = isLeftover || row.status === "removing";
     (isDoomed ? doomed : kept).push(row);
     if (nextStatus(row.status, "daemon-restarted") !== undefined) interrupted.push(row);

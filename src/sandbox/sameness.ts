@@ -59,6 +59,7 @@ function compareBoundary(row: SandboxRow, { request, workspace }: Wanted): Compa
 function compareRest({ specification: stored }: SandboxRow, { request }: Wanted): Comparison[] {
   return [
     ["its login profile", stored.loginProfile, request.loginProfile],
+    ["its included files", stored.include, request.include],
     ["its toolchains", stored.toolchains, request.toolchains],
     ["its idle stop", stored.lifetime?.idleStopMs, request.idleStopMs],
     ["its maximum age", stored.lifetime?.maxAgeMs, request.maxAgeMs],

@@ -29,9 +29,7 @@ export function toSpecification(
     id: row.id,
     name: row.name,
     isolation: stored.isolation,
-    ...(stored.workspace === null
-      ? {}
-      : { workspace: { ...stored.workspace, ...(parts.source && { source: parts.source }) } }),
+    ...describeWorkspace(stored.workspace, parts),
     protectedPaths: parts.protectedPaths,
     maskedPaths: parts.maskedPaths,
     homeLayers: parts.layers,
@@ -41,6 +39,15 @@ export function toSpecification(
     certificates: parts.certificates,
     limits: toLimits(stored.limits),
   };
+}
+
+function describeWorkspace(
+  workspace: SandboxRow["specification"]["workspace"],
+  { source }: StartingParts,
+): Pick<SandboxSpecification, "workspace"> {
+  if (workspace === null) return {};
+  const { path, mode } = workspace;
+  return { workspace: { path, mode, ...(source === undefined ? {} : { source }) } };
 }
 
 export function toLimits(

@@ -1,14 +1,6 @@
-import { join } from "node:path";
-import {
-  applyChanges,
-  settle,
-  type Applied,
-  type ApplyWish,
-  type ChangeSource,
-} from "../changes/apply.ts";
+import { applyChanges, settle, type Applied, type ApplyWish } from "../changes/apply.ts";
 import { baselineOf, renderBaseline } from "../changes/baseline.ts";
-import { OverlayTree } from "../changes/changed-tree.ts";
-import { ChangeRecords } from "../changes/journal.ts";
+import type { ChangeRecords } from "../changes/journal.ts";
 import {
   countChanges,
   readChanges,
@@ -19,34 +11,49 @@ import { Tree } from "../changes/tree.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
-import { resolveWorkspace, type WorkspaceSurroundings } from "../workspace/workspace.ts";
 import { createBeginnings } from "./beginnings.ts";
-import type { SandboxOverlays, SandboxProvider } from "./provider.ts";
-import { providerOf } from "./registry.ts";
+import { ChangeSources, type ChangeSourcesOptions } from "./change-sources.ts";
+import { isCopied } from "./copies.ts";
+import { OperationQueues } from "./operation-queues.ts";
+import { createCopyFetching } from "./copy-fetching.ts";
+import type { LaunchedSandbox } from "./launch.ts";
+import type { StartContext } from "./lifecycle.ts";
+import type { RunningSandbox } from "./provider.ts";
 
-export interface WorkspaceChangesOptions {
-  providers: readonly SandboxProvider[];
-  surroundings: WorkspaceSurroundings;
-  logger: Logger;
-  /** Throws SANDBOX_NOT_FOUND. */
-  find(id: string): Promise<SandboxRow>;
-  isRunning(id: string): boolean;
+export interface WorkspaceChangesOptions extends ChangeSourcesOptions {
+  running(id: string): RunningSandbox | undefined;
 }
 
-/** What sandboxes in mode `overlay` changed. All but `count` throw WORKSPACE_MODE_UNAVAILABLE for one in another mode. */
+/**
+ * What sandboxes in mode `overlay` changed; of a copied workspace as it was fetched last, which is done first while they run. All but
+ * `count` throw WORKSPACE_MODE_UNAVAILABLE for one in another mode.
+ */
 export interface WorkspaceChanges {
   read(
     id: string,
     options: ReadingOptions,
     signal: AbortSignal,
-  ): Promise<{ changes: readonly ShownChange[]; isCut: boolean }>;
+  ): Promise<{ changes: readonly ShownChange[]; isCut: boolean; isOlder?: true }>;
   /** Throws CHANGES_CONFLICT, CHANGE_NOT_FOUND, CHANGE_STALE, or SANDBOX_BUSY for an approval while it runs. */
   apply(id: string, wish: ApplyWish, signal: AbortSignal): Promise<Applied>;
   /** Drops every change of a stopped sandbox. Throws SANDBOX_BUSY while it runs. */
   discard(id: string): Promise<void>;
-  /** Launches it, and notes what it begins from: in part before, the rest while it runs. Later operations wait for that. */
-  begin<T>(row: SandboxRow, launch: () => Promise<T>): Promise<T>;
-  /** How many are not applied; 0 for a sandbox without an overlay. */
+  /**
+   * Launches it, gives it its copy where it needs one, and notes what it begins from: in part before, the rest while it runs. Later
+   * operations wait for that.
+   */
+  begin(
+    row: SandboxRow,
+    context: StartContext,
+    launch: () => Promise<LaunchedSandbox>,
+  ): Promise<LaunchedSandbox>;
+  /** Brings what changed in a copied workspace of a running sandbox; does nothing for every other one. Throws CHANGES_UNREACHABLE. */
+  fetch(id: string, signal: AbortSignal): Promise<void>;
+  /** The same for the last time before it ends. Never fails: what was not brought out shows in `isFetched`. */
+  finish(id: string): Promise<void>;
+  /** Whether nothing was changed inside since it was brought out. True for what is not copied. */
+  isFetched(row: SandboxRow): boolean;
+  /** How many are not applied, at least 1 where some could not be brought out; 0 for a sandbox without an overlay. */
   count(id: string, signal: AbortSignal): Promise<number>;
   /** The sandbox is removed: an interrupted application is finished, then what was recorded goes too. */
   forget(row: SandboxRow): Promise<void>;
@@ -55,36 +62,42 @@ export interface WorkspaceChanges {
 }
 
 export function createWorkspaceChanges(options: WorkspaceChangesOptions): WorkspaceChanges {
-  const queues = new Map<string, Promise<unknown>>();
-  /** One operation at a time per sandbox: each settles what an interrupted one before it has left. */
-  const inTurn = <T>(id: string, work: () => Promise<T>): Promise<T> => {
-    const done = (queues.get(id) ?? Promise.resolve()).then(work);
-    queues.set(id, Promise.allSettled([done]));
-    return done;
-  };
+  // Each settles what an interrupted one before it has left.
+  const queues = new OperationQueues();
+  const inTurn = queues.run.bind(queues);
+  const { copies, logger } = options;
   const sources = new ChangeSources(options);
-  const open = async (id: string): Promise<ChangeSource> => (await sources.open(id)).source;
-  const beginnings = createBeginnings({ logger: options.logger, open });
+  const fetching = createCopyFetching(options);
+  const beginnings = createBeginnings({ logger, open: (id) => sources.find(id) });
   return {
     read: (id, reading, signal) =>
-      inTurn(id, async () => readChanges((await sources.open(id)).source, reading, signal)),
+      inTurn(id, async () => {
+        await fetching.fetch(id, signal);
+        const { source, row } = await sources.open(id);
+        const found = await readChanges(source, reading, signal);
+        return fetching.isOlder(row) ? { ...found, isOlder: true } : found;
+      }),
     apply: (id, wish, signal) =>
       inTurn(id, async () => {
+        await fetching.fetch(id, signal);
         const { source, row } = await sources.open(id);
-        // SECURITY: what a person approves is what they saw, so it must not be able to change any more.
-        if (wish.approve.length > 0 && options.isRunning(id)) throw approvesRunning(row);
+        if (options.running(id) !== undefined) refuseApproval(row, wish);
         return applyChanges(source, wish, { signal });
       }),
     discard: (id) =>
       inTurn(id, async () => {
-        const { source, overlays } = await sources.open(id);
-        await overlays.discard(id);
+        const { source, row, discard } = await sources.open(id);
+        if (isCopied(row) && options.running(id) !== undefined) throw dropsRunning(row);
+        await discard();
         source.records.remove();
       }),
-    async begin({ id, specification: { workspace } }, launch) {
+    async begin(row, context, launch) {
+      const { id, specification } = row;
+      const { workspace } = specification;
       if (workspace?.mode !== "overlay") return launch();
       beginRecords(workspace.path, sources.records(id));
       const launched = await launch();
+      await inTurn(id, () => fetching.send(row, context, launched));
       void inTurn(id, () => beginnings.note(id));
       return launched;
     },
@@ -92,21 +105,20 @@ export function createWorkspaceChanges(options: WorkspaceChangesOptions): Worksp
       inTurn(id, async () => {
         const row = await options.find(id);
         if (row.specification.workspace?.mode !== "overlay") return 0;
-        return countChanges((await sources.open(id)).source, signal);
+        await fetching.fetch(id, signal);
+        const known = await countChanges((await sources.open(id)).source, signal);
+        return fetching.isOlder(row) ? Math.max(known, 1) : known;
       }),
-    async forget({ id, specification: { workspace } }) {
-      beginnings.abandon(id);
-      await queues.get(id);
-      queues.delete(id);
-      const records = sources.records(id);
-      try {
-        const signal = new AbortController().signal;
-        if (workspace !== null) await settle({ workspace: workspace.path, records }, { signal });
-      } catch (error) {
-        options.logger.warn("an interrupted application was not finished", { id, error });
-      }
-      records.remove();
+    async forget(row) {
+      beginnings.abandon(row.id);
+      await queues.finish(row.id);
+      await forgetRecords(row, sources.records(row.id), logger);
+      copies.discard(row.id);
     },
+    fetch: (id, signal) => inTurn(id, () => fetching.fetch(id, signal)),
+    finish: async (id) =>
+      isCopied(await options.find(id)) ? inTurn(id, () => fetching.finish(id)) : undefined,
+    isFetched: (row) => fetching.isFetched(row),
     close: () => beginnings.close(),
   };
 }
@@ -121,60 +133,31 @@ function beginRecords(workspace: string, records: ChangeRecords): void {
   }
 }
 
-class ChangeSources {
-  readonly #options: WorkspaceChangesOptions;
-
-  constructor(options: WorkspaceChangesOptions) {
-    this.#options = options;
+async function forgetRecords(
+  { id, specification: { workspace } }: SandboxRow,
+  records: ChangeRecords,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const signal = new AbortController().signal;
+    if (workspace !== null) await settle({ workspace: workspace.path, records }, { signal });
+  } catch (error) {
+    logger.warn("an interrupted application was not finished", { id, error });
   }
-
-  async open(
-    id: string,
-  ): Promise<{ source: ChangeSource; overlays: SandboxOverlays; row: SandboxRow }> {
-    const { providers, surroundings, logger } = this.#options;
-    const row = await this.#options.find(id);
-    const { workspace } = row.specification;
-    const { overlays } = providerOf(providers, row);
-    if (workspace?.mode !== "overlay" || overlays === undefined) throw noOverlay(row);
-    const real = await resolveWorkspace(workspace.path, surroundings);
-    if (real !== workspace.path) {
-      const message = `The workspace ${workspace.path} now leads to ${real} by a link.`;
-      throw new CattlegridError("WORKSPACE_MISSING", message);
-    }
-    const found = await overlays.find(id);
-    if (found === undefined) throw noOverlay(row);
-    const { upper, begunAtNs } = found;
-    const source = {
-      workspace: workspace.path,
-      openChanged: () => new OverlayTree(upper),
-      begunAtNs,
-      records: this.records(id),
-      onCorrupt: (error: unknown) =>
-        logger.warn("what was applied is not known any more", { id, error }),
-    };
-    return { source, overlays, row };
-  }
-
-  records(id: string): ChangeRecords {
-    return new ChangeRecords(join(this.#options.surroundings.stateDirectory, "changes", id));
-  }
+  records.remove();
 }
 
-function noOverlay({ name, specification: { workspace } }: SandboxRow): CattlegridError {
-  const what =
-    workspace === null ? "has no workspace" : `has its workspace in mode ${workspace.mode}`;
-  const message = `${name} ${what}: there are no changes to look at, apply or drop.`;
-  return new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message, {
-    hint:
-      workspace?.mode === "clone"
-        ? `Its work comes as a branch: \`cattlegrid fetch ${name}\`, then \`git diff\`.`
-        : "Make the sandbox with --mode overlay to keep its changes apart until you apply them.",
+function dropsRunning({ name }: SandboxRow): CattlegridError {
+  return new CattlegridError("SANDBOX_BUSY", "Changes of a running sandbox cannot be dropped.", {
+    hint: `Stop it first with \`cattlegrid stop ${name}\`.`,
   });
 }
 
-function approvesRunning({ name }: SandboxRow): CattlegridError {
+/** SECURITY: what a person approves is what they saw, so it must not be able to change any more. */
+function refuseApproval({ name }: SandboxRow, { approve }: ApplyWish): void {
+  if (approve.length === 0) return;
   const message = `${name} runs: what you approve could change before it is applied.`;
-  return new CattlegridError("SANDBOX_BUSY", message, {
+  throw new CattlegridError("SANDBOX_BUSY", message, {
     hint: `Stop it with \`cattlegrid stop ${name}\`, look again with \`cattlegrid diff ${name}\`, then approve.`,
   });
 }

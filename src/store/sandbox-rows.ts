@@ -10,7 +10,9 @@ import { typed } from "./database.ts";
 
 /** What is fixed when a sandbox is created. Holds no secret: it lies on disk as it is. */
 export interface StoredSpecification {
-  workspace: { path: string; mode: WorkspaceMode } | null;
+  workspace: { path: string; mode: WorkspaceMode; files?: "copied" } | null;
+  /** Of a copied workspace: patterns of files that are sent though git does not track them. */
+  include?: readonly string[];
   /** Mode `clone`: where its work goes. */
   clone?: StoredClone;
   isolation: Isolation;

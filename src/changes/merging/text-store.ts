@@ -38,18 +38,23 @@ export class TextStore {
 
   /** Removes every other one. */
   keepOnly(hashes: ReadonlySet<string>): void {
-    for (const name of this.#names()) {
-      if (!hashes.has(name)) rmSync(join(this.#directory, name), { force: true });
-    }
+    keepOnly(this.#directory, hashes);
   }
+}
 
-  #names(): readonly string[] {
-    try {
-      return readdirSync(this.#directory);
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) return [];
-      throw error;
-    }
+/** Removes every file of a directory that is not named; one that is not there has none. */
+export function keepOnly(directory: string, kept: ReadonlySet<string>): void {
+  for (const name of namesIn(directory)) {
+    if (!kept.has(name)) rmSync(join(directory, name), { force: true });
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
   }
 }
 

@@ -11,6 +11,12 @@ import { fetchChanges, paintFor } from "./listing.ts";
 const FAREWELL =
   "cattlegrid: they go with the sandbox. With --keep it stays, for `diff` and `apply`.";
 
+/** What becomes of changes in a copied workspace: the daemon saves them before the sandbox goes. */
+export function tellSaved(caller: VerbContext["caller"], name: string): void {
+  tell(caller, `cattlegrid: they are saved when the sandbox goes: \`cattlegrid diff ${name}\`,`);
+  tell(caller, `  \`cattlegrid apply ${name}\`; \`cattlegrid rm --force ${name}\` drops them.`);
+}
+
 /**
  * Before a sandbox goes by itself: shows the changes that go with it, and lets a person take them out first. It asks again after a
  * refusal, as there is no later. Throws INTERRUPTED when the question is left unanswered: then nothing may be lost.
@@ -21,17 +27,20 @@ export async function offerChanges(
   { asks }: { asks: boolean },
 ): Promise<void> {
   if (workspace?.mode !== "overlay") return;
+  const isSaved = workspace.files === "copied";
+  const farewell = (): void => (isSaved ? tellSaved(caller, name) : tell(caller, FAREWELL));
   for (;;) {
     const { changes } = await fetchChanges(api, id, { hunks: false });
     if (changes.length === 0) return;
     tell(caller, `cattlegrid: these changes of ${name} are not in your files:`);
     caller.errors.write(renderStatistics(changes, paintFor(caller, caller.errors)));
-    const body = asks ? await askWhatToApply(changes, caller) : undefined;
-    if (body === undefined) return tell(caller, FAREWELL);
+    const refusal = isSaved ? "not now: save them" : "no, drop them";
+    const body = asks ? await askWhatToApply(changes, { caller, refusal }) : undefined;
+    if (body === undefined) return farewell();
     const parts = { name: id, body, isJson: false, to: caller.errors, isLast: true };
     try {
       const { held } = await applyAndTell({ api, caller }, parts);
-      return held.length === 0 ? undefined : tell(caller, FAREWELL);
+      return held.length === 0 ? undefined : farewell();
     } catch (error) {
       if (!CattlegridError.is(error)) throw error;
       caller.errors.write(renderError(error));
@@ -44,7 +53,10 @@ type Answer = "all" | "others" | "none";
 /** Undefined for nothing. */
 async function askWhatToApply(
   changes: readonly Change[],
-  { input, errors: output }: VerbContext["caller"],
+  {
+    caller: { input, errors: output },
+    refusal,
+  }: { caller: VerbContext["caller"]; refusal: string },
 ): Promise<ChangeApply | undefined> {
   const prompts = await import("@clack/prompts");
   const overwrite = pathsOf(changes.filter(({ conflict }) => conflict !== undefined));
@@ -57,7 +69,7 @@ async function askWhatToApply(
         ? [{ value: "others", label: "only what does not conflict" } as const]
         : []),
       { value: "all", label: all },
-      { value: "none", label: "no, drop them" },
+      { value: "none", label: refusal },
     ],
     input,
     output,

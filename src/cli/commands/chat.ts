@@ -131,6 +131,10 @@ async function openChat(chat: Chat, input: ChatInput, context: VerbContext): Pro
   } catch (error) {
     // What was made before the failure goes as well; that it cannot be listed is not what this program has to say.
     if (!context.api.signal.aborted) await hasten(offer());
+    else if (isEphemeral && sandbox.workspace?.files === "copied") {
+      tell(caller, `cattlegrid: what was changed in ${sandbox.name}, if anything, is saved:`);
+      tell(caller, `  \`cattlegrid diff ${sandbox.name}\` shows it once the sandbox is gone.`);
+    }
     throw error;
   }
   try {

@@ -33,6 +33,10 @@ export const DIFF = defineVerb({
       caller.output.write(`${JSON.stringify(list, undefined, 2)}\n`);
       return 0;
     }
+    if (list.isOlder) {
+      tell(caller, `cattlegrid: ${name} ended before everything changed in it was brought out;`);
+      tell(caller, `  \`cattlegrid start ${name}\`, then look again.`);
+    }
     if (changes.length === 0) {
       tell(caller, "Nothing has changed.");
       return 0;

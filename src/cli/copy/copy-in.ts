@@ -2,7 +2,7 @@ import { CattlegridError } from "../../errors/error.ts";
 import { readTar } from "../../platform/tar/tar-reader.ts";
 import { endEntry, endTar, writeHeader } from "../../platform/tar/tar-writer.ts";
 import type { VerbContext } from "../verb.ts";
-import { splitEntryName } from "./entry-path.ts";
+import { splitEntryName } from "../../platform/tar/entry-path.ts";
 import { openHostSource } from "./host-source.ts";
 import { InsideProcess } from "./inside.ts";
 import { EXIT_TARGET_TAKEN, EXIT_TARGET_UNFIT, IMPORT_SCRIPT } from "./scripts.ts";

@@ -4,7 +4,7 @@ import { type ReadEntry, readTar } from "../../platform/tar/tar-reader.ts";
 import { endEntry, endTar, writeHeader } from "../../platform/tar/tar-writer.ts";
 import { write } from "../caller.ts";
 import type { VerbContext } from "../verb.ts";
-import { splitEntryName, staysInside } from "./entry-path.ts";
+import { splitEntryName, staysInside } from "../../platform/tar/entry-path.ts";
 import { HostTarget } from "./host-target.ts";
 import { InsideProcess } from "./inside.ts";
 import { splitInsidePath } from "./place.ts";

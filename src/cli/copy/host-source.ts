@@ -8,7 +8,7 @@ import {
   encodeName,
 } from "../../platform/confined-directory.ts";
 import { endEntry, endTar, writeHeader, type WrittenEntry } from "../../platform/tar/tar-writer.ts";
-import { DEPTH_MAX } from "./entry-path.ts";
+import { DEPTH_MAX } from "../../platform/tar/entry-path.ts";
 import type { Tally } from "./tally.ts";
 import { openFenced } from "./workspace-fence.ts";
 

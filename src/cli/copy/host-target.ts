@@ -8,8 +8,8 @@ import {
 } from "../../platform/confined-directory.ts";
 import type { ReadEntry } from "../../platform/tar/tar-reader.ts";
 import type { TarEntry } from "../../platform/tar/tar-entry.ts";
-import { staysInside } from "./entry-path.ts";
-import { writeSparse } from "./sparse-file.ts";
+import { staysInside } from "../../platform/tar/entry-path.ts";
+import { writeSparse } from "../../platform/sparse-file.ts";
 import type { Tally } from "./tally.ts";
 import { openFenced } from "./workspace-fence.ts";
 

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { TarEntry } from "../../platform/tar/tar-entry.ts";
+import type { TarEntry } from "./tar/tar-entry.ts";
 
 const ZEROS = Buffer.alloc(64 * 1024);
 

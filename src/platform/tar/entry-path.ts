@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
-import { decodeName } from "../../platform/confined-directory.ts";
+import { decodeName } from "../confined-directory.ts";
 
 const NAME_BYTES_MAX = 255;
 const PATH_BYTES_MAX = 4096;
