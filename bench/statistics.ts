@@ -4,6 +4,8 @@ export interface Summary {
   p99: number;
   min: number;
   max: number;
+  /** Every one, in the order of their rounds. */
+  samples: readonly number[];
 }
 
 /** What is left to do once the clock has stopped. */
@@ -26,7 +28,14 @@ export function summarise(samples: readonly number[]): Summary {
     p99: percentile(ascending, 0.99),
     min: ascending[0] ?? Number.NaN,
     max: ascending.at(-1) ?? Number.NaN,
+    samples,
   };
+}
+
+/** The median of the ratios within each round, which a machine that others load for a while disturbs least. */
+export function medianRatio(subject: Summary, to: Summary): number {
+  const ratios = subject.samples.map((sample, round) => sample / (to.samples[round] ?? Number.NaN));
+  return summarise(ratios).p50;
 }
 
 /** Milliseconds until `subject` resolves; what it leaves to do is done after that. */
