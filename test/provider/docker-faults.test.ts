@@ -9,6 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { assert, CattlegridError } from "../../src/errors/error.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
+import { Engine } from "../../src/sandbox/providers/docker/engine.ts";
+import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
+import { runtimeOf } from "../../src/sandbox/providers/docker/isolation.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { DOCKER, DockerRig, IMAGE } from "../support/docker-rig.ts";
@@ -143,6 +146,18 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
     expect(await failureOf(yard.start({ isolation: "namespaces" }))).toMatchObject({
       code: "PROVIDER_UNSUPPORTED",
     });
+    const facts = await new Engine(new EngineClient(rig.socketPath)).inspectEngine();
+    const withRuntime = (name: string, runtimeArgs: readonly string[]): typeof facts => ({
+      ...facts,
+      Runtimes: { [name]: { path: "/usr/bin/it", runtimeArgs } },
+    });
+    // One that would not hold is as good as none.
+    expect(() => runtimeOf("gvisor", withRuntime("runsc", ["--network=host"]))).toThrow(
+      "without --directfs=false --oci-seccomp",
+    );
+    expect(() => runtimeOf("microvm", withRuntime("io.containerd.kata.v2", []))).toThrow(
+      "do not reach the gateway",
+    );
   });
 
   test("when its container is removed by somebody else, the sandbox has died", async () => {

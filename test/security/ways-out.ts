@@ -157,8 +157,10 @@ export function describeWaysOut({ name, needed, makeProvider, clients }: WaysOut
     test("an address of its own serves IPv4 lookups, and is a way around nothing", async () => {
       const sandbox = await start();
       expect(await answer(sandbox, "getent ahostsv4 allowed.example")).toContain("198.18.");
-      const { output } = await run(sandbox, ["/usr/bin/python3", "-"], { input: OWN_ADDRESS });
-      expect(output).toBe("b'y'\nb'refused'\n");
+      const { output, errors } = await run(sandbox, ["/usr/bin/python3", "-"], {
+        input: OWN_ADDRESS,
+      });
+      expect(errors + output).toBe("b'y'\nb'refused'\n");
       const last = records.findLast(({ port: asked }) => asked === 4700);
       expect(last).toMatchObject({ action: "deny", reasonCode: "address-expired" });
     });

@@ -65,9 +65,12 @@ export class DockerRig implements AsyncDisposable {
   }
 
   /** For the whole of a test file, whose directories then lie where the engine sees this machine's mounts. */
-  static async forFile(): Promise<DockerRig | undefined> {
-    if (!DOCKER.met) return undefined;
-    const rig = await DockerRig.open();
+  static async forFile(
+    configured: object = {},
+    needed: Requirement = DOCKER,
+  ): Promise<DockerRig | undefined> {
+    if (!needed.met) return undefined;
+    const rig = await DockerRig.open(configured);
     process.env["TMPDIR"] = rig.directory;
     afterAll(() => rig[Symbol.asyncDispose]());
     return rig;

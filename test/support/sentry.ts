@@ -27,24 +27,26 @@ export const SENTRY = requirement("a current gVisor", () => {
 });
 
 /** A local provider all of whose sandboxes run under gVisor. */
-export const makeSentryProvider: MakeProvider = (directories) => {
-  const local = createLocalProvider({ ...directories, programs: { runsc: RUNSC } });
+export const makeSentryProvider: MakeProvider = (directories) =>
+  underSentry(createLocalProvider({ ...directories, programs: { runsc: RUNSC } }));
+
+/** The same provider, all of whose sandboxes run under gVisor. */
+export function underSentry(provider: SandboxProvider): SandboxProvider {
   const demand = (specification: SandboxSpecification): SandboxSpecification => ({
     ...specification,
     isolation: "gvisor",
   });
-  const provider: SandboxProvider = {
-    id: local.id,
-    declared: local.declared,
-    layers: local.layers,
-    ...(local.overlays === undefined ? {} : { overlays: local.overlays }),
-    capabilities: (signal) => local.capabilities(signal),
-    probe: (signal) => local.probe(signal),
-    create: (specification, signal) => local.create(demand(specification), signal),
-    start: (specification, hooks, signal) => local.start(demand(specification), hooks, signal),
-    destroy: (sandboxId) => local.destroy(sandboxId),
-    reap: (keep) => local.reap(keep),
-    close: () => local.close(),
+  return {
+    id: provider.id,
+    declared: provider.declared,
+    layers: provider.layers,
+    ...(provider.overlays === undefined ? {} : { overlays: provider.overlays }),
+    capabilities: (signal) => provider.capabilities(signal),
+    probe: (signal) => provider.probe(signal),
+    create: (specification, signal) => provider.create(demand(specification), signal),
+    start: (specification, hooks, signal) => provider.start(demand(specification), hooks, signal),
+    destroy: (sandboxId) => provider.destroy(sandboxId),
+    reap: (keep) => provider.reap(keep),
+    close: () => provider.close(),
   };
-  return provider;
-};
+}

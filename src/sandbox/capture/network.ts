@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { CattlegridError } from "../../errors/error.ts";
 import {
   enterNetworkNamespace,
@@ -96,7 +96,16 @@ export function captureIn(nftables: Nftables, networkFd: number): CaptureDescrip
 /** As `captureHere`. Throws EGRESS_UNAVAILABLE where there is an interface besides loopback. */
 export function captureOnlyHere(nftables: Nftables): CaptureDescriptors {
   refuseInterfaces();
+  allowIpv6();
   return captureHere(nftables);
+}
+
+/** Whoever made the namespace may have left IPv6 out; then there is no ::1, which every program knows. */
+function allowIpv6(): void {
+  for (const name of ["all", "lo"]) {
+    const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+    if (existsSync(path) && readFileSync(path, "utf8").trim() !== "0") writeFileSync(path, "0");
+  }
 }
 
 function refuseInterfaces(): void {

@@ -35,37 +35,42 @@ export interface StartContext {
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */
 export interface Attempt {
   specification: SandboxSpecification;
+  /** Of the engine's; undefined for the one that it has by itself. */
+  runtime: string | undefined;
   directory: string;
   temporaryBytes: number;
   workspace?: PreparedWorkspace;
   containerId?: string;
+  /** Has the network, where the sandbox's own container joins one. */
+  holderId?: string;
   coming?: ComingCapture;
   capture?: Capture;
 }
 
 /** What marks everything of one sandbox. */
 export function labelsOf(
-  { installation }: StartContext,
+  { installation }: Pick<StartContext, "installation">,
   { id }: SandboxSpecification,
-): readonly [string, string] {
-  return [`${INSTALLATION_LABEL}=${installation}`, `${SANDBOX_LABEL}=${id}`];
+): Readonly<Record<string, string>> {
+  return { [INSTALLATION_LABEL]: installation, [SANDBOX_LABEL]: id };
 }
 
 /** Does not reject: what cannot be undone now is the next `reap`'s. */
 export async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   const { engine, logger } = context;
-  const { specification, containerId, coming, capture, workspace, directory } = attempt;
+  const { specification, containerId, holderId, workspace, directory } = attempt;
   try {
-    await capture?.close();
-    await coming?.discard();
+    await attempt.capture?.close();
+    await attempt.coming?.discard();
     if (containerId !== undefined) {
       const isOurs = await remove(engine, containerId);
       // Whoever removes a container by hand leaves its volumes.
-      if (!isOurs) await engine.removeUnusedVolumes(...labelsOf(context, specification));
+      if (!isOurs) await engine.removeUnusedVolumes(labelsOf(context, specification));
       const { sandboxes } = context.directories;
       const work = { ...context, image: context.image.facts.Id };
       await clearWorkDirectories(work, join(sandboxes, specification.id));
     }
+    if (holderId !== undefined) await remove(engine, holderId);
     workspace?.release();
     rmSync(directory, { recursive: true, force: true });
   } catch (error) {

@@ -32,7 +32,7 @@ const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysr
  * SECURITY: IPv6 has a loopback, on which the gateway answers as on the other. No port is for the agent to take while it is
  * the gateway's: the engine would let everybody have every one.
  */
-const KERNEL_SETTINGS = {
+export const KERNEL_SETTINGS = {
   "net.ipv6.conf.all.disable_ipv6": "0",
   "net.ipv6.conf.lo.disable_ipv6": "0",
   "net.ipv4.ip_unprivileged_port_start": "1024",
@@ -49,9 +49,12 @@ export interface OverlayPlan {
 
 export interface ContainerSources {
   specification: SandboxSpecification;
+  runtime: string | undefined;
   image: string;
   account: GuestAccount;
   labels: Readonly<Record<string, string>>;
+  /** The container whose network it joins; undefined for one of its own. */
+  networkOf: string | undefined;
   environment: Readonly<Record<string, string>>;
   files: readonly GuestFile[];
   overlays: readonly OverlayPlan[];
@@ -68,7 +71,7 @@ export function planContainer(sources: ContainerSources): object {
   const { limits } = specification;
   return {
     Image: sources.image,
-    Hostname: specification.name.slice(0, 63),
+    ...(sources.networkOf === undefined ? { Hostname: hostName(specification) } : {}),
     User: `${account.uid}:${account.gid}`,
     WorkingDir: "/",
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
@@ -77,8 +80,8 @@ export function planContainer(sources: ContainerSources): object {
     Labels: sources.labels,
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
-      // SECURITY: no interface but loopback. Whatever is not done yet, nothing gets out before it is.
-      NetworkMode: "none",
+      ...networkOf(sources.networkOf),
+      ...(sources.runtime === undefined ? {} : { Runtime: sources.runtime }),
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges", `seccomp=${JSON.stringify(sources.seccomp)}`],
       ReadonlyRootfs: true,
@@ -87,7 +90,6 @@ export function planContainer(sources: ContainerSources): object {
       CgroupnsMode: "private",
       MaskedPaths: MASKED,
       ReadonlyPaths: READONLY,
-      Sysctls: KERNEL_SETTINGS,
       Tmpfs: temporaryTrees(sources),
       ShmSize: sources.temporaryBytes,
       // How many files may be open is the engine's to say: it may not be able to give more than it has.
@@ -103,6 +105,47 @@ export function planContainer(sources: ContainerSources): object {
       Mounts: mountsOf(sources),
     },
   };
+}
+
+/**
+ * A container that has a sandbox's network before the sandbox is there: a runtime that looks at its network once, when it
+ * starts, has to find it whole.
+ */
+export function planHolder({
+  specification,
+  image,
+  labels,
+}: Pick<ContainerSources, "specification" | "image" | "labels">): object {
+  return {
+    Image: image,
+    Hostname: hostName(specification),
+    User: "65534:65534",
+    WorkingDir: "/",
+    Env: [],
+    Entrypoint: ["sleep"],
+    Cmd: ["infinity"],
+    Labels: labels,
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      ...networkOf(undefined),
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges"],
+      ReadonlyRootfs: true,
+      PidsLimit: 4,
+      RestartPolicy: { Name: "no" },
+      LogConfig: { Type: "none" },
+    },
+  };
+}
+
+function networkOf(holder: string | undefined): object {
+  if (holder !== undefined) return { NetworkMode: `container:${holder}` };
+  // SECURITY: no interface but loopback. Whatever is not done yet, nothing gets out before it is.
+  return { NetworkMode: "none", Sysctls: KERNEL_SETTINGS };
+}
+
+function hostName({ name }: SandboxSpecification): string {
+  return name.slice(0, 63);
 }
 
 /** With an owner, as the runtime gives each the mode that the image's own directory has. */

@@ -22,6 +22,8 @@ export interface ExecTarget {
   user: string;
   /** The directory in which a program starts unless it says otherwise. */
   cwd: string;
+  /** Aborted when the container is gone. */
+  gone: AbortSignal;
 }
 
 /**
@@ -75,11 +77,17 @@ export async function execProcess(
   }
 }
 
-function startIn(
-  { engine, containerId, user }: ExecTarget,
+async function startIn(
+  { engine, containerId, user, gone }: ExecTarget,
   start: Pick<ProgramStart, "environment" | "hasTerminal" | "script">,
 ): Promise<AttachedProgram> {
-  return AttachedProgram.start({ engine, containerId, user, ...start }, NEVER);
+  const program = await AttachedProgram.start({ engine, containerId, user, ...start }, NEVER);
+  // An engine does not always end the stream of a program whose container it has removed.
+  const letGo = (): void => void setTimeout(() => program.destroy(), LEFT_BEHIND_MS);
+  if (gone.aborted) letGo();
+  gone.addEventListener("abort", letGo, { once: true });
+  void program.ended.then(() => gone.removeEventListener("abort", letGo));
+  return program;
 }
 
 /** The other end of a pipe with a name, on which a program waits; the name goes. */

@@ -14,7 +14,7 @@ export function gatherSources(
   attempt: Attempt,
   files: readonly GuestFile[],
 ): ContainerSources {
-  const { specification, temporaryBytes } = attempt;
+  const { specification, runtime, temporaryBytes } = attempt;
   const imageEnvironment = context.image.facts.Config?.Env ?? [];
   const toolchains = specification.toolchains.map((target) => ({
     target,
@@ -32,18 +32,18 @@ export function gatherSources(
   });
   return {
     specification,
+    runtime,
     files,
     toolchains,
     environment,
     temporaryBytes,
     image: context.image.facts.Id,
     account: context.account,
-    labels: Object.fromEntries(
-      labelsOf(context, specification).map((label) => label.split("=") as [string, string]),
-    ),
+    labels: labelsOf(context, specification),
+    networkOf: attempt.holderId,
     overlays: overlaysOf(context, attempt),
     workspace: specification.workspace?.mode === "overlay" ? [] : (attempt.workspace?.mounts ?? []),
-    seccomp: engineSeccomp(),
+    seccomp: engineSeccomp(runtime !== undefined),
   };
 }
 

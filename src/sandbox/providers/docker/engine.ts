@@ -23,6 +23,8 @@ export interface ImageFacts {
   Config?: { Env?: readonly string[] | null } | null;
 }
 
+export type Labels = Readonly<Record<string, string>>;
+
 export interface ExecWish {
   argv: readonly string[];
   environment: readonly string[];
@@ -106,24 +108,24 @@ export class Engine {
     }
   }
 
-  async listContainers(
-    label: string,
-  ): Promise<readonly { Id: string; Names: readonly string[] }[]> {
-    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  async listContainers(labels: Labels): Promise<readonly { Id: string; Labels: Labels }[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: written(labels) }));
     const found = await this.#client.call("GET", `/containers/json?all=1&filters=${filters}`);
-    return found as { Id: string; Names: readonly string[] }[];
+    return found as { Id: string; Labels: Labels }[];
   }
 
   /** Removes those with all these labels that no container has. */
-  async removeUnusedVolumes(...label: readonly string[]): Promise<void> {
-    for (const name of await this.#listUnusedVolumes(label)) {
+  async removeUnusedVolumes(labels: Labels): Promise<void> {
+    for (const name of await this.#listUnusedVolumes(labels)) {
       const path = `/volumes/${encodeURIComponent(name)}`;
       await this.#client.call("DELETE", path, { alsoDone: [404, 409] });
     }
   }
 
-  async #listUnusedVolumes(label: readonly string[]): Promise<readonly string[]> {
-    const filters = encodeURIComponent(JSON.stringify({ label, dangling: ["true"] }));
+  async #listUnusedVolumes(labels: Labels): Promise<readonly string[]> {
+    const filters = encodeURIComponent(
+      JSON.stringify({ label: written(labels), dangling: ["true"] }),
+    );
     const found = await this.#client.call("GET", `/volumes?filters=${filters}`);
     const { Volumes } = found as { Volumes: { Name: string }[] | null };
     return (Volumes ?? []).map(({ Name }) => Name);
@@ -166,6 +168,10 @@ export class Engine {
   ): Promise<void> {
     await this.#client.call("POST", `/exec/${exec}/resize?h=${rows}&w=${columns}`);
   }
+}
+
+function written(labels: Labels): readonly string[] {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
 function withSignal(signal: AbortSignal | undefined): Call {

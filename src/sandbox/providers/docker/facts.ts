@@ -9,6 +9,8 @@ import { availableLimits } from "./limits.ts";
 export interface FactSources {
   specification: SandboxSpecification;
   engine: EngineFacts;
+  /** Of the engine's; undefined for the one that it has by itself. */
+  runtime: string | undefined;
   image: { name: string; id: string };
   account: GuestAccount;
   containerId: string;
@@ -27,20 +29,21 @@ const WAYS: Readonly<Record<CaptureWay, string>> = {
 
 /** What `inspect` shows of a running sandbox: what holds, and what does not. */
 export function factsOf(sources: FactSources): Readonly<Record<string, unknown>> {
-  const { specification, engine, image, account } = sources;
+  const { specification, engine, image, account, runtime } = sources;
   const { limits } = specification;
+  const available = availableLimits(engine, specification.isolation);
   return {
-    isolation: "container",
-    runtime: `Docker ${engine.ServerVersion}`,
+    isolation: specification.isolation ?? "container",
+    runtime: `Docker ${engine.ServerVersion}${runtime === undefined ? "" : `, ${runtime}`}`,
     container: sources.containerId.slice(0, 12),
     image: `${image.name} (${image.id.replace("sha256:", "").slice(0, 12)})`,
     runsAs: `host user ${account.uid}, without any capability`,
     egress: WAYS[sources.way],
     limits: {
-      pids: engine.PidsLimit === true ? (limits.pids ?? PIDS_DEFAULT) : null,
+      pids: available.includes("pids") ? (limits.pids ?? PIDS_DEFAULT) : null,
       cpus: limits.cpus ?? null,
       memoryBytes: limits.memoryBytes ?? null,
-      available: availableLimits(engine),
+      available,
       temporaryBytes: sources.temporaryBytes,
     },
     notProtected: notProtected(sources),
@@ -49,7 +52,9 @@ export function factsOf(sources: FactSources): Readonly<Record<string, unknown>>
 
 function notProtected({ specification, account, unprotected }: FactSources): readonly string[] {
   const gaps = [
-    "The sandbox shares the host's kernel.",
+    ...(specification.isolation === "gvisor"
+      ? ["Processes are not limited by number: gVisor's own threads would count as well."]
+      : ["The sandbox shares the host's kernel."]),
     `Its programs are user ${account.uid} of the host: Docker gives it no ids of its own.`,
     "Programs inside can read where the host keeps the sandbox's files.",
   ];

@@ -18,4 +18,5 @@ export function readInstallation(file: string): string {
 }
 
 export const INSTALLATION_LABEL = "cattlegrid.installation";
+/** Of which sandbox a container is, or beside which. */
 export const SANDBOX_LABEL = "cattlegrid.sandbox";

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
-import type { Probe, SandboxProvider } from "../../provider.ts";
+import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import type { Engine } from "./engine.ts";
 import { checkImage } from "./image.ts";
 
@@ -69,6 +69,17 @@ async function checkOwnImage({ engine, image, signal }: ProbeContext): Promise<F
 
 /** With a workspace, as that is what some engines cannot mount. */
 async function checkSandbox(context: ProbeContext): Promise<Finding> {
+  const { isolation } = await context.provider.capabilities(context.signal);
+  const details: string[] = [];
+  for (const grade of isolation) {
+    const finding = await checkGrade(context, grade);
+    if (finding.status !== "ok") return finding;
+    details.push(`${grade}: ${finding.detail}`);
+  }
+  return { status: "ok", detail: details.join("; ") };
+}
+
+async function checkGrade(context: ProbeContext, isolation: Isolation): Promise<Finding> {
   const { provider, stateDirectory, signal } = context;
   const path = join(stateDirectory, `probe-${randomBytes(6).toString("hex")}`);
   const ground: TrialGround = {
@@ -81,7 +92,7 @@ async function checkSandbox(context: ProbeContext): Promise<Finding> {
   await mkdir(path, { recursive: true });
   try {
     const workspace = { path, mode: "direct" as const };
-    return await tryInSandbox(ground, { workspace }, async (sandbox) => {
+    return await tryInSandbox(ground, { workspace, isolation }, async (sandbox) => {
       const code = await statusOf(sandbox, { argv: ["touch", "made"] }, signal);
       if (code !== 0) {
         return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };

@@ -36,7 +36,7 @@ import { availableLimits } from "./limits.ts";
 import { guestAccount, type GuestAccount } from "./guest-account.ts";
 import { IdMaps } from "./id-maps.ts";
 import { checkImage, userlandOf } from "./image.ts";
-import { INSTALLATION_LABEL, readInstallation } from "./installation.ts";
+import { INSTALLATION_LABEL, readInstallation, SANDBOX_LABEL } from "./installation.ts";
 import { gradesOf } from "./isolation.ts";
 import { probeEngine } from "./probe.ts";
 import { startSandbox } from "./start.ts";
@@ -241,23 +241,16 @@ class DockerProvider implements SandboxProvider {
   }
 
   async #removeContainers(): Promise<void> {
-    const label = `${INSTALLATION_LABEL}=${this.#installation}`;
-    const names = new Set(
-      [...this.#running.keys(), ...this.#starting].map((id) => this.#nameOf(id)),
-    );
-    for (const { Id, Names } of await this.#engine.listContainers(label)) {
-      if (!Names.some((name) => names.has(name))) await this.#engine.removeContainer(Id);
+    const own = { [INSTALLATION_LABEL]: this.#installation };
+    for (const { Id, Labels } of await this.#engine.listContainers(own)) {
+      if (!this.#isBusy(Labels[SANDBOX_LABEL] ?? "")) await this.#engine.removeContainer(Id);
     }
-    await this.#engine.removeUnusedVolumes(label);
+    await this.#engine.removeUnusedVolumes(own);
   }
 
   async #clearWork(directory: string): Promise<void> {
     const work = { engine: this.#engine, image: this.#imageName, installation: this.#installation };
     await clearWorkDirectories(work, directory);
-  }
-
-  #nameOf(sandboxId: string): string {
-    return `/cattlegrid-${this.#installation}-${sandboxId}`;
   }
 
   /** Mounts and files of an engine that was killed while it started a sandbox. */

@@ -3,23 +3,26 @@ import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import type { CapturedContainer } from "./capture/way.ts";
-import { findContainerInit } from "./capture/container-init.ts";
+import { listContainerInits } from "./capture/container-init.ts";
 
 /**
  * SECURITY: what we mounted for the engine is there for it only if both see the same mounts. Where they do not, the sandbox
  * would have an empty directory, or the workspace without what protects it; so it is looked at from outside.
  */
 export function checkStaged(
-  { id, reportedPid }: CapturedContainer,
+  { id }: CapturedContainer,
   { workspace }: SandboxSpecification,
   staged: string,
 ): void {
   if (workspace === undefined) return;
-  const pid = findContainerInit(id, reportedPid);
-  const inside = pid === undefined ? undefined : look(join(`/proc/${pid}/root`, workspace.path));
   const outside = look(staged);
-  const isSame = inside !== undefined && inside.dev === outside?.dev && inside.ino === outside.ino;
-  if (workspace.mode === "overlay" ? inside !== undefined : isSame) return;
+  // Under gVisor it is the file server that sees them, not what runs the programs.
+  for (const pid of listContainerInits(id)) {
+    const inside = look(join(`/proc/${pid}/root`, workspace.path));
+    const isSame =
+      inside !== undefined && inside.dev === outside?.dev && inside.ino === outside.ino;
+    if (workspace.mode === "overlay" ? inside !== undefined : isSame) return;
+  }
   const message = `The Docker engine does not see what this machine mounts, so ${workspace.path} cannot be given to a sandbox by root.`;
   throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
     hint: "Run Cattlegrid as the ordinary user to whom the workspace belongs, or beside the engine.",

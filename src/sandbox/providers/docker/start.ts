@@ -1,17 +1,17 @@
 import { statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { asCattlegridError, CattlegridError } from "../../../errors/error.ts";
+import { asCattlegridError, assert, CattlegridError } from "../../../errors/error.ts";
 import { HOME } from "../../guest/environment.ts";
 import type { SandboxSpecification, StartHooks } from "../../provider.ts";
-import { undo, type Attempt, type StartContext } from "./attempt.ts";
-import type { Capture, CaptureContext } from "./capture/way.ts";
-import { planContainer } from "./container-plan.ts";
+import { labelsOf, undo, type Attempt, type StartContext } from "./attempt.ts";
+import type { Capture, CaptureContext, CapturedContainer } from "./capture/way.ts";
+import { planContainer, planHolder } from "./container-plan.ts";
 import { gatherSources } from "./container-sources.ts";
 import type { Engine } from "./engine.ts";
 import { factsOf } from "./facts.ts";
 import { writeGuestFiles } from "./guest-files.ts";
-import { requireGrade } from "./isolation.ts";
+import { runtimeOf } from "./isolation.ts";
 import { requireLimits } from "./limits.ts";
 import { DockerSandbox } from "./sandbox.ts";
 import { checkStaged } from "./staged-check.ts";
@@ -26,9 +26,9 @@ export async function startSandbox(
 ): Promise<DockerSandbox> {
   const { engineFacts, runtimeDirectory } = context;
   requireLimits(specification, engineFacts);
-  requireGrade(specification.isolation ?? "container", engineFacts);
   const attempt: Attempt = {
     specification,
+    runtime: runtimeOf(specification.isolation ?? "container", engineFacts),
     directory: join(runtimeDirectory, specification.id),
     temporaryBytes: temporaryBytes(specification),
   };
@@ -48,45 +48,80 @@ async function run(
 ): Promise<DockerSandbox> {
   const { engine } = context;
   const { specification } = attempt;
-  const files = await writeGuestFiles(
-    join(attempt.directory, "etc"),
-    specification,
-    context.account,
-  );
+  const etc = join(attempt.directory, "etc");
+  const files = await writeGuestFiles(etc, specification, context.account);
   const workspace = await prepareWorkspace(context, attempt);
-  const name = `cattlegrid-${context.installation}-${specification.id}`;
-  const containerId = await engine.createContainer(
-    name,
-    planContainer(gatherSources(context, attempt, files)),
-    signal,
-  );
+  const hold = (capture: Capture): void => offer(hooks, capture);
+  if (attempt.runtime !== undefined) hold(await captureInHolder(context, attempt, signal));
+  const name = nameOf(context, specification);
+  const wish = planContainer(gatherSources(context, attempt, files));
+  const containerId = await engine.createContainer(name, wish, signal);
   attempt.containerId = containerId;
-  attempt.coming = context.ways.prepare(
-    captureContext(context),
-    { containerId, facts: context.engineFacts },
-    signal,
-  );
+  if (attempt.capture === undefined) prepareCapture(context, attempt, { containerId, signal });
   await engine.startContainer(containerId, signal);
   const container = { id: containerId, reportedPid: await engine.findProcess(containerId) };
   if (context.idMaps !== undefined && workspace !== undefined) {
     checkStaged(container, specification, workspace.source);
   }
   workspace?.release();
-  const capture = await attempt.coming.open(container);
-  attempt.capture = capture;
-  offer(hooks, capture);
+  if (attempt.capture === undefined) hold(await openCapture(attempt, container));
   signal.throwIfAborted();
-  return runningSandbox(context, attempt, { containerId, capture });
+  return runningSandbox(context, attempt, containerId);
+}
+
+/** The network is whole before the sandbox is there. */
+async function captureInHolder(
+  context: StartContext,
+  attempt: Attempt,
+  signal: AbortSignal,
+): Promise<Capture> {
+  const { engine, image } = context;
+  const { specification } = attempt;
+  const labels = labelsOf(context, specification);
+  const wish = planHolder({ specification, image: image.facts.Id, labels });
+  const name = `${nameOf(context, specification)}-network`;
+  const id = await engine.createContainer(name, wish, signal);
+  attempt.holderId = id;
+  prepareCapture(context, attempt, { containerId: id, signal });
+  await engine.startContainer(id, signal);
+  return openCapture(attempt, { id, reportedPid: await engine.findProcess(id) });
+}
+
+function prepareCapture(
+  { engine, engineFacts, image, runtimeDirectory, ways, ...context }: StartContext,
+  attempt: Attempt,
+  { containerId, signal }: { containerId: string; signal: AbortSignal },
+): void {
+  const place: CaptureContext = {
+    engine,
+    runtimeDirectory,
+    image: { name: image.name, id: image.facts.Id },
+    labels: labelsOf(context, attempt.specification),
+  };
+  attempt.coming = ways.prepare(place, { containerId, facts: engineFacts }, signal);
+}
+
+async function openCapture(attempt: Attempt, container: CapturedContainer): Promise<Capture> {
+  assert(attempt.coming !== undefined, "no capture was prepared");
+  attempt.capture = await attempt.coming.open(container);
+  return attempt.capture;
+}
+
+function nameOf({ installation }: StartContext, { id }: SandboxSpecification): string {
+  return `cattlegrid-${installation}-${id}`;
 }
 
 function runningSandbox(
   context: StartContext,
   attempt: Attempt,
-  { containerId, capture }: { containerId: string; capture: Capture },
+  containerId: string,
 ): DockerSandbox {
+  const { capture } = attempt;
+  assert(capture !== undefined, "nothing holds its connections");
   const { engine, account, image, engineFacts } = context;
   const { specification, temporaryBytes } = attempt;
   const watch = new AbortController();
+  const gone = new AbortController();
   return new DockerSandbox({
     id: specification.id,
     facts: factsOf({
@@ -95,6 +130,7 @@ function runningSandbox(
       containerId,
       temporaryBytes,
       engine: engineFacts,
+      runtime: attempt.runtime,
       image: { name: image.name, id: image.facts.Id },
       way: capture.way,
       unprotected: attempt.workspace?.unprotected ?? [],
@@ -104,6 +140,7 @@ function runningSandbox(
       containerId,
       user: `${account.uid}:${account.gid}`,
       cwd: specification.workspace?.path ?? HOME,
+      gone: gone.signal,
     },
     connect: (port) => capture.connect(port),
     died: Promise.race([
@@ -113,22 +150,9 @@ function runningSandbox(
     async dispose() {
       watch.abort();
       await undo(context, attempt);
+      gone.abort();
     },
   });
-}
-
-function captureContext({
-  engine,
-  image,
-  installation,
-  runtimeDirectory,
-}: StartContext): CaptureContext {
-  return {
-    engine,
-    installation,
-    runtimeDirectory,
-    image: { name: image.name, id: image.facts.Id },
-  };
 }
 
 function explainLoss(why: string): string {

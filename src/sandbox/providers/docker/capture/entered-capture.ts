@@ -1,5 +1,6 @@
 import { closeSync, openSync, readlinkSync } from "node:fs";
 import { CattlegridError } from "../../../../errors/error.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
 import { openNftables } from "../../../../platform/native/nftables.ts";
 import { connectInside } from "../../../capture/connection.ts";
 import { captureIn } from "../../../capture/network.ts";
@@ -14,11 +15,11 @@ import { findContainerInit, isContainerInit } from "./container-init.ts";
 export function enterToCapture({ id, reportedPid }: CapturedContainer): Capture | undefined {
   const pid = findContainerInit(id, reportedPid);
   if (pid === undefined) return undefined;
-  const networkFd = openSync(`/proc/${pid}/ns/net`, "r");
+  const networkFd = openNetwork(pid);
   try {
     // SECURITY: looked at again once the namespace is held, as a number may have become another process's meanwhile.
     if (!isContainerInit(pid, id)) throw gone();
-    refuseOwnNetwork(pid);
+    refuseOwnNetwork(networkFd);
     const { tcpFd, udp4Fd, udp6Fd } = captureIn(openNftables(), networkFd);
     const fds = [tcpFd, udp4Fd, ...(udp6Fd === undefined ? [] : [udp6Fd])];
     return new EnteredCapture(networkFd, fds);
@@ -56,9 +57,18 @@ class EnteredCapture implements Capture {
   }
 }
 
+/** Throws SANDBOX_NOT_RUNNING when the process ends meanwhile. */
+function openNetwork(pid: number): number {
+  try {
+    return openSync(`/proc/${pid}/ns/net`, "r");
+  } catch (error) {
+    throw hasErrno(error, "ENOENT", "ESRCH") ? gone() : error;
+  }
+}
+
 /** SECURITY: the rules would cut this machine's own network off. */
-function refuseOwnNetwork(pid: number): void {
-  if (readlinkSync("/proc/self/ns/net") !== readlinkSync(`/proc/${pid}/ns/net`)) return;
+function refuseOwnNetwork(networkFd: number): void {
+  if (readlinkSync("/proc/self/ns/net") !== readlinkSync(`/proc/self/fd/${networkFd}`)) return;
   const message = "The sandbox shares a network with this machine.";
   throw new CattlegridError("EGRESS_UNAVAILABLE", message);
 }

@@ -1,4 +1,4 @@
-import { INSTALLATION_LABEL } from "../installation.ts";
+import { KERNEL_SETTINGS } from "../container-plan.ts";
 
 const PIDS = 64;
 const MEMORY_BYTES = 256 * 2 ** 20;
@@ -7,7 +7,7 @@ export interface NeighbourSources {
   /** Of the sandbox's container, whose network it joins. */
   containerId: string;
   image: string;
-  installation: string;
+  labels: Readonly<Record<string, string>>;
   entrypoint: readonly string[];
   mounts?: readonly object[];
   /** Whether its standard input is whoever attaches, and ends with that. Default: it has none. */
@@ -28,7 +28,7 @@ export function planNeighbour(sources: NeighbourSources): object {
     WorkingDir: "/",
     Entrypoint: sources.entrypoint,
     Cmd: [],
-    Labels: { [INSTALLATION_LABEL]: sources.installation },
+    Labels: sources.labels,
     Healthcheck: { Test: ["NONE"] },
     OpenStdin: hasInput,
     AttachStdin: hasInput,
@@ -40,6 +40,8 @@ export function planNeighbour(sources: NeighbourSources): object {
       CapAdd: ["NET_ADMIN", "NET_BIND_SERVICE"],
       SecurityOpt: ["no-new-privileges"],
       ReadonlyRootfs: true,
+      // Of the network that both have: the sandbox's own runtime may leave them out, as gVisor does.
+      Sysctls: KERNEL_SETTINGS,
       PidsLimit: PIDS,
       Memory: MEMORY_BYTES,
       RestartPolicy: { Name: "no" },

@@ -22,11 +22,11 @@ export async function prepareRelay(
   containerId: string,
   signal: AbortSignal,
 ): Promise<Neighbour> {
-  const { engine, image, installation } = context;
+  const { engine, image, labels } = context;
   const name = `cattlegrid-relay-${randomBytes(6).toString("hex")}`;
   const plan = planNeighbour({
     containerId,
-    installation,
+    labels,
     image: image.id,
     entrypoint: [INTERPRETER, "-e", RELAY_PROGRAM],
     hasInput: true,

@@ -33,7 +33,7 @@ export interface CaptureContext {
   engine: Engine;
   /** What the image is called, for a reader, and by what it is the same for ever. */
   image: { name: string; id: string };
-  installation: string;
+  labels: Readonly<Record<string, string>>;
   /** Of this provider; only this user may enter it. */
   runtimeDirectory: string;
 }
