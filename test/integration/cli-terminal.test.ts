@@ -177,7 +177,7 @@ describe.skipIf(!canShow.met)(canShow.title("the command line on a terminal"), (
 
   test("asks for an agent, and takes no for an answer", async () => {
     enterCommand("run");
-    await screen.shows("Which agent?");
+    await screen.shows(/Which agent\?|What shall run\?/);
     screen.press("C-c");
     await isBack(130);
   });
