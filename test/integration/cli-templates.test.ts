@@ -108,34 +108,37 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates"), () => {
     expect((await inspect("env")).origins).toMatchObject({ template: "CATTLEGRID_TEMPLATE" });
   });
 
-  test.each<[string, string[], string, RegExp]>([
-    ["no answers", [], "PARAMETER_MISSING", /team, hours/],
+  test.each<[string, string, { code: string; says: RegExp }]>([
+    ["no answers", "", { code: "PARAMETER_MISSING", says: /team, hours/ }],
     [
       "an answer that is none",
-      ["--param", "team=grey", "--param", "hours=1"],
-      "PARAMETER_INVALID",
-      /blue, red/,
+      "team=grey hours=1",
+      { code: "PARAMETER_INVALID", says: /blue, red/ },
     ],
-    [
-      "one out of range",
-      ["--param", "team=red", "--param", "hours=9"],
-      "PARAMETER_INVALID",
-      /1 to 8/,
-    ],
-    ["an unknown one", ["--param", "taem=red"], "PARAMETER_INVALID", /Did you mean team\?/],
-    ["no value", ["--param", "team"], "USAGE", /NAME=VALUE/],
-    [
-      "what is wider",
-      ["--mode", "direct", "--param", "team=red", "--param", "hours=1"],
-      "TEMPLATE_FIXED",
-      /readonly/,
-    ],
-  ])("refuse %s, and nothing is made", async (_, words, code, text) => {
+    ["one out of range", "team=red hours=9", { code: "PARAMETER_INVALID", says: /1 to 8/ }],
+    ["an unknown one", "taem=red", { code: "PARAMETER_INVALID", says: /Did you mean team\?/ }],
+    ["no value", "team", { code: "USAGE", says: /NAME=VALUE/ }],
+  ])("refuse %s, and nothing is made", async (_, answers, { code, says }) => {
+    const words = answers.split(" ").filter((word) => word !== "");
     const before = (await cli.run(["ls", "--json"])).stdout;
-    const refused = await cli.run(["create", "--template", "team", ...words, "--name", "no-such"]);
+    const refused = await cli.run([
+      "create",
+      "--template",
+      "team",
+      "--name",
+      "no-such",
+      ...words.flatMap((word) => ["--param", word]),
+    ]);
     expect(codeOf(refused)).toEqual([125, code]);
-    expect(refused.stderr).toMatch(text);
+    expect(refused.stderr).toMatch(says);
     expect((await cli.run(["ls", "--json"])).stdout).toBe(before);
+  });
+
+  test("refuse what is wider than they say, with what they say", async () => {
+    const answers = ["--param", "team=red", "--param", "hours=1"];
+    const refused = await cli.run(["create", "--template", "team", "--mode", "direct", ...answers]);
+    expect(codeOf(refused)).toEqual([125, "TEMPLATE_FIXED"]);
+    expect(refused.stderr).toContain("The template team says what mode is: readonly.");
   });
 
   test("one that nobody has is told with the name that was meant", async () => {
