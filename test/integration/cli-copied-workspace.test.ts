@@ -10,13 +10,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { shell } from "../../src/agent/agents/shell/shell.ts";
 import type { Daemon } from "../../src/daemon/daemon.ts";
-import { openLocalDaemon } from "../../src/daemon/local-daemon.ts";
-import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { removeTree } from "../../src/platform/tree-removal.ts";
 import { CommandLine, type CommandResult } from "../support/command-line.ts";
-import { COPIED_CAPABILITIES, createCopiedProvider } from "../support/copied-provider.ts";
+import { openCopyingDaemon } from "../support/copying-daemon.ts";
 import { readTree } from "../support/overlay-yard.ts";
 import { allOf, program } from "../support/requirement.ts";
 
@@ -30,7 +27,7 @@ describe.skipIf(!needs.met)(needs.title("a workspace that a sandbox has a copy o
   let daemon: Daemon;
   beforeAll(async () => {
     cli = new CommandLine();
-    daemon = await openCopyingDaemon(cli);
+    daemon = await openCopyingDaemon(cli.paths, cli.directory);
   });
   afterAll(async () => {
     await daemon.close();
@@ -228,25 +225,4 @@ describe.skipIf(!needs.met)(needs.title("a workspace that a sandbox has a copy o
 async function loseFiles({ paths }: CommandLine): Promise<void> {
   const files = join(paths.providerDirectory("copied"), "copied");
   for (const id of readdirSync(files)) await removeTree(join(files, id));
-}
-
-async function openCopyingDaemon(cli: CommandLine): Promise<Daemon> {
-  return openLocalDaemon({
-    paths: cli.paths,
-    uid: process.getuid?.() ?? -1,
-    homeDirectory: cli.directory,
-    environment: process.env,
-    logger: { ...SILENT_LOGGER, close: () => undefined } as never,
-    idleMs: 600_000,
-    plugins: {
-      agents: [shell],
-      providers: [
-        {
-          id: "copied",
-          declared: COPIED_CAPABILITIES,
-          load: async (place) => createCopiedProvider(place),
-        },
-      ],
-    },
-  });
 }
