@@ -19,3 +19,20 @@ describeSandboxProvider("fake sandbox provider", {
     warmPool: false,
   },
 });
+
+const COPIED = { workspaceModes: ["overlay"], workspaceFiles: "copied" } as const;
+
+describeSandboxProvider("fake sandbox provider that copies workspaces", {
+  makeProvider: () => createFakeProvider({ capabilities: COPIED }),
+  requirement: requirement("nothing", () => undefined),
+  capabilities: {
+    isolation: ["none"],
+    ...COPIED,
+    layers: true,
+    egress: "enforced",
+    limits: [],
+    ports: false,
+    snapshot: false,
+    warmPool: false,
+  },
+});

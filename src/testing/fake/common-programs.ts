@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { pipeline } from "node:stream/promises";
+import { ARCHIVE_PROGRAMS } from "./archive-programs.ts";
 import type { FakeProgram, FakeRun } from "./program.ts";
 
 /** Those that a sandbox can hardly be without, as far as tests of what surrounds one use them. There is no shell. */
 export const COMMON_PROGRAMS: Readonly<Record<string, FakeProgram>> = {
+  ...ARCHIVE_PROGRAMS,
   cat,
   echo: ({ argv, output }) => say(output, argv.slice(1).join(" ")),
   env: ({ environment, output }) =>

@@ -126,4 +126,38 @@ describe("an engine over the fake provider", () => {
     expect(PROVIDERS.map(({ id }) => id)).not.toContain("fake");
     expect(PROVIDERS.flatMap(({ declared }) => declared.isolation)).not.toContain("none");
   });
+
+  test("with a copied workspace it changes nothing of the host before its changes are applied", async () => {
+    writeFileSync(join(project, "kept"), "as it was\n");
+    writeFileSync(join(project, "changed"), "old\n");
+    writeFileSync(join(project, ".env"), "PASSWORD=secret\n");
+    const engine = await open({
+      capabilities: { workspaceModes: ["overlay"], workspaceFiles: "copied" },
+      script(prompt, { files }) {
+        const seen = files.list(project)?.join(" ") ?? "";
+        files.write("changed", `${prompt}\n`);
+        files.write("deep/er/new", "made\n");
+        files.remove("kept");
+        return seen;
+      },
+    });
+    const id = await start(engine);
+    const { id: session } = await engine.createSession({ id, body: { kind: "turns" } });
+    expect(await ask(engine, session, "new")).toMatchObject({ answer: "changed kept" });
+    expect(readFileSync(join(project, "changed"), "utf8")).toBe("old\n");
+    await engine.stopSandbox({ id });
+    const { changes } = await engine.listChanges({ id, query: { hunks: "0" } });
+    expect(changes.map(({ path, kind }) => `${kind} ${path}`)).toEqual([
+      "modified changed",
+      "added deep",
+      "added deep/er",
+      "added deep/er/new",
+      "deleted kept",
+    ]);
+    await engine.applyChanges({ id, body: {} });
+    expect(readFileSync(join(project, "changed"), "utf8")).toBe("new\n");
+    expect(readFileSync(join(project, "deep/er/new"), "utf8")).toBe("made\n");
+    expect(existsSync(join(project, "kept"))).toBe(false);
+    expect(readFileSync(join(project, ".env"), "utf8")).toBe("PASSWORD=secret\n");
+  });
 });

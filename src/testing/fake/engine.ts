@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cattlegrid } from "../../client/client.ts";
 import { openEngine } from "../../sdk/embedding.ts";
-import { createFakeProvider, FAKE_CAPABILITIES } from "./provider.ts";
+import { createFakeProvider, type FakeProviderOptions } from "./provider.ts";
 import type { FakeProgram } from "./program.ts";
 import { createScriptedAgent, type Script, type ScriptedAgent } from "./scripted-agent.ts";
 
@@ -14,6 +14,8 @@ export interface FakeEngineOptions {
   agents?: readonly ScriptedAgent[];
   /** More programs, for `exec`. */
   programs?: Readonly<Record<string, FakeProgram>>;
+  /** What its provider states otherwise, such as a workspace that is copied. */
+  capabilities?: FakeProviderOptions["capabilities"];
   /** State directory. Default: a temporary one, which goes with the engine. */
   home?: string;
 }
@@ -27,8 +29,9 @@ export async function createFakeEngine(options: FakeEngineOptions = {}): Promise
   const agents = [createScriptedAgent(script), ...others];
   const provider = createFakeProvider({
     programs: Object.assign({}, ...agents.map((each) => each.programs), programs),
+    ...(options.capabilities === undefined ? {} : { capabilities: options.capabilities }),
   });
-  const plugin = { id: provider.id, declared: FAKE_CAPABILITIES, load: async () => provider };
+  const plugin = { id: provider.id, declared: provider.declared, load: async () => provider };
   const home = options.home ?? mkdtempSync(join(tmpdir(), "cg-fake-"));
   return openEngine(
     { home },

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, posix } from "node:path";
 import { isWithin } from "../../platform/paths.ts";
-import type { SandboxSpecification } from "../../sandbox/provider.ts";
+import type { SandboxCapabilities, SandboxSpecification } from "../../sandbox/provider.ts";
 
 export const HOME = "/home/agent";
 const TEMPORARY = "/tmp";
@@ -9,7 +9,7 @@ const TEMPORARY = "/tmp";
 /** By absolute path; null for one that was removed from what lies below. */
 export type FileTable = Map<string, Buffer | null>;
 
-/** What a program of the fake sees: home and /tmp in memory, and the workspace, which is the real directory. */
+/** What a program of the fake sees: home and /tmp in memory, and the workspace, which is the real directory or, copied, in memory too. */
 export interface FakeFiles {
   /** Undefined when there is no such file. */
   read(path: string): Buffer | undefined;
@@ -27,21 +27,25 @@ export interface FilePlaces {
   /** Of the layers below it, lowest first. */
   layers: readonly FileTable[];
   specification: SandboxSpecification;
+  /** A copied workspace lives as long as the home. */
+  declared: Pick<SandboxCapabilities, "workspaceFiles">;
 }
 
 /** `directory` is where relative paths begin. */
 export function openFiles(places: FilePlaces, temporary: FileTable, directory: string): FakeFiles {
-  const { home, layers, specification } = places;
+  const { home, layers, specification, declared } = places;
   const workspace = specification.workspace;
   const locate = (path: string): string => posix.resolve(directory, path);
-  const isReal = (path: string): boolean =>
+  const isInWorkspace = (path: string): boolean =>
     workspace !== undefined && isWithin(path, workspace.path);
+  const isReal = (path: string): boolean =>
+    declared.workspaceFiles === "shared" && isInWorkspace(path);
   const mayWrite = (path: string): boolean =>
     workspace?.mode === "direct" &&
     !specification.protectedPaths.some((each) => isWithin(path, each));
   const seen = (): FileTable => new Map([...layers, home, temporary].flatMap((each) => [...each]));
   const tableOf = (path: string): FileTable | undefined => {
-    if (isWithin(path, HOME)) return home;
+    if (isWithin(path, HOME) || isInWorkspace(path)) return home;
     return isWithin(path, TEMPORARY) ? temporary : undefined;
   };
   return {

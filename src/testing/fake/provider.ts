@@ -68,7 +68,7 @@ export function createFakeProvider(options: FakeProviderOptions = {}): SandboxPr
       const { id, homeLayers } = specification;
       if (running.has(id)) throw busy(id);
       const below = homeLayers.map((layer) => layers.get(layer) ?? new Map<string, Buffer>());
-      const places = { specification, home: homeOf(id), layers: below };
+      const places = { specification, declared, home: homeOf(id), layers: below };
       const sandbox = new FakeSandbox(places, programs, await openSockets());
       try {
         hooks.onCapture(sandbox.sockets);
@@ -110,6 +110,7 @@ function busy(id: string): CattlegridError {
 
 interface Places {
   specification: SandboxSpecification;
+  declared: SandboxCapabilities;
   home: FileTable;
   layers: readonly FileTable[];
 }
