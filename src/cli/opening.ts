@@ -70,9 +70,20 @@ async function create(
   try {
     return await postTemplated(request, { ...context, asks });
   } catch (error) {
-    if (!CattlegridError.is(error, "NAME_IN_USE") || request.ephemeral === true) throw error;
+    if (!CattlegridError.is(error) || !mayBeStandIn(error) || request.ephemeral === true) {
+      throw error;
+    }
     return context.api.post<Sandbox>("/v1/sandboxes", keepAsked(request, flags));
   }
+}
+
+/**
+ * Whether a refusal may be about what nobody asked for in this very command. What a template says of a variable stands: a
+ * session would have the other value.
+ */
+function mayBeStandIn({ code, details }: CattlegridError): boolean {
+  if (code === "NAME_IN_USE") return true;
+  return code === "TEMPLATE_FIXED" && !String(details["setting"]).startsWith("the variable ");
 }
 
 /** What a command line speaks of, and the template that a person picked instead of naming anything. */

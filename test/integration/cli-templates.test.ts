@@ -102,6 +102,13 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates"), () => {
     expect((await inspect("plain")).template).toBeUndefined();
     // One that exists is entered, whatever new ones are made from.
     expect((await cli.run(["create", "--name", "plain"])).code).toBe(0);
+    // Nor is one that was made from a template refused because of what stands in for flags.
+    write(settings, "mode: direct\nmax-age: 2d\npolicy: open\n");
+    expect((await cli.run(["create", "--name", "set"])).code).toBe(0);
+    const wider = await cli.run(["create", "--name", "set", "--policy", "open"]);
+    expect(codeOf(wider)).toEqual([125, "TEMPLATE_FIXED"]);
+    const variable = await cli.run(["run", "--name", "set", "-e", "TEAM=red", "--", "-c", "true"]);
+    expect(codeOf(variable)).toEqual([125, "TEMPLATE_FIXED"]);
     write(settings, "");
     const environment = { CATTLEGRID_TEMPLATE: "team" };
     await cli.run(["create", "--name", "env", ...answers], { environment });
