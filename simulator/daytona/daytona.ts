@@ -1,3 +1,4 @@
+import type { Account } from "./account.ts";
 import { ServiceClock } from "./clock.ts";
 import { createEvents, type Events } from "./events.ts";
 import { Faults } from "./faults.ts";
@@ -17,6 +18,8 @@ export interface FakeDaytonaOptions {
   /** Default `bash`, as in the slim image; `zsh` is the full image's. */
   shell?: "bash" | "zsh";
   quota?: Quota;
+  /** Whether changes of state are told by Socket.IO, as the service does; without, clients poll. Default true. */
+  tellsStates?: boolean;
 }
 
 /** A running simulator of Daytona's services; not Daytona. */
@@ -32,6 +35,7 @@ export interface FakeDaytona extends AsyncDisposable {
   readonly events: Events;
   /** May be changed at any time. */
   readonly quota: Quota;
+  readonly account: Account;
 }
 
 export const FAKE_KEY = "dtn_fake_0000000000000000000000000000000000000000";
@@ -41,6 +45,7 @@ const SWEEP_INTERVAL_MS = 1000;
 export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<FakeDaytona> {
   const { machines, port = 0, shell = "bash" } = options;
   const quota = structuredClone(options.quota ?? TIER_1);
+  const account: Account = { regions: ["us", "eu"], networkLimits: "kept" };
   const clock = new ServiceClock(() => sandboxes.sweep());
   const snapshots = new Snapshots(clock.now());
   const [faults, events, log] = [new Faults(), createEvents(), new RequestLog()];
@@ -50,11 +55,14 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
     quota,
     events,
     now: () => clock.now(),
+    account,
     nextCreateFault: (request) => faults.nextForCreation(request),
   });
   const listener = await Listener.open(port);
   const { origin } = listener;
-  const service: Service = { sandboxes, snapshots, faults, clock, events, quota, shell, origin };
+  const { tellsStates = true } = options;
+  const parts = { sandboxes, snapshots, faults, clock, events, quota, account };
+  const service: Service = { ...parts, shell, origin, tellsStates };
   listener.serve({ service, key: FAKE_KEY, log });
   const stopSweeping = keepSweeping(sandboxes);
   const dispose = once(async () => {
@@ -62,18 +70,7 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
     listener.close();
     await sandboxes.close();
   });
-  return {
-    url: `${origin}/api`,
-    key: FAKE_KEY,
-    sandboxes,
-    snapshots,
-    faults,
-    clock,
-    log,
-    events,
-    quota,
-    [Symbol.asyncDispose]: dispose,
-  };
+  return { ...parts, url: `${origin}/api`, key: FAKE_KEY, log, [Symbol.asyncDispose]: dispose };
 }
 
 /** What falls due by the real clock is done too. Returns what ends it. */

@@ -33,7 +33,7 @@ async function answerToolbox(service: Service, key: string, call: Call): Promise
     throw new Refusal(["daemon", 404], message, { code: "NOT_FOUND" });
   }
   return whileActive(service, { sandbox, call }, async () =>
-    found.handler({ call, sandbox, parameters: found.parameters, shell: service.shell }),
+    found.handler({ call, sandbox, parameters: found.parameters, service }),
   );
 }
 

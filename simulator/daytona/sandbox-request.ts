@@ -1,4 +1,4 @@
-import type { Network } from "./machine.ts";
+import type { NetworkWish } from "./account.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The body of `POST /sandbox`, as far as the fake heeds it. */
@@ -62,7 +62,7 @@ function checkIntervals(request: Partial<SandboxRequest>): void {
 }
 
 /** Throws a 400 for lists that the API would not take. */
-export function checkNetwork(network: Partial<Network>): void {
+export function checkNetwork(network: NetworkWish): void {
   const addresses = listOf(network.networkAllowList);
   const domains = listOf(network.domainAllowList);
   if (addresses.length > MAX_NETWORK_ENTRIES) {

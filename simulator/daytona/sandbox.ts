@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { applyNetwork, type NetworkWish } from "./account.ts";
 import type { Machine, Network } from "./machine.ts";
 import { Refusal } from "./refusal.ts";
 import type { SandboxRequest } from "./sandbox-request.ts";
@@ -43,6 +44,7 @@ const MINUTE_MS = 60_000;
 
 export interface SandboxOptions {
   request: Partial<SandboxRequest>;
+  network: NetworkWish;
   snapshot: string | undefined;
   resources: Resources;
   now: number;
@@ -83,7 +85,7 @@ export class FakeSandbox {
   /** How often a client has asked for it since it is in its present state. */
   polls = 0;
 
-  constructor({ request, snapshot, resources, now }: SandboxOptions) {
+  constructor({ request, network, snapshot, resources, now }: SandboxOptions) {
     this.name = request.name ?? this.id;
     this.snapshot = snapshot;
     this.dockerfile = request.buildInfo?.dockerfileContent;
@@ -93,11 +95,7 @@ export class FakeSandbox {
     this.environment = { ...request.env };
     this.labels = { ...request.labels };
     this.isPublic = request.public ?? false;
-    this.network = {
-      networkBlockAll: request.networkBlockAll ?? false,
-      networkAllowList: request.networkAllowList,
-      domainAllowList: request.domainAllowList,
-    };
+    this.network = applyNetwork({ networkBlockAll: false }, network);
     this.resources = resources;
     this.intervals = readIntervals(request);
     this.createdAt = this.updatedAt = this.lastActivityAt = now;

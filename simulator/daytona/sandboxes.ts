@@ -1,25 +1,20 @@
+import { admit, withoutUndefined, type AdmissionOptions } from "./admission.ts";
 import type { Events } from "./events.ts";
 import type { CreateFault } from "./faults.ts";
 import { dueTransition } from "./idle.ts";
 import type { Machine, Machines } from "./machine.ts";
 import { pack, unpack } from "./packing.ts";
-import { checkQuota, type Quota } from "./quota.ts";
+import { checkQuota } from "./quota.ts";
 import { Refusal } from "./refusal.ts";
-import { FakeSandbox, type Resources, type SandboxState } from "./sandbox.ts";
-import { checkRequest, type SandboxRequest } from "./sandbox-request.ts";
-import { DEFAULT_SNAPSHOT, type Snapshots } from "./snapshots.ts";
+import type { FakeSandbox, Resources, SandboxState } from "./sandbox.ts";
+import type { SandboxRequest } from "./sandbox-request.ts";
 
-export interface SandboxesOptions {
+export interface SandboxesOptions extends AdmissionOptions {
   machines: Machines;
-  snapshots: Snapshots;
-  quota: Quota;
-  now: () => number;
   events: Events;
   /** What the next creation is to meet. */
   nextCreateFault: (request: Partial<SandboxRequest>) => CreateFault | undefined;
 }
-
-const DEFAULT_RESOURCES: Resources = { cpu: 1, memory: 1, disk: 3 };
 
 /** Every sandbox of the organisation, and how it goes from state to state. */
 export class Sandboxes {
@@ -49,7 +44,9 @@ export class Sandboxes {
 
   /** Answers once it is started, or as soon as a fault keeps it from that. */
   async create(request: Partial<SandboxRequest>): Promise<FakeSandbox> {
-    const sandbox = this.#admit(request);
+    const sandbox = admit(request, this.list(), this.#options);
+    this.#all.set(sandbox.id, sandbox);
+    this.#options.events.emit("sandbox", sandbox);
     const fault = this.#options.nextCreateFault(request);
     if (fault?.kind === "slow") {
       this.#become(sandbox, fault.state ?? "creating");
@@ -67,29 +64,6 @@ export class Sandboxes {
       return sandbox;
     }
     await this.#enqueue(sandbox, async () => this.#boot(sandbox));
-    return sandbox;
-  }
-
-  #admit(request: Partial<SandboxRequest>): FakeSandbox {
-    const { snapshots, quota, now } = this.#options;
-    checkRequest(request);
-    if (request.name !== undefined && this.find(request.name) !== undefined) {
-      throw new Refusal(["api", 409], `Sandbox with name ${request.name} already exists`);
-    }
-    const isBuilt = request.buildInfo !== undefined;
-    const snapshot = isBuilt
-      ? undefined
-      : snapshots.forSandbox(request.snapshot ?? DEFAULT_SNAPSHOT);
-    const { cpu, memory, disk } = {
-      ...DEFAULT_RESOURCES,
-      ...snapshot?.resources,
-      ...pick(request),
-    };
-    const resources = { cpu, memory, disk };
-    checkQuota(quota, resources, this.list());
-    const sandbox = new FakeSandbox({ request, snapshot: snapshot?.name, resources, now: now() });
-    this.#all.set(sandbox.id, sandbox);
-    this.#options.events.emit("sandbox", sandbox);
     return sandbox;
   }
 
@@ -287,15 +261,4 @@ function withEnvironment(machine: Machine, read: () => Record<string, string>): 
     setNetwork: (network) => machine.setNetwork(network),
     stop: () => machine.stop(),
   };
-}
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: NonNullable<T[K]> } {
-  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: NonNullable<T[K]> };
-}
-
-function pick({ cpu, memory, disk }: Partial<SandboxRequest>): Partial<Resources> {
-  return Object.fromEntries(
-    Object.entries({ cpu, memory, disk }).filter(([, value]) => value !== undefined),
-  );
 }

@@ -1,3 +1,4 @@
+import type { Account } from "./account.ts";
 import type { ServiceClock } from "./clock.ts";
 import type { Events } from "./events.ts";
 import type { Answer, Call, Parameters } from "./exchange.ts";
@@ -16,6 +17,9 @@ export interface Service {
   readonly clock: ServiceClock;
   readonly events: Events;
   readonly quota: Quota;
+  readonly account: Account;
+  /** Whether changes of state are told by Socket.IO. */
+  readonly tellsStates: boolean;
   /** The shell of terminals and commands: `bash` as in the slim image, or `zsh` as in the full one. */
   readonly shell: string;
   /** Where it listens, as `http://127.0.0.1:4321`. */

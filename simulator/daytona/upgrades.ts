@@ -15,14 +15,15 @@ import { Refusal } from "./refusal.ts";
 import { beginActivity, openToolbox } from "./routing.ts";
 import type { FakeSandbox } from "./sandbox.ts";
 import type { Service } from "./service.ts";
+import { tellStates } from "./state-events.ts";
 import { followLogs } from "./toolbox/log-socket.ts";
-import { checkSize } from "./toolbox/routes.ts";
 import { commandOf } from "./toolbox/session-routes.ts";
-import { Terminal } from "./toolbox/terminal.ts";
+import { makeTerminal } from "./toolbox/terminal-making.ts";
 
 /** What a socket becomes once it is a WebSocket. */
 interface Upgrade {
-  sandbox: FakeSandbox;
+  /** Kept active while the socket is open. */
+  sandbox?: FakeSandbox;
   fault?: TerminalFault | undefined;
   serve(socket: WebSocket): void | Promise<void>;
 }
@@ -46,9 +47,18 @@ export async function serveUpgrade(front: FrontOptions, handshake: Handshake): P
     return log.answered();
   }
   const accepted = await accept(handshake, call, upgrade.fault);
-  keepActive(service, { sandbox: upgrade.sandbox, call, socket: accepted });
   log.answered();
-  await upgrade.serve(accepted);
+  await serveSocket(service, upgrade, { socket: accepted, call });
+}
+
+async function serveSocket(
+  service: Service,
+  { sandbox, serve }: Upgrade,
+  { socket, call }: { socket: WebSocket; call: UpgradeCall },
+): Promise<void> {
+  socket.on("error", () => socket.terminate());
+  if (sandbox !== undefined) socket.once("close", beginActivity(service, sandbox, call.headers));
+  await serve(socket);
 }
 
 type Decision = { upgrade: Upgrade; answer?: undefined } | { upgrade?: undefined; answer: Answer };
@@ -73,6 +83,9 @@ function decide(
 
 /** Throws what is answered instead. */
 function openUpgrade(service: Service, key: string, call: UpgradeCall): Upgrade {
+  if (call.path === "/api/socket.io/" && service.tellsStates) {
+    return { serve: (socket) => tellStates(service, socket) };
+  }
   if (!call.path.startsWith("/toolbox/")) {
     throw new Refusal(["api", 404], `Cannot GET ${call.path}`);
   }
@@ -92,28 +105,15 @@ function openUpgrade(service: Service, key: string, call: UpgradeCall): Upgrade 
 function createTerminal(service: Service, sandbox: FakeSandbox, call: UpgradeCall): Upgrade {
   const machine = sandbox.running();
   const { query } = call;
-  const id = query.get("id") ?? "";
-  if (id === "") throw new Refusal(["daemon", 400], "id is required");
-  if (sandbox.terminals.has(id)) {
-    throw new Refusal(["daemon", 409], `PTY session ${id} already exists`, { code: "CONFLICT" });
-  }
-  const [columns, rows] = [Number(query.get("cols") ?? 80), Number(query.get("rows") ?? 24)];
-  checkSize(columns, rows);
-  const fault = service.faults.nextForTerminal({ sandboxId: sandbox.id, terminalId: id });
-  const options = {
-    id,
-    columns,
-    rows,
-    cwd: query.get("cwd") ?? machine.home,
+  const terminal = makeTerminal(service, sandbox, {
+    id: query.get("id") ?? "",
+    columns: Number(query.get("cols") ?? 80),
+    rows: Number(query.get("rows") ?? 24),
+    cwd: query.get("cwd") ?? undefined,
     environment: readEnvironment(call),
     lazyStart: false,
-    createdAt: service.clock.date().toISOString(),
-    shell: service.shell,
-    fault,
-  };
-  const terminal = new Terminal(options, () => sandbox.terminals.delete(id));
-  sandbox.terminals.set(id, terminal);
-  service.events.emit("terminal", sandbox, terminal);
+  });
+  const { id, fault } = terminal.options;
   return {
     sandbox,
     fault,
@@ -147,13 +147,4 @@ function attachTerminal(sandbox: FakeSandbox, id: string, call: UpgradeCall): Up
 function failSocket(socket: WebSocket, error: string): void {
   socket.send(JSON.stringify({ type: "control", status: "error", error }));
   socket.close(1011, JSON.stringify({ error }));
-}
-
-function keepActive(
-  service: Service,
-  { sandbox, call, socket }: { sandbox: FakeSandbox; call: UpgradeCall; socket: WebSocket },
-): void {
-  const end = beginActivity(service, sandbox, call.headers);
-  socket.once("close", end);
-  socket.on("error", () => socket.terminate());
 }

@@ -84,4 +84,81 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("terminals of the fake D
       reason: '{"exitCode":137,"exitReason":"SIGKILL"}',
     });
   });
+
+  test("a client that does not read is dropped as a slow one, and the program runs on", async () => {
+    const fault = { kind: "short-queue", chunks: 4 } as const;
+    fake.faults.onTerminal({ terminalId: /^slow$/ }, fault);
+    const slow = client.terminal(sandbox, "slow");
+    await slow.untilConnected();
+    slow.type("stty -echo; trap 'touch ~/flooded' EXIT; head -c 16000000 /dev/zero | tr '\\0' x\n");
+    slow.socket.pause();
+    await untilDropped("slow");
+    slow.socket.resume();
+    expect(await slow.closed).toEqual({ code: 1008, reason: "slow consumer" });
+    const again = client.attach(sandbox, "slow");
+    await again.untilConnected();
+    again.type("exit\n");
+    await again.closed;
+    const { status } = await client.toolbox(sandbox)("GET", "/files/info?path=flooded");
+    expect(status).toBe(200);
+  });
+
+  async function untilDropped(id: string): Promise<void> {
+    const terminal = fake.sandboxes.get(sandbox).terminals.get(id);
+    while (terminal !== undefined && terminal.clientCount > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  test("a frame over 64 KiB closes the connection, one below passes", async () => {
+    const terminal = client.terminal(sandbox, "frames");
+    await terminal.untilConnected();
+    terminal.type("stty -echo -icanon; read -rN 60000 all; echo got-${#all}\n");
+    await terminal.until(/all}/);
+    terminal.socket.send(Buffer.alloc(60_000, "y"));
+    await terminal.until(/got-60000/);
+    terminal.socket.send(Buffer.alloc(70_000, "y"));
+    expect(await terminal.closed).toMatchObject({ code: 1009 });
+  });
+
+  test("a half-open connection takes nothing and gives nothing", async () => {
+    const fault = { kind: "half-open", afterBytes: 1 } as const;
+    const armed = fake.faults.onTerminal({ terminalId: /^half$/ }, fault);
+    const terminal = client.terminal(sandbox, "half");
+    await armed.struck();
+    await terminal.until(/./);
+    terminal.type("touch ~/typed\n");
+    let isAnswered = false;
+    terminal.socket.on("pong", () => (isAnswered = true));
+    terminal.socket.ping();
+    await client.toolbox(sandbox)("POST", "/process/execute", { command: "true" });
+    expect(isAnswered).toBe(false);
+    expect((await client.toolbox(sandbox)("GET", "/files/info?path=typed")).status).toBe(404);
+    terminal.socket.terminate();
+  });
+
+  test("a terminal made the old way starts its shell when a client comes", async () => {
+    const toolbox = client.toolbox(sandbox);
+    const wish = { id: "old", cols: 99, rows: 9, envs: { OLD: "way" }, lazyStart: true };
+    expect(await toolbox("POST", "/process/pty", wish)).toMatchObject({ status: 201 });
+    const { json } = await toolbox("GET", "/process/pty/old");
+    expect(json).toMatchObject({ cols: 99, rows: 9, active: false, lazyStart: true });
+    const terminal = client.attach(sandbox, "old");
+    await terminal.untilConnected();
+    terminal.type("echo $OLD; stty size; exit\n");
+    await terminal.closed;
+    expect(terminal.output).toMatch(/way\r\n9 99\r\n/);
+  });
+
+  test("a client that offers no token is told of the exit by the close alone", async () => {
+    const url = `${client.toolboxUrl(sandbox)}/process/pty/create-connect?id=plain`;
+    const terminal = client.socket(url, []);
+    await terminal.untilConnected();
+    terminal.type("exit 3\n");
+    expect(await terminal.closed).toEqual({
+      code: 1011,
+      reason: '{"exitCode":3,"exitReason":"non-zero exit"}',
+    });
+    expect(terminal.controls).toHaveLength(1);
+  });
 });

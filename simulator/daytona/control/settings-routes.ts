@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { applyNetwork, grantNetwork, type NetworkWish } from "../account.ts";
 import { json, nothing, readJson, type Parameters } from "../exchange.ts";
-import type { Network } from "../machine.ts";
 import { Refusal } from "../refusal.ts";
 import type { FakeSandbox, Intervals } from "../sandbox.ts";
 import { checkNetwork } from "../sandbox-request.ts";
@@ -34,9 +34,10 @@ export const SETTINGS_ROUTES: ControlRoutes = {
   },
   "POST /sandbox/:id/network-settings": async (service, call, { id = "" }) => {
     const sandbox = service.sandboxes.get(id);
-    const wanted = await readJson<Network>(call, "api");
+    const wanted = await readJson<NetworkWish>(call, "api");
     checkNetwork(wanted);
-    sandbox.network = { ...sandbox.network, ...wanted };
+    const granted = grantNetwork(service.account, wanted);
+    sandbox.network = applyNetwork(sandbox.network, granted);
     sandbox.machine?.setNetwork(sandbox.network);
     return dto(service, sandbox);
   },

@@ -5,6 +5,7 @@ import type { ToolboxCall, ToolboxRoutes } from "./call.ts";
 import { execute, type ExecuteRequest } from "./execution.ts";
 import { FILE_ROUTES } from "./file-routes.ts";
 import { SESSION_ROUTES } from "./session-routes.ts";
+import { checkSize, makeTerminal } from "./terminal-making.ts";
 
 const LANGUAGES: Readonly<Record<string, readonly string[]>> = {
   python: ["python3", "-"],
@@ -12,13 +13,22 @@ const LANGUAGES: Readonly<Record<string, readonly string[]>> = {
   typescript: ["node", "--input-type=module-typescript", "-"],
 };
 
+interface OldTerminalRequest {
+  id: string;
+  cols: number;
+  rows: number;
+  cwd: string;
+  envs: Record<string, string>;
+  lazyStart: boolean;
+}
+
 export const TOOLBOX_ROUTES: ToolboxRoutes = {
-  "POST /process/execute": async ({ call, sandbox, shell }) => {
+  "POST /process/execute": async ({ call, sandbox, service: { shell } }) => {
     const machine = sandbox.running();
     const request = await readJson<ExecuteRequest>(call, "daemon");
     return json(await execute(machine, request, { shell, signal: call.signal }));
   },
-  "POST /process/code-run": async ({ call, sandbox, shell }) => {
+  "POST /process/code-run": async ({ call, sandbox, service: { shell } }) => {
     const machine = sandbox.running();
     const request = await readJson<{
       code: string;
@@ -40,6 +50,16 @@ export const TOOLBOX_ROUTES: ToolboxRoutes = {
   "GET /process/pty": ({ sandbox }) => {
     sandbox.running();
     return json({ sessions: [...sandbox.terminals.values()].map((each) => each.toInfo()) });
+  },
+  // How terminals were made before `create-connect`.
+  "POST /process/pty": async ({ call, sandbox, service }) => {
+    const machine = sandbox.running();
+    const wish = await readJson<OldTerminalRequest>(call, "daemon");
+    const { id = "", cols: columns = 80, rows = 24, envs = {}, cwd, lazyStart = false } = wish;
+    const options = { id, columns, rows, cwd, environment: envs, lazyStart };
+    const terminal = makeTerminal(service, sandbox, options);
+    if (!lazyStart) await terminal.start(machine);
+    return json({ sessionId: id }, 201);
   },
   "GET /process/pty/:id": (call) => json(terminalOf(call).toInfo()),
   "DELETE /process/pty/:id": async (call) => {
@@ -76,15 +96,6 @@ export const TOOLBOX_ROUTES: ToolboxRoutes = {
   ...SESSION_ROUTES,
   ...FILE_ROUTES,
 };
-
-const MAX_SIDE = 1000;
-
-/** Throws 400 for a size that no terminal has. */
-export function checkSize(columns: number, rows: number): void {
-  const isSize = (side: number): boolean => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;
-  if (isSize(columns) && isSize(rows)) return;
-  throw new Refusal(["daemon", 400], "cols and rows must be between 1 and 1000");
-}
 
 function terminalOf({
   sandbox,

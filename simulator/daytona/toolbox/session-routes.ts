@@ -14,7 +14,7 @@ export const SESSION_ROUTES: ToolboxRoutes = {
     sandbox.running();
     return json([...sandbox.sessions.values()].map((session) => session.toInfo()));
   },
-  "POST /process/session": async ({ call, sandbox, shell }) => {
+  "POST /process/session": async ({ call, sandbox, service: { shell } }) => {
     const machine = sandbox.running();
     const { sessionId = "" } = await readJson<{ sessionId: string }>(call, "daemon");
     if (sessionId === "") throw new Refusal(["daemon", 400], "sessionId is required");

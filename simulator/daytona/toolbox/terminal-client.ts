@@ -27,12 +27,17 @@ export class TerminalClient {
     if (!this.#isSilent) this.#socket.send(JSON.stringify({ type: "control", ...message }));
   }
 
-  /** A client for which too much waits already is dropped. */
-  output(bytes: Buffer): void {
-    if (this.#isSilent || this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#waitingChunks >= this.#options.queueChunks) return this.close(1008, "slow consumer");
+  /** Whether it is still served: a client for which too much waits already is dropped. */
+  output(bytes: Buffer): boolean {
+    if (this.#isSilent) return true;
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    if (this.#waitingChunks >= this.#options.queueChunks) {
+      this.close(1008, "slow consumer");
+      return false;
+    }
     this.#waitingChunks += 1;
     this.#socket.send(bytes, { binary: true }, () => (this.#waitingChunks -= 1));
+    return true;
   }
 
   exited({ exitCode, exitReason }: { exitCode: number; exitReason?: string }): void {

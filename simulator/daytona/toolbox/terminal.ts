@@ -142,6 +142,12 @@ export class Terminal {
     for (const client of this.#clients) client.silence();
   }
 
+  /** Lets a fault strike a terminal that lives already; bytes count from now on. */
+  arm(fault: TerminalFault): void {
+    this.options.fault = fault;
+    this.#sentBytes = 0;
+  }
+
   /** Closes every connection with a frame; the program runs on. */
   close(code: number, reason: string): void {
     for (const client of this.#clients) client.close(code, reason);
@@ -167,7 +173,9 @@ export class Terminal {
   #send(bytes: Buffer): void {
     for (let start = 0; start < bytes.length; start += MAX_CHUNK_BYTES) {
       const chunk = bytes.subarray(start, start + MAX_CHUNK_BYTES);
-      for (const client of this.#clients) client.output(chunk);
+      for (const client of this.#clients) {
+        if (!client.output(chunk)) this.#clients.delete(client);
+      }
     }
     this.#sentBytes += bytes.length;
     this.#strike();
