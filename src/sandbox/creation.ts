@@ -42,7 +42,7 @@ export function specify(
     ...(request.gitIdentity === undefined ? {} : { gitIdentity: request.gitIdentity }),
     mirrors: request.mirrors ?? null,
     ...describeKeeping(request),
-    ...(request.include === undefined ? {} : { include: request.include }),
+    ...chooseFiles(request, offer),
     ...(request.unprotect === undefined ? {} : { unprotected: request.unprotect.map(checkLifted) }),
     protectedPaths: [],
     layers: [],
@@ -65,6 +65,17 @@ function chooseBoundary(
   const files = offer.capabilities.workspaceFiles === "copied" ? { files: "copied" as const } : {};
   const stored = workspace ? { path: workspace, mode, ...files } : null;
   return { workspace: stored, isolation, egress, limits };
+}
+
+/** Throws REQUEST_INVALID where nothing is sent: whoever names files means something by it. */
+function chooseFiles(
+  { include = [] }: SandboxCreate,
+  { provider, capabilities }: Offer,
+): Pick<StoredSpecification, "include"> {
+  if (include.length === 0) return {};
+  if (capabilities.workspaceFiles === "copied") return { include };
+  const message = `The sandbox provider ${provider} shares the workspace with this machine: no files are sent.`;
+  throw new CattlegridError("REQUEST_INVALID", message, { hint: "Leave out --include." });
 }
 
 /** Throws REQUEST_INVALID unless the path lies in the workspace. */

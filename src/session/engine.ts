@@ -29,7 +29,7 @@ import { createTemplates, type Templates } from "../template/templates.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
-import { tellEgress, tellTurns } from "./happenings.ts";
+import { fetchAfterTurns, tellEgress, tellTurns } from "./happenings.ts";
 import { openTemplateLayers, type TemplateLayers } from "./template-layers.ts";
 import { createLogins, type Logins, type LoginsOptions } from "./logins.ts";
 import { createSessions } from "./live-sessions.ts";
@@ -209,10 +209,14 @@ async function compose(
   });
   const { sandboxes } = bound;
   const logins = openLogins(options, { store, vault, sandboxes, layersFor, createThrowAway });
+  const [tell, fetchAfter] = [tellTurns(events), fetchAfterTurns(sandboxes.changes, logger)];
   bound.sessions = createSessions({
     signIns: logins.inSandboxes,
     configure: createConfigure({ store, agents }),
-    onTurn: tellTurns(events),
+    onTurn(place, event) {
+      tell(place, event);
+      fetchAfter(place, event);
+    },
     sandboxes: bound.sandboxes,
     agents,
     secrets,

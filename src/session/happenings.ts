@@ -3,6 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { TurnEvent } from "../protocol/session.ts";
 import type { EngineEvents } from "../sandbox/engine-events.ts";
+import type { WorkspaceChanges } from "../sandbox/workspace-changes.ts";
 import type { SandboxRepository } from "../store/sandbox-rows.ts";
 
 export interface TurnPlace {
@@ -24,6 +25,21 @@ export function tellTurns(events: EngineEvents): (place: TurnPlace, event: TurnE
     }
   };
 }
+
+/** Brings out what each turn changed in a copied workspace, behind it: a sandbox may be lost before anybody looks. */
+export function fetchAfterTurns(
+  changes: Pick<WorkspaceChanges, "fetch">,
+  logger: Logger,
+): (place: TurnPlace, event: TurnEvent) => void {
+  return ({ sandboxId: id }, { type }) => {
+    if (type !== "turn-end") return;
+    changes.fetch(id, AbortSignal.timeout(FETCH_TIMEOUT_MS)).catch((error: unknown) => {
+      logger.warn("what a turn changed was not brought out", { id, error });
+    });
+  };
+}
+
+const FETCH_TIMEOUT_MS = 10 * 60_000;
 
 /** Tells decisions about what wants to leave. A throw-away sandbox has no row, and nobody who could be told. */
 export function tellEgress(

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Sandbox } from "../../src/protocol/sandbox.ts";
+import { removeTree } from "../../src/platform/tree-removal.ts";
 import { collect, CommandLine } from "../support/command-line.ts";
 import { allOf, program } from "../support/requirement.ts";
 
@@ -77,6 +78,24 @@ describe.skipIf(!needs.met)(needs.title("a chat whose sandbox has a copy of the 
       expect(await takeSaved()).toBe("modified f\n");
     },
   );
+
+  test("what a turn changed is there though the sandbox is lost with all its files right after it", async () => {
+    const prompts = ["--name", "worker", "--prompt", "echo new >f"];
+    expect((await collect(cli.spawn(["chat", "scribe", ...prompts]))).code).toBe(0);
+    const [{ id }] = (await list()) as [Sandbox];
+    const record = join(cli.paths.stateDirectory, "copies", id, "fetched.json");
+    await vi.waitFor(() => expect(readFileSync(record, "utf8")).toContain('"f"'), PATIENCE);
+    const gone = once(daemon, "exit");
+    daemon.kill("SIGKILL");
+    await gone;
+    await removeTree(join(cli.paths.providerDirectory("copied"), "copied", id));
+    daemon = await openDaemon(cli);
+    const { stdout, stderr } = await cli.run(["diff", "worker"]);
+    expect(stdout).toContain("-old\n+new\n");
+    expect(stderr).toContain("ended before everything changed in it was brought out");
+    expect((await cli.run(["apply", "worker"])).stdout).toBe("modified f\n");
+    expect((await cli.run(["rm", "--force", "worker"])).code).toBe(0);
+  });
 
   test("so is it when the daemon is killed as well: the next one brings it out", async () => {
     const running = chat("echo new >f; echo ready; sleep 600");
