@@ -25,7 +25,7 @@ import type { StartContext } from "./lifecycle.ts";
 import type { SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification, type StartingParts } from "./specification.ts";
-import { renewParameters } from "./template-parameters.ts";
+import { keepLaterAnswers, renewParameters } from "./template-parameters.ts";
 import { checkToolchain } from "./toolchains.ts";
 
 /** A sandbox needs at least this for its directories and records. */
@@ -101,7 +101,8 @@ export async function startStored(
     signal,
     onEvent: report,
   });
-  const specification = { ...row.specification, mirrors, protectedPaths, layers };
+  const answered = await keepLaterAnswers(store, stored, row.specification);
+  const specification = { ...answered, mirrors, protectedPaths, layers };
   await store.sandboxes.update(row.id, { specification });
   const source =
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;

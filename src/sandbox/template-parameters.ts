@@ -41,14 +41,17 @@ export function createTemplateParameters(options: TemplateParametersOptions): Te
       const values = answerParameters(declared, { given, kept });
       const resolved = resolveWith(part, values);
       applyTemplate({ template: resolved, content: making.template.content }, making.request);
-      await templates?.requireSecrets(resolved.bindings);
+      await templates?.requireSecrets(resolved, declared);
       const { next: _before, ...rest } = making;
       const next = Object.fromEntries(
         Object.entries(values).filter(([name, value]) => template.parameters[name] !== value),
       );
       const changed: TemplateMaking = Object.keys(next).length === 0 ? rest : { ...rest, next };
-      const specification = { ...row.specification, making: changed };
-      await store.sandboxes.update(row.id, { specification });
+      // A start may have written the row since it was read.
+      const { specification } = (await store.sandboxes.get(row.id)) ?? row;
+      await store.sandboxes.update(row.id, {
+        specification: { ...specification, making: changed },
+      });
       return showParameters(row, { template, making: changed });
     },
   };
@@ -83,6 +86,18 @@ export async function renewParameters(
     protectedPaths,
     layers,
   };
+}
+
+/** Answers that were set while the sandbox started count from the start after. */
+export async function keepLaterAnswers(
+  store: Pick<Store, "sandboxes">,
+  { id, specification: { making: before } }: SandboxRow,
+  renewed: StoredSpecification,
+): Promise<StoredSpecification> {
+  const next = (await store.sandboxes.get(id))?.specification.making?.next;
+  const isKnown = JSON.stringify(next) === JSON.stringify(before?.next);
+  if (next === undefined || isKnown || renewed.making === undefined) return renewed;
+  return { ...renewed, making: { ...renewed.making, next } };
 }
 
 function resolveWith({ template, making }: TemplatePart, values: Values): TemplatePart["template"] {

@@ -11,7 +11,7 @@ import { listEffects } from "./effects.ts";
 import type { ParameterValues } from "./interpolation.ts";
 import { loadTemplate } from "./loading.ts";
 import { showParameter } from "./parameter-view.ts";
-import { answerParameters } from "./parameters.ts";
+import { answerParameters, type Parameters } from "./parameters.ts";
 import {
   findPlace,
   findProjectPlace,
@@ -74,8 +74,8 @@ export interface Templates {
   lint(path: string): Promise<TemplateSummary>;
   /** Throws TEMPLATE_UNTRUSTED when the template has become another one since the person saw it. */
   approve(approval: Approval): Promise<TemplateSummary>;
-  /** Throws SECRET_NOT_FOUND. */
-  requireSecrets(bindings: Bindings): Promise<void>;
+  /** That the vault has each. Throws SECRET_NOT_FOUND, and PARAMETER_INVALID for a secret that somebody chose. */
+  requireSecrets(resolved: ResolvedTemplate, declared?: Parameters): Promise<void>;
 }
 
 export function createTemplates(options: TemplatesOptions): Templates {
@@ -123,7 +123,7 @@ class FileTemplates implements Templates {
     const loaded = await this.load(choice.name, use.workspace);
     await this.#requireApproval(use.owner, loaded);
     const resolved = answer(loaded, choice, use);
-    await this.#options.requireSecrets(resolved.bindings);
+    await this.requireSecrets(resolved, loaded.content.parameters);
     return { loaded, resolved };
   }
 
@@ -149,8 +149,18 @@ class FileTemplates implements Templates {
     return this.#describe(owner, loaded);
   }
 
-  requireSecrets(bindings: Bindings): Promise<void> {
-    return this.#options.requireSecrets(bindings);
+  async requireSecrets(
+    { parameters, bindings }: ResolvedTemplate,
+    declared: Parameters = {},
+  ): Promise<void> {
+    const { requireSecrets } = this.#options;
+    for (const [name, value] of Object.entries(parameters)) {
+      if (declared[name]?.type !== "secret") continue;
+      await requireSecrets({ [name]: String(value) }).catch((error: unknown) => {
+        throw CattlegridError.is(error, "SECRET_NOT_FOUND") ? noSecret(name) : error;
+      });
+    }
+    await requireSecrets(bindings);
   }
 
   /** One that is wrong takes nobody's other templates away. */
@@ -214,6 +224,15 @@ function refuseUnknownAgent(
   const guess = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
   throw new CattlegridError("TEMPLATE_INVALID", `${path}: there is no agent ${id}.${guess}`, {
     hint: `There are ${known.join(", ")}.`,
+  });
+}
+
+/** SECURITY: what was given may be the secret itself, by mistake, and is in no message. */
+function noSecret(parameter: string): CattlegridError {
+  const message = `The parameter ${parameter}: the vault has no secret of that name.`;
+  return new CattlegridError("PARAMETER_INVALID", message, {
+    hint: "List secrets with `cattlegrid secret ls`, and keep one with `cattlegrid secret set NAME`.",
+    details: { parameter },
   });
 }
 
