@@ -30,6 +30,8 @@ export interface JsonTurnsFormat {
   /** The last one of a turn counts. */
   readEnd(record: JsonRecord): TurnEnd | undefined;
   readConversationId(record: JsonRecord): string | undefined;
+  /** Of an agent that can be made to ask: whether a record says that a tool was refused for want of somebody to ask. */
+  isToolRefused?(record: JsonRecord): boolean;
 }
 
 const REASON_CHARACTERS_MAX = 300;
@@ -73,7 +75,8 @@ function createReader(format: JsonTurnsFormat): TurnReader {
 }
 
 /** Success is what the agent's last word says and its exit status does not contradict. */
-function judge(format: JsonTurnsFormat, { exitCode, stdout, stderr }: FinishedTurn): TurnJudgement {
+function judge(format: JsonTurnsFormat, turn: FinishedTurn): TurnJudgement {
+  const { exitCode, stdout, stderr } = turn;
   const { title } = format;
   const records = readJsonLines(stdout);
   const answer = readAnswer(format, records);
@@ -82,6 +85,10 @@ function judge(format: JsonTurnsFormat, { exitCode, stdout, stderr }: FinishedTu
     reason: reason.slice(0, REASON_CHARACTERS_MAX),
     answer,
   });
+  const isAsking = (turn.arguments?.without.length ?? 0) > 0;
+  if (isAsking && records.some((record) => format.isToolRefused?.(record))) {
+    return failed(`${title} refused a tool that nobody could approve.`);
+  }
   const end = records
     .map((record) => format.readEnd(record))
     .findLast((found) => found !== undefined);

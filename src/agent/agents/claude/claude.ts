@@ -1,6 +1,8 @@
 import type { AgentAdapter } from "../../agent.ts";
+import { recordsIn } from "../../json-lines.ts";
 import { createJsonTurns } from "../../json-turns.ts";
 import { createMessageEventReader, readResult, readSessionId } from "../../message-records.ts";
+import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 
 const TITLE = "Claude Code";
@@ -61,5 +63,7 @@ export const claude: AgentAdapter = {
     createEventReader: createMessageEventReader,
     readEnd: readResult,
     readConversationId: readSessionId,
+    isToolRefused: ({ permission_denials: denials }) => recordsIn(denials).length > 0,
   }),
+  configuration,
 };

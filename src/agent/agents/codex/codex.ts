@@ -1,5 +1,6 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
+import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
@@ -63,4 +64,5 @@ export const codex: AgentAdapter = {
     readEnd,
     readConversationId,
   }),
+  configuration,
 };

@@ -1,5 +1,6 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
+import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
@@ -55,4 +56,5 @@ export const gemini: AgentAdapter = {
     readEnd,
     readConversationId,
   }),
+  configuration,
 };

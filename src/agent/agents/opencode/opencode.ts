@@ -1,5 +1,6 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
+import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 import { createEventReader, readConversationId, readEnd } from "./records.ts";
 
@@ -62,4 +63,5 @@ export const opencode: AgentAdapter = {
     readEnd,
     readConversationId,
   }),
+  configuration,
 };

@@ -1,6 +1,7 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
 import { createMessageEventReader, readResult, readSessionId } from "../../message-records.ts";
+import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 
 const TITLE = "Qwen Code";
@@ -51,4 +52,5 @@ export const qwen: AgentAdapter = {
     readEnd: readResult,
     readConversationId: readSessionId,
   }),
+  configuration,
 };
