@@ -70,6 +70,8 @@ export interface KiroCloud extends AsyncDisposable {
   readonly events: EventEmitter<SignInEvents>;
   /** Every request so far, as "host METHOD path". */
   readonly requests: readonly string[];
+  /** What the download host says of the release: its files and their checksums, as JSON. */
+  manifest(): Promise<string>;
   pendingCodes(): string[];
   approve(userCode: string): boolean;
   deny(userCode: string): boolean;
@@ -143,6 +145,7 @@ export async function startKiroCloud(options: KiroCloudOptions): Promise<KiroClo
     authorityPath,
     approvalUrl: `http://${host}:${String(approval.port)}/`,
     requests,
+    manifest: async () => (await service.release()).manifest,
     ...controls(service),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

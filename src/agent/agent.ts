@@ -17,6 +17,9 @@ export interface CommandResult {
   stderr: string;
 }
 
+/** Exit status of an installer for a file that is not the one it was told to expect. */
+export const CHECKSUM_MISMATCH = 86;
+
 export interface AgentInstallation {
   /**
    * SECURITY: a constant script, run by `bash` inside a throw-away sandbox with an empty home and the
@@ -26,6 +29,13 @@ export interface AgentInstallation {
   script: string;
   /** The version that is installed when the user asks for no other. Absent: the newest, which only the check tells. */
   version?: string;
+  /** Whether the script takes a version although no version is usual. Default: when `version` names one. */
+  takesVersion?: true;
+  /**
+   * Whether the script takes the SHA-256 of what it fetches as its second argument, in hex, and ends with
+   * CHECKSUM_MISMATCH before it runs anything of another file. Default: it checks nothing.
+   */
+  takesChecksum?: true;
   /** What only the installation needs to reach, beside the agent's hosts. */
   hosts?: readonly AgentHost[];
   /** Programs the script needs inside. */

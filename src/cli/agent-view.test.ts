@@ -30,6 +30,7 @@ test("one agent is shown with the hosts it reaches, and why", () => {
     "configuration  ~/.tool",
     "sign-in        ~/.tool/auth.json",
     "conversations  none",
+    "templates say  trust-all",
     "other models   -e TOOL_URL=ADDRESS (openai-chat)",
     "",
     "REACHES               FOR",

@@ -25,6 +25,7 @@ export function renderAgent(agent: AgentSummary): string {
     ["configuration", homePaths(locations.configuration)],
     ["sign-in", homePaths(locations.signIn)],
     ["conversations", homePaths(locations.conversations)],
+    ["templates say", ["trust-all", ...(agent.takes ?? [])].join(", ")],
     ["other models", describeEndpoint(agent.modelEndpoint)],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));

@@ -173,6 +173,10 @@ export const ERROR_CODES = define({
     502,
     "Read the installer's output above; check that its hosts are reachable.",
   ),
+  AGENT_CHECKSUM_MISMATCH: provider(
+    502,
+    "Find out why the file changed; then correct `checksum` in the template, and with it `version`.",
+  ),
   AGENT_NOT_SIGNED_IN: user(
     401,
     "Sign in with `cattlegrid login AGENT`, or pass the agent's key with -e NAME.",

@@ -29,6 +29,8 @@ export const agentSummarySchema = z
       signIn: pathsSchema,
       conversations: pathsSchema,
     }),
+    /** What a template can say to it, beside `trust: all`; absent: nothing. */
+    takes: z.array(z.string()).readonly().exactOptional(),
     /** How it is sent to another model than its maker's. */
     modelEndpoint: z.object({
       kind: z.enum(["none", "env", "config"]),

@@ -92,7 +92,7 @@ function chooseVersion(
   { install, title }: AgentAdapter,
 ): Pick<StoredSpecification, "agentVersion"> {
   if (agentVersion === undefined) return {};
-  if (install?.version !== undefined) return { agentVersion };
+  if (install?.version !== undefined || install?.takesVersion) return { agentVersion };
   const message = `${title} cannot be installed by version: its installer takes the newest.`;
   throw new CattlegridError("AGENT_VERSION_UNAVAILABLE", message);
 }

@@ -9,9 +9,10 @@ import { applyTemplate } from "../template/narrowing.ts";
 import type { Templates, TemplateUse } from "../template/templates.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 import { compileConfiguration } from "./configuration/agent-configuration.ts";
+import { checkServers } from "./configuration/server-checks.ts";
 import { specify, type Wanted } from "./creation.ts";
 import { holdable } from "./demands.ts";
-import type { Gates } from "./gates.ts";
+import type { GateRequest, Gates } from "./gates.ts";
 import type { PresentCapabilities, SandboxProvider } from "./provider.ts";
 import { findAgent, findProvider } from "./registry.ts";
 import { checkToolchain } from "./toolchains.ts";
@@ -21,7 +22,7 @@ const CAPABILITIES_TIMEOUT_MS = 30_000;
 export interface DescriptionOptions {
   providers: readonly SandboxProvider[];
   agents: AgentRegistry;
-  gates: Pick<Gates, "prepare">;
+  gates: Pick<Gates, "prepare" | "compile">;
   surroundings: WorkspaceSurroundings;
   /** Default: there are none. */
   templates?: Pick<Templates, "resolve" | "requireSecrets">;
@@ -71,22 +72,32 @@ export async function describeSandbox(
   }
   const capabilities = await provider.capabilities(AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS));
   const request = part === undefined ? asked : relax(asked, part.template, capabilities);
-  const gate = options.gates.prepare({
+  const gateRequest = describeNewGate({ id, request, agent }, part?.template);
+  const gate = options.gates.prepare(gateRequest);
+  const offer = { provider: provider.id, capabilities };
+  const specification = specify({ ...wanted, request }, { agent, offer, gate });
+  const templated = { ...specification, ...part };
+  const { credentials } = agent;
+  checkServers(part?.template, { credentials, policy: () => options.gates.compile(gateRequest) });
+  // What its agent cannot be told is refused before there is a sandbox.
+  compileConfiguration({ id, specification: templated }, agent);
+  return { agent, provider, specification: templated };
+}
+
+function describeNewGate(
+  { id, request, agent }: { id: string; request: SandboxCreate; agent: AgentAdapter },
+  above: ResolvedTemplate | undefined,
+): GateRequest {
+  return {
     sandboxId: id,
     sandboxName: request.name ?? agent.id,
     ...request.policy,
     allow: request.allow ?? [],
     deny: request.deny ?? [],
-    above: part?.template,
+    above,
     hosts: hostsIn(agent, request.regions),
     mirrors: request.mirrors ?? null,
-  });
-  const offer = { provider: provider.id, capabilities };
-  const specification = specify({ ...wanted, request }, { agent, offer, gate });
-  const templated = { ...specification, ...part };
-  // What its agent cannot be told is refused before there is a sandbox.
-  compileConfiguration({ id, specification: templated }, agent);
-  return { agent, provider, specification: templated };
+  };
 }
 
 function narrow({ template, making }: TemplatePart, request: SandboxCreate): SandboxCreate {

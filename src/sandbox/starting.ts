@@ -44,6 +44,8 @@ export interface LayersContext {
   pins?: DisposableStack;
   /** The version of the agent that the sandbox was created for. Absent: the one its adapter names, or the newest. */
   agentVersion?: string;
+  /** Of the file that the agent's installer fetches: `sha256:…`. */
+  agentChecksum?: string;
   /** What the sandbox was made from. */
   template?: ResolvedTemplate;
   signal: AbortSignal;

@@ -46,7 +46,7 @@ const HTTPS_PORT = 443;
 
 function summarise(agent: AgentAdapter): AgentSummary {
   const { id, title, command, standaloneWords, credentials, turns, install, acp } = agent;
-  const { locations, modelEndpoint } = agent;
+  const { locations, modelEndpoint, configuration } = agent;
   return {
     id,
     title,
@@ -57,6 +57,7 @@ function summarise(agent: AgentAdapter): AgentSummary {
     modelEndpoint,
     takesPrompts: turns !== undefined,
     ...(acp === undefined ? {} : { acp }),
+    ...(configuration === undefined ? {} : { takes: configuration.takes }),
     ...(install?.version === undefined ? {} : { version: install.version }),
     hosts: agent.hosts.map(({ host, port = HTTPS_PORT, reason }) => ({ host, port, reason })),
   };

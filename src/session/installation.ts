@@ -1,4 +1,9 @@
-import type { AgentAdapter, AgentInstallation, CommandResult } from "../agent/agent.ts";
+import {
+  CHECKSUM_MISMATCH,
+  type AgentAdapter,
+  type AgentInstallation,
+  type CommandResult,
+} from "../agent/agent.ts";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
@@ -51,17 +56,20 @@ export function createInstallation(options: InstallationOptions): LayersFor {
   };
 }
 
-type KeyPlace = Pick<LayersContext, "provider" | "mirrors" | "agentVersion" | "signal">;
+type KeyPlace = Pick<
+  LayersContext,
+  "provider" | "mirrors" | "agentVersion" | "agentChecksum" | "signal"
+>;
 
 async function keyOf(
   { id, install }: InstallableAgent,
-  { provider, mirrors, agentVersion, signal }: KeyPlace,
+  { provider, mirrors, agentVersion, agentChecksum, signal }: KeyPlace,
 ): Promise<LayerKey> {
   const version = agentVersion ?? install.version;
   return {
     agent: id,
     ...(version === undefined ? {} : { version }),
-    recipe: recipeOf(install),
+    recipe: recipeOf(install, agentChecksum),
     userland: (await provider.layers.userland?.(signal)) ?? describeLibc(),
     mirrored: mirrors !== null,
   };
@@ -151,13 +159,18 @@ async function runInstaller(box: ThrowAwaySandbox, work: InstallationWork): Prom
   const { script, check, readVersion } = agent.install;
   const decoder = new TextDecoder();
   using _progress = reportProgress(box, report);
-  const wanted = key.version === undefined ? [] : [key.version];
+  const checksum = work.context.agentChecksum?.replace(/^sha256:/, "");
   const installed = await runCommand(box.running, {
-    request: { argv: ["bash", "-c", script, "install", ...wanted] },
+    request: { argv: ["bash", "-c", script, "install", key.version ?? "", checksum ?? ""] },
     signal,
     onOutput: (bytes) =>
       report({ type: "install-delta", text: decoder.decode(bytes, { stream: true }) }),
   });
+  if (checksum !== undefined && installed.exitCode === CHECKSUM_MISMATCH) {
+    const message = `What ${agent.title}'s installer fetched is not the file that the template names.`;
+    const details = { wanted: checksum, output: joinOutput(installed) };
+    throw new CattlegridError("AGENT_CHECKSUM_MISMATCH", message, { details });
+  }
   const checked = await runCommand(box.running, { request: { argv: check }, signal });
   const version = readVersion(checked);
   if (version !== undefined && (key.version ?? version) === version) return version;

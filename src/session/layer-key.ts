@@ -16,9 +16,12 @@ export interface LayerKey {
   mirrored: boolean;
 }
 
-/** A digest of everything that an installation does. */
-export function recipeOf({ script, settings }: AgentInstallation): string {
-  const text = JSON.stringify([script, settings]);
+/**
+ * A digest of everything that an installation does. SECURITY: with a checksum it is another one, so that what was
+ * installed without never passes for what was checked.
+ */
+export function recipeOf({ script, settings }: AgentInstallation, checksum?: string): string {
+  const text = JSON.stringify([script, settings, ...(checksum === undefined ? [] : [checksum])]);
   return createHash("sha256").update(text).digest("hex").slice(0, RECIPE_CHARACTERS);
 }
 

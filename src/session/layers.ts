@@ -1,6 +1,7 @@
 import type { AgentRegistry } from "../agent/registry.ts";
 import type { LayerUse } from "../sandbox/layer-use.ts";
 import { findAgent } from "../sandbox/registry.ts";
+import { pinOf } from "./agent-pin.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { LayerRepository } from "../store/layer-rows.ts";
 import type { Building } from "./building/building.ts";
@@ -47,7 +48,8 @@ async function make(
   context: LayersContext,
 ): Promise<readonly string[]> {
   const { template, provider, pins } = context;
-  const below = await installed(agentId, context);
+  const pin = template === undefined ? {} : pinOf(template);
+  const below = await installed(agentId, { ...context, ...pin });
   pins?.use(use.pin(provider.id, below));
   if (template === undefined) return below;
   const agent = findAgent(agents, agentId);

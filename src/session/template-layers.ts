@@ -5,6 +5,7 @@ import type { TemplateLayer } from "../protocol/template-layer.ts";
 import { LayerUse } from "../sandbox/layer-use.ts";
 import type { SandboxProvider } from "../sandbox/provider.ts";
 import { findAgent, findProvider } from "../sandbox/registry.ts";
+import { pinOf } from "./agent-pin.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { Store } from "../store/store.ts";
 import type { BuildingOptions } from "./building/build.ts";
@@ -60,7 +61,7 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
     async build(template, { provider: id, ...wish }) {
       const provider = findProvider(providers, id ?? template.provider);
       const agent = findAgent(agents, template.agent);
-      const context = { ...wish, ...versionOf(template), provider };
+      const context = { ...wish, ...pinOf(template), provider };
       const below = await installed(agent.id, context);
       return [...below, ...(await building.make({ template, agent, below, context }))];
     },
@@ -83,12 +84,6 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
       return removed;
     },
   };
-}
-
-/** The version of its agent that a template names. */
-function versionOf({ agent, agents }: ResolvedTemplate): Pick<LayersContext, "agentVersion"> {
-  const version = agents[agent]?.version;
-  return version === undefined ? {} : { agentVersion: version };
 }
 
 async function listLayers({

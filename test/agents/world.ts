@@ -21,6 +21,9 @@ export interface World extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** Requests to models so far, as "host path". */
   readonly asked: readonly string[];
+  /** What was sent to models so far. */
+  readonly sent: readonly string[];
+  forget(): void;
 }
 
 export async function openWorld(directory: string): Promise<World> {
@@ -28,8 +31,9 @@ export async function openWorld(directory: string): Promise<World> {
   const authorityPath = join(directory, "authority.pem");
   writeFileSync(authorityPath, authority);
   const asked: string[] = [];
+  const sent: string[] = [];
   const server = createServer({ key: privateKey, cert: certificate }, (request, answer) => {
-    serve(request, answer, asked).catch(() => answer.destroy());
+    serve(request, answer, { asked, sent }).catch(() => answer.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -37,6 +41,8 @@ export async function openWorld(directory: string): Promise<World> {
   const mirrors = [REGISTRY, ...MODELS].map((host) => `${host}:443=127.0.0.1:${port}`);
   return {
     asked,
+    sent,
+    forget: () => void sent.splice(0),
     environment: {
       CATTLEGRID_MIRRORS: mirrors.join(","),
       CATTLEGRID_MIRROR_CA: authorityPath,
@@ -52,13 +58,13 @@ export async function openWorld(directory: string): Promise<World> {
 async function serve(
   request: IncomingMessage,
   answer: ServerResponse,
-  asked: string[],
+  { asked, sent }: { asked: string[]; sent: string[] },
 ): Promise<void> {
   const { host = "", accept = "*/*" } = request.headers;
   const path = String(request.url).split("?", 1)[0] ?? "";
   if (host === REGISTRY) return serveRegistry(path, accept, answer);
   asked.push(`${host} ${path}`);
-  const made = await askModel(request, path);
+  const made = await askModel(request, path, sent);
   // An agent that would rather have a WebSocket is told at once that there is none.
   const refusal = { status: request.headers.upgrade === undefined ? 404 : 426, body: "{}" };
   const { status, body } = made ?? refusal;
@@ -66,9 +72,15 @@ async function serve(
   answer.end(body);
 }
 
-async function askModel(request: IncomingMessage, path: string): Promise<ModelAnswer | undefined> {
+async function askModel(
+  request: IncomingMessage,
+  path: string,
+  sent: string[],
+): Promise<ModelAnswer | undefined> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   if (request.method !== "POST") return undefined;
-  return answerModel(path, Buffer.concat(chunks).toString());
+  const text = Buffer.concat(chunks).toString();
+  sent.push(text);
+  return answerModel(path, text);
 }

@@ -47,6 +47,22 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("installing the stand-in Kiro"
     },
   );
 
+  test("pinned by a template takes the file with that checksum, of that version, and no other", async () => {
+    yard = await KiroYard.open();
+    const manifest = JSON.parse(await yard.cloud.manifest()) as { packages: { sha256: string }[] };
+    const checksum = `sha256:${manifest.packages[0]!.sha256}`;
+    const spoiled = checksum.replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+    const pin = (agent: { checksum?: string; version?: string }): Promise<unknown> =>
+      yard.fromTemplate({ agents: { kiro: agent } }).catch((error: unknown) => error);
+    expect(await pin({ checksum: spoiled })).toMatchObject({ code: "AGENT_CHECKSUM_MISMATCH" });
+    expect(await pin({ version: "9.9.9" })).toMatchObject({ code: "AGENT_INSTALL_FAILED" });
+    expect(await yard.provider.layers.list()).toEqual([]);
+    const id = await pin({ checksum, version: "2.21.2" });
+    expect(await yard.inside(String(id), "kiro-cli --version")).toBe("kiro-cli 2.21.2\n");
+    const requests = yard.cloud.requests.join("\n");
+    expect(requests).toContain("prod.download.cli.kiro.dev GET /stable/2.21.2/kirocli-");
+  });
+
   test("that cannot reach its host says so", async () => {
     yard = await KiroYard.open();
     const { sandbox } = await yard.engine.sandboxes.create("local:test", {

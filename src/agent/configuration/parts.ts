@@ -33,7 +33,7 @@ export function listParts({
   steering,
   mcpServers,
 }: WantedConfiguration): ConfigurationPart[] {
-  const { trust = "all", prompt, model, resources, hooks = {}, subagents = {} } = agent;
+  const { trust = "all", prompt, model, hooks = {}, subagents = {} } = agent;
   const servers = Object.values(mcpServers);
   const said: Readonly<Record<ConfigurationPart, boolean>> = {
     "trust-builtin": trust === "builtin",
@@ -42,7 +42,7 @@ export function listParts({
     steering: steering.length > 0,
     prompt: prompt !== undefined,
     model: model !== undefined,
-    resources: resources !== undefined,
+    resources: [agent, ...Object.values(subagents)].some((each) => each.resources !== undefined),
     hooks: Object.keys(hooks).length > 0,
     subagents: Object.keys(subagents).length > 0,
     "mcp-command": servers.some((server) => "command" in server),
@@ -63,13 +63,23 @@ export function requireParts(agent: AgentAdapter, wanted: WantedConfiguration): 
       hint: "Leave it out of the template, or use an agent that can: `cattlegrid agents show AGENT` lists it.",
     });
   }
+  requirePin(agent, wanted);
   const { trust = "all", workspaceConfiguration = false } = wanted.agent;
   if (trust === "all" || workspaceConfiguration || keepsWorkspaceOut) return;
-  throw settingUnavailable(
-    agent.title,
-    "keep the workspace's own configuration from widening its trust",
-    {
-      hint: "Say `workspaceConfiguration: true` if that may be, or `trust: all`.",
-    },
-  );
+  const what = "keep the workspace's own configuration from widening its trust";
+  throw settingUnavailable(agent.title, what, {
+    hint: "Say `workspaceConfiguration: true` if that may be, or `trust: all`.",
+  });
+}
+
+function requirePin({ install, title }: AgentAdapter, { agent: said }: WantedConfiguration): void {
+  if (said.checksum !== undefined && install?.takesChecksum !== true) {
+    throw settingUnavailable(title, "check what its installer fetches", {
+      hint: "Leave `checksum` out; npm checks the packages of a version by itself.",
+    });
+  }
+  const isPinnable = install?.version !== undefined || install?.takesVersion === true;
+  if (said.version === undefined || isPinnable) return;
+  const hint = "Leave `version` out of the template.";
+  throw settingUnavailable(title, "be installed by version", { hint });
 }

@@ -9,6 +9,7 @@ import type {
 } from "../../configuration/configuration.ts";
 import { toMilliseconds } from "../../configuration/duration.ts";
 import { joinInstructions } from "../../configuration/instructions.ts";
+import { settingUnavailable } from "../../configuration/refusal.ts";
 import { readTree } from "../../configuration/settings-text.ts";
 import { isTree, type Tree } from "../../configuration/tree.ts";
 
@@ -88,7 +89,7 @@ function describeInstructions(
   wanted: WantedConfiguration,
   workspace: string | null,
 ): ConfigurationFile[] {
-  const notes = workspace === null ? [] : [`@${workspace}/CLAUDE.md`];
+  const notes = workspace === null ? [] : [`@${workspace.replaceAll(" ", "\\ ")}/CLAUDE.md`];
   const block = [joinInstructions(wanted) ?? "", ...notes].filter((text) => text !== "");
   return block.length === 0 ? [] : [{ path: INSTRUCTIONS, block: block.join("\n\n") }];
 }
@@ -158,10 +159,14 @@ function readShared(home: HomeFiles): Tree {
   return { mcpServers: isTree(shared) ? shared : {} };
 }
 
-function describeSubagents({
-  agent: { subagents = {} },
-}: WantedConfiguration): ConfigurationFile[] {
+function describeSubagents({ agent: main }: WantedConfiguration): ConfigurationFile[] {
+  const { subagents = {}, trust: usual = "all" } = main;
   return Object.entries(subagents).map(([name, { description = name, prompt, model, trust }]) => {
+    if (typeof trust === "string" && trust !== usual) {
+      throw settingUnavailable("Claude Code", `trust the subagent ${name} otherwise than itself`, {
+        hint: "Leave its trust out, or list the tools that it may have.",
+      });
+    }
     const lines = [
       `name: ${name}`,
       `description: ${JSON.stringify(description)}`,

@@ -2,7 +2,6 @@ import type { TemplateMcpServer } from "../../../protocol/template.ts";
 import type {
   AgentConfiguration,
   CompiledConfiguration,
-  ConfigurationContext,
   WantedConfiguration,
 } from "../../configuration/configuration.ts";
 import { instructionsFile } from "../../configuration/instructions.ts";
@@ -18,25 +17,19 @@ const TITLE = "Codex CLI";
  */
 export const configuration: AgentConfiguration = {
   takes: ["steering", "prompt", "model", "mcp-command", "mcp-url"],
-  keepsWorkspaceOut: true,
+  // A project that is marked as not trusted loses its notes too.
+  keepsWorkspaceOut: false,
   compile,
   importable: { steering: [".codex/AGENTS.md"] },
 };
 
-function compile(
-  wanted: WantedConfiguration,
-  { workspace }: ConfigurationContext,
-): CompiledConfiguration {
-  const { model, workspaceConfiguration: isOpen = false } = wanted.agent;
+function compile(wanted: WantedConfiguration): CompiledConfiguration {
+  const { model } = wanted.agent;
   const servers = Object.entries(wanted.mcpServers).map(
     ([name, server]) => [name, describeServer(server)] as const,
   );
   const settings: Tree = {
     ...(model === undefined ? {} : { model }),
-    // Of a project that is not trusted it reads the notes, and no settings.
-    ...(isOpen || workspace === null
-      ? {}
-      : { projects: { [workspace]: { trust_level: "untrusted" } } }),
     ...(servers.length === 0 ? {} : { mcp_servers: Object.fromEntries(servers) }),
   };
   return {

@@ -2,7 +2,7 @@ import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
 import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
-import { createEventReader, readConversationId, readEnd } from "./records.ts";
+import { createEventReader, isToolRefused, readConversationId, readEnd } from "./records.ts";
 
 const TITLE = "OpenCode";
 const HEADLESS = ["opencode", "run", "--format", "json", "--auto"];
@@ -62,6 +62,7 @@ export const opencode: AgentAdapter = {
     createEventReader,
     readEnd,
     readConversationId,
+    isToolRefused,
   }),
   configuration,
 };

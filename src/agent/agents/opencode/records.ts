@@ -41,3 +41,9 @@ export function readConversationId(record: JsonRecord): string | undefined {
   const id = textOf(record["sessionID"]);
   return id === "" ? undefined : id;
 }
+
+/** Headless it rejects by itself what it would have asked about, and then stops. */
+export function isToolRefused(record: JsonRecord): boolean {
+  const { status, error } = recordAt(recordAt(record, "part"), "state");
+  return status === "error" && /rejected permission/i.test(textOf(error));
+}
