@@ -252,8 +252,11 @@ export const templateFileSchema = z
     /** Where an organisation's people sign in, and whose sign-in is used. */
     identity: z
       .strictObject({
-        startUrl: z.url().optional(),
-        region: textSchema.optional(),
+        startUrl: z.url({ protocol: /^https$/ }).optional(),
+        region: z
+          .string()
+          .regex(/^[a-z0-9-]{1,40}$/)
+          .optional(),
         profile: textSchema.optional(),
       })
       .optional(),

@@ -2,7 +2,7 @@ import type { AgentAdapter } from "../agent/agent.ts";
 import { hostsIn } from "../agent/regions.ts";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { SandboxCreate } from "../protocol/sandbox.ts";
+import { sandboxCreateSchema, type SandboxCreate } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { StoredSpecification, TemplateMaking } from "../store/sandbox-rows.ts";
 import { applyTemplate } from "../template/narrowing.ts";
@@ -100,8 +100,20 @@ function describeNewGate(
   };
 }
 
+/**
+ * SECURITY: what a template says goes the way of what a request says, and some of it becomes an argument or a directory's name;
+ * so it is held to the same form.
+ */
 function narrow({ template, making }: TemplatePart, request: SandboxCreate): SandboxCreate {
-  return applyTemplate({ template, content: making.template.content }, request);
+  const { content } = making.template;
+  const read = sandboxCreateSchema.safeParse(applyTemplate({ template, content }, request));
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const where = issue?.path.map(String).join(".") ?? "";
+  const message = `The template ${template.name} gives its sandbox a ${where} that cannot be: ${issue?.message ?? ""}.`;
+  throw new CattlegridError("TEMPLATE_INVALID", message, {
+    hint: `See what it comes to with \`cattlegrid template show ${template.name} --resolved\`.`,
+  });
 }
 
 /** A template that does not insist on its limits gets those that this machine can hold. */

@@ -125,6 +125,18 @@ describe("what is asked for beside a template", () => {
     });
   });
 
+  test.each([
+    ["agentVersion", 'agents: { shell: { version: "${parameters.v}" } }'],
+    ["loginProfile", 'identity: { profile: "${parameters.v}" }'],
+    ["maxAgeMs", 'lifetime: { maxAge: "${parameters.v}" }'],
+  ])("is held to the form of a request when it comes from a template: %s", async (what, line) => {
+    const parameters = "parameters: { v: { type: string } }\n";
+    yard.writeTemplate("team", `version: 1\nagent: shell\n${parameters}${line}\n`);
+    const value = what === "maxAgeMs" ? "1ms" : "--evil=../../x";
+    const made = make({ template: { name: "team", parameters: { v: value } } });
+    await expect(made).rejects.toThrow(`gives its sandbox a ${what} that cannot be`);
+  });
+
   test("is an agent that the template provides for", async () => {
     yard.writeTemplate("team", "version: 1\nagents: { shell: {}, other: {} }\n");
     await expect(make()).rejects.toEqual(code("REQUEST_INVALID"));

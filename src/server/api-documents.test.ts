@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ApiClient } from "../../test/support/api-client.ts";
@@ -42,6 +42,14 @@ afterAll(async () => {
   await yard.close();
 });
 
+function writeTemplate(name: string, text: string): string {
+  const directory = join(yard.root, "state/templates", name);
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, "cattlegrid.template.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
 async function expectAnswer(path: string, name: string, body?: unknown): Promise<object> {
   const answer = await api.call(path, body === undefined ? {} : { body });
   expect(schemas.problemsOf(name, answer.body)).toEqual([]);
@@ -75,6 +83,35 @@ describe("real answers are what the document says:", () => {
     ["/v1/nothing", "Problem"],
   ])("%s is a %s", async (path, name) => {
     await expectAnswer(path, name);
+  });
+
+  test("templates, one of them broken, and the parameters of a sandbox that was made from one", async () => {
+    writeTemplate(
+      "good",
+      'version: 1\nagent: tool\nparameters: { n: { type: number, default: 1, mutable: true } }\nenvironment: { N: "${parameters.n}" }\n',
+    );
+    const path = writeTemplate("bad", "version: 1\nagnt: tool\n");
+    const list = await expectAnswer("/v1/templates", "TemplateList");
+    expect(list).toMatchObject({
+      templates: [{ name: "bad", problem: { code: "TEMPLATE_INVALID" } }, { name: "good" }],
+    });
+    await expectAnswer("/v1/templates/good", "TemplateDetail");
+    await expectAnswer("/v1/templates/good/resolve", "ResolvedTemplate", { parameters: { n: 2 } });
+    await expectAnswer("/v1/templates/lint", "TemplateSummary", {
+      path: path.replace("bad", "good"),
+    });
+    await expectAnswer("/v1/templates/lint", "Problem", { path });
+    await expectAnswer("/v1/templates/none", "Problem");
+    const workspace = join(yard.root, "work");
+    const request = { template: { name: "good" }, workspace, name: "templated" };
+    await expectAnswer("/v1/sandboxes", "Sandbox", request);
+    await expectAnswer("/v1/sandboxes/templated/parameters", "SandboxParameters");
+    const set = { method: "PUT", body: { parameters: { n: 3 } } };
+    const { body } = await api.call("/v1/sandboxes/templated/parameters", set);
+    expect(schemas.problemsOf("SandboxParameters", body)).toEqual([]);
+    expect(body).toMatchObject({ parameters: [{ name: "n", value: 1, next: 3 }] });
+    await expectAnswer("/v1/sandboxes/templated", "Sandbox");
+    await expectAnswer("/v1/sandboxes/mine/parameters", "Problem");
   });
 
   test("a sandbox that is started again, with events and without", async () => {

@@ -10,6 +10,7 @@ import {
   type TemplateParameter,
 } from "../protocol/template.ts";
 import { CattlegridError } from "../errors/error.ts";
+import { POLICY_PRESETS } from "../egress/policy.ts";
 import { readAllowText, readDenyText, type Reading } from "../egress/rule-text.ts";
 import { findReferences } from "./interpolation.ts";
 import { readValue } from "./parameters.ts";
@@ -85,7 +86,11 @@ function checkPaths(file: YamlFile<TemplateFile>): void {
 
 /** A rule that a parameter is part of is known when the parameter has a value. */
 function checkRules(file: YamlFile<TemplateFile>): void {
-  const { allow = [], deny = [] } = file.value.policy ?? {};
+  const { allow = [], deny = [], preset } = file.value.policy ?? {};
+  if (preset !== undefined && !POLICY_PRESETS.some((each) => each === preset)) {
+    const problem = `policy.preset: there is no preset ${preset}`;
+    throw file.failAt(["policy", "preset"], { problem, fix: `Use ${POLICY_PRESETS.join(", ")}.` });
+  }
   const judge = (
     list: string,
     texts: readonly string[],

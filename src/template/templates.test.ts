@@ -140,6 +140,16 @@ describe("a wrong template is refused with its place:", () => {
       { place: "2:20", why: "leads out" },
     ],
     [
+      "a preset that is none",
+      "version: 1\npolicy: { preset: lockd }\n",
+      { place: "2:11", why: "no preset lockd" },
+    ],
+    [
+      "a rule that is none",
+      "version: 1\npolicy: { deny: ['exam ple'] }\n",
+      { place: "2:18", why: "" },
+    ],
+    [
       "a parent that is not there",
       "version: 1\nextends: tem\n",
       { place: "2:1", why: "did you mean team?" },

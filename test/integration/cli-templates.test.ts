@@ -211,6 +211,31 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates"), () => {
     );
 
     test.skipIf(!needs.met)(
+      needs.title("a secret is picked by its name, and yes or no is a key"),
+      async () => {
+        const questions =
+          "{ key: { type: secret, title: Which key? }, wide: { type: boolean, title: Wide? } }";
+        const variables = 'environment: { KEY: "${parameters.key}", WIDE: "${parameters.wide}" }';
+        place("asks", `version: 1\nagent: shell\nparameters: ${questions}\n${variables}\n`);
+        using screen = open();
+        screen.enter("clear; cg create --template asks --name none");
+        await screen.shows("cattlegrid secret set NAME");
+        await cli.run(["secret", "set", "forge-key"], { input: "hunter2" });
+        screen.enter("clear; cg create --template asks --name picked");
+        await screen.shows("● forge-key");
+        screen.press("Enter");
+        await screen.shows("Wide?");
+        screen.type("n");
+        await screen.shows(/^picked$/m);
+        expect(await inspect("picked")).toMatchObject({
+          bindings: { KEY: "forge-key" },
+          environmentNames: ["WIDE"],
+          template: { parameters: { key: "forge-key", wide: false } },
+        });
+      },
+    );
+
+    test.skipIf(!needs.met)(
       needs.title("a project's template is told and asked for, and no is no"),
       async () => {
         write(

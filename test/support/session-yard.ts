@@ -54,6 +54,7 @@ export class SessionYard {
       homeDirectory: join(root, "home"),
       providers: [provider],
       agents: createAgentRegistry([tool, shell]),
+      templates: [{ origin: "user", path: paths.templatesDirectory }],
       logger: log,
       readerGraceMs: 1,
     });
