@@ -20,6 +20,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { authorise } from "./authorise.ts";
 import { toProblem } from "./problem.ts";
 import { readBody } from "./request-body.ts";
+import { TerminalFrames } from "./terminal-frames.ts";
 import type { Upgrades, UpgradeServing } from "./upgrade.ts";
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
@@ -47,11 +48,14 @@ export function serveTerminals(serving: UpgradeServing): Upgrades {
       // What cannot be had is refused before there is a WebSocket.
       const attachment = wish.view === "bytes" ? terminal.attach(wish) : undefined;
       sockets.handleUpgrade(request, socket, head, (client) => {
+        const frames = new TerminalFrames(client);
         const input = { received: 0, taken: 0, told: 0, queue: Promise.resolve() };
-        serve({ client, terminal, attachment, input, wish }, opened).catch((error: unknown) => {
-          logger.error("a terminal connection failed", { terminal: terminal.id, error });
-          client.terminate();
-        });
+        serve({ client, frames, terminal, attachment, input, wish }, opened).catch(
+          (error: unknown) => {
+            logger.error("a terminal connection failed", { terminal: terminal.id, error });
+            client.terminate();
+          },
+        );
       });
     },
     close() {
@@ -138,7 +142,7 @@ async function serve(connection: Connection, opened: OpenedTerminal): Promise<vo
 
 /** Sends one attachment's events. Resolves with false when the viewer of a screen has to look at it anew. */
 async function view(connection: Connection): Promise<boolean> {
-  const { client, terminal } = connection;
+  const { client, frames, terminal } = connection;
   const shown =
     connection.attachment === undefined
       ? await terminal.attachToScreen()
@@ -152,7 +156,7 @@ async function view(connection: Connection): Promise<boolean> {
   const { acknowledged: offset } = attachment;
   notify(client, { type: "attached", terminalId: terminal.id, offset, tty: terminal.tty });
   if ("screen" in shown && shown.screen !== undefined) {
-    sendFrame(client, STREAM_SCREEN, shown.screen.bytes);
+    frames.send(STREAM_SCREEN, shown.screen.bytes);
   }
   for await (const event of attachment.events()) {
     if (client.readyState !== WebSocket.OPEN) return true;
@@ -160,25 +164,21 @@ async function view(connection: Connection): Promise<boolean> {
       connection.attachment = undefined;
       return false;
     }
-    send(client, event);
+    send(connection, event);
   }
   return true;
 }
 
 /** What may be under way is bounded by the attachment's window, so nothing here waits for the socket. */
-function send(client: WebSocket, event: Exclude<TerminalEvent, { kind: "behind" }>): void {
+function send(
+  { client, frames }: Connection,
+  event: Exclude<TerminalEvent, { kind: "behind" }>,
+): void {
   if (event.kind === "ended") {
     notify(client, { type: "ended", ending: event.ending, offset: event.offset });
     return;
   }
-  sendFrame(client, event.stream === "output" ? STREAM_OUTPUT : STREAM_ERRORS, event.bytes);
-}
-
-function sendFrame(client: WebSocket, stream: number, bytes: Uint8Array): void {
-  const frame = Buffer.allocUnsafe(bytes.length + 1);
-  frame[0] = stream;
-  frame.set(bytes, 1);
-  client.send(frame);
+  frames.send(event.stream === "output" ? STREAM_OUTPUT : STREAM_ERRORS, event.bytes);
 }
 
 function notify(client: WebSocket, notice: TerminalNotice): void {
@@ -187,6 +187,7 @@ function notify(client: WebSocket, notice: TerminalNotice): void {
 
 interface Connection {
   client: WebSocket;
+  frames: TerminalFrames;
   terminal: Terminal;
   wish: Wish;
   /** Undefined while the screen is looked at. */

@@ -19,6 +19,8 @@ interface SpooledRun {
 
 /** Most bytes that one read returns, and one write to disk takes. */
 const RUN_BYTES_MAX = 64 * 1024;
+/** Joining what lies apart means a copy: less than this is worth one. */
+const COPIED_BYTES_MAX = 16 * 1024;
 
 /**
  * What a terminal printed, addressed by byte offset: the newest part in memory, older parts in a spool on
@@ -190,15 +192,27 @@ function gather(
 ): { stream: OutputStream; offset: number; bytes: Buffer; count: number } {
   const first = chunks[from];
   assert(first !== undefined, "there is a chunk to gather");
-  const parts = [first.bytes];
-  let length = first.bytes.length;
+  let parts = [first.bytes];
+  let [length, count] = [first.bytes.length, 1];
   for (let index = from + 1; index < chunks.length; index += 1) {
     const next = chunks[index];
     if (next === undefined || next.stream !== first.stream) break;
     if (length + next.bytes.length > RUN_BYTES_MAX) break;
-    parts.push(next.bytes);
+    const joined = parts.length === 1 ? joinInPlace(parts[0], next.bytes) : undefined;
+    if (joined !== undefined) parts = [joined];
+    else if (length >= COPIED_BYTES_MAX) break;
+    else parts.push(next.bytes);
     length += next.bytes.length;
+    count += 1;
   }
-  const bytes = parts.length === 1 ? first.bytes : Buffer.concat(parts, length);
-  return { stream: first.stream, offset: first.offset, bytes, count: parts.length };
+  const [whole = first.bytes] = parts;
+  const bytes = parts.length === 1 ? whole : Buffer.concat(parts, length);
+  return { stream: first.stream, offset: first.offset, bytes, count };
+}
+
+/** Both as one, where the second lies right behind the first in memory. */
+function joinInPlace(first: Buffer | undefined, second: Buffer): Buffer | undefined {
+  if (first?.buffer !== second.buffer) return undefined;
+  if (first.byteOffset + first.length !== second.byteOffset) return undefined;
+  return Buffer.from(first.buffer, first.byteOffset, first.length + second.length);
 }

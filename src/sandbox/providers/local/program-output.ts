@@ -26,13 +26,13 @@ export class ProgramOutput extends Readable {
   #timer: NodeJS.Timeout | undefined;
   #markDone: () => void = () => undefined;
 
-  /** Owns `source`, which reads `fd`. */
-  constructor(source: Socket, fd: number) {
+  /** Owns what `open` gives: it reads `fd`, and hands what it read to its argument. */
+  constructor(fd: number, open: (take: (bytes: Buffer) => void) => Socket) {
     super({ highWaterMark: 64 * 1024 });
-    this.#source = source;
     this.#fd = fd;
     this.done = new Promise((resolve) => (this.#markDone = resolve));
-    source.on("data", (bytes: Buffer) => this.#take(bytes));
+    const source = open((bytes) => this.#take(bytes));
+    this.#source = source;
     source.once("end", () => this.#finish());
     source.once("close", () => this.#finish());
     source.on("error", (error: Error) => this.#fail(error));
@@ -106,5 +106,7 @@ export class ProgramOutput extends Readable {
 
 /** Takes over the reading end of a pipe. */
 export function readPipe(readFd: number): ProgramOutput {
-  return new ProgramOutput(new Socket({ fd: readFd, readable: true, writable: false }), readFd);
+  return new ProgramOutput(readFd, (take) =>
+    new Socket({ fd: readFd, readable: true, writable: false }).on("data", take),
+  );
 }

@@ -1,6 +1,5 @@
 import { closeSync } from "node:fs";
 import type { Writable } from "node:stream";
-import { ReadStream } from "node:tty";
 import {
   disableOutputProcessing,
   foregroundGroup,
@@ -12,6 +11,7 @@ import {
 } from "../../../platform/native/terminal.ts";
 import { ProgramOutput } from "./program-output.ts";
 import { TerminalInput } from "./terminal-input.ts";
+import { readTerminal } from "./terminal-reader.ts";
 
 /** Our side of a program's terminal. Owns the descriptor. */
 export class TerminalMaster {
@@ -29,7 +29,7 @@ export class TerminalMaster {
     this.#peerFd = openPeer(fd);
     stopWaiting(fd);
     // For reading only: Node lets a write to a terminal hold up the whole process.
-    this.output = new ProgramOutput(new ReadStream(fd), fd);
+    this.output = new ProgramOutput(fd, (take) => readTerminal(fd, take));
     this.input = new TerminalInput(fd, {
       isOpen: () => this.#isOpen,
       readsLines: () => readsLines(fd),
