@@ -113,8 +113,8 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("terminals of the fake D
   test("a frame over 64 KiB closes the connection, one below passes", async () => {
     const terminal = client.terminal(sandbox, "frames");
     await terminal.untilConnected();
-    terminal.type("stty -echo -icanon; read -rN 60000 all; echo got-${#all}\n");
-    await terminal.until(/all}/);
+    terminal.type("stty -echo -icanon; echo re''ady; read -rN 60000 all; echo got-${#all}\n");
+    await terminal.until(/ready/);
     terminal.socket.send(Buffer.alloc(60_000, "y"));
     await terminal.until(/got-60000/);
     terminal.socket.send(Buffer.alloc(70_000, "y"));
