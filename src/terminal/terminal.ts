@@ -2,6 +2,7 @@ import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import type { TerminalEnding, TerminalSize } from "../protocol/process.ts";
 import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
 import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
+import { Announcements } from "./announcements.ts";
 import { Attachment, type AttachmentSource } from "./attachment.ts";
 import { OutputLog, type OutputStream } from "./output-log.ts";
 import type { Recording } from "./recordings.ts";
@@ -48,12 +49,6 @@ export interface TerminalOptions {
   onSpoolFailure?(error: CattlegridError): void;
 }
 
-/** A terminal gives at most 4 KiB to one read: a program that fills a read goes on writing. */
-const FULL_READ_BYTES = 2048;
-/** One message to a viewer costs as much as copying this much. */
-const TOGETHER_BYTES = 32 * 1024;
-const TOGETHER_MS = 1;
-
 /**
  * What one process inside a sandbox reads and writes through. It belongs to the engine and outlives its
  * viewers; no byte is lost or repeated across detach and re-attach, and `ended` follows the last one.
@@ -69,6 +64,9 @@ export class Terminal {
   readonly #options: TerminalOptions;
   readonly #attachments = new Set<Attachment>();
   readonly #sizes = new ViewerSizes();
+  readonly #announcements = new Announcements(() => {
+    for (const attachment of this.#attachments) attachment.wake();
+  });
   #recording: Recording | undefined;
   #endedWith: TerminalEnding | undefined;
   /** As last set; undefined before. */
@@ -78,8 +76,6 @@ export class Terminal {
   #inputBytes = 0;
   #hasExited = false;
   #isKilled = false;
-  #untoldBytes = 0;
-  #telling: NodeJS.Timeout | undefined;
   #isHeld = false;
   #isSpillBroken = false;
   #spilling: Promise<void> | undefined;
@@ -242,7 +238,7 @@ export class Terminal {
       this.#log.append(stream, bytes);
       this.#options.screen?.write(bytes);
       this.#recording?.output(bytes);
-      this.#tell(bytes.length);
+      this.#announcements.add(bytes.length);
       this.#balance();
     });
     readable.on("error", () => readable.resume());
@@ -250,21 +246,6 @@ export class Terminal {
       readable.once("end", resolve);
       readable.once("close", resolve);
     });
-  }
-
-  /** What comes alone is told at once; of much that comes in a row, a few pieces are told together. */
-  #tell(lengthBytes: number): void {
-    this.#untoldBytes += lengthBytes;
-    const isOneOfMany = lengthBytes >= FULL_READ_BYTES && this.#untoldBytes < TOGETHER_BYTES;
-    if (!isOneOfMany) this.#tellNow();
-    else this.#telling ??= setTimeout(() => this.#tellNow(), TOGETHER_MS);
-  }
-
-  #tellNow(): void {
-    clearTimeout(this.#telling);
-    this.#telling = undefined;
-    this.#untoldBytes = 0;
-    for (const attachment of this.#attachments) attachment.wake();
   }
 
   async #settle(read: readonly Promise<void>[]): Promise<TerminalEnding> {
@@ -280,7 +261,7 @@ export class Terminal {
     await Promise.all(read);
     await this.#recording?.close();
     this.#endedWith = describeEnding(ending, this.#cause);
-    this.#tellNow();
+    this.#announcements.now();
     return this.#endedWith;
   }
 
