@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import { assert } from "../src/errors/error.ts";
 import type { RunningSandbox, SandboxProvider } from "../src/sandbox/provider.ts";
 import { Engine } from "../src/sandbox/providers/docker/engine.ts";
 import { EngineClient } from "../src/sandbox/providers/docker/engine-client.ts";
 import { DOCKER, DockerRig, IMAGE } from "../test/support/docker-rig.ts";
+import { measureContainerTerminal } from "./docker-terminal.ts";
 import type { Figure } from "./report.ts";
 import { timeInTurn, type Aftermath, type Subject } from "./statistics.ts";
 import { holdSockets, specify, type BenchContext } from "./yard.ts";
@@ -12,7 +12,6 @@ import { holdSockets, specify, type BenchContext } from "./yard.ts";
 const RUNS = 15;
 const CROWD = 20;
 const ECHO = ["echo", "hi"];
-const THROUGHPUT_BYTES = 64 * 2 ** 20;
 const NEVER: AbortSignal = new AbortController().signal;
 
 /** The Docker provider beside what Docker itself does for the same: a container without a network, and programs in it. */
@@ -20,7 +19,11 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
   if (!DOCKER.met) return [{ promise: "DOCKER", what: DOCKER.reason, value: Number.NaN, unit: "" }];
   await using stack = new AsyncDisposableStack();
   const rig = stack.use(await DockerRig.open());
-  const providers = { entered: ground(rig, "entered"), helper: ground(rig, "helper") };
+  const providers = {
+    entered: ground(rig, undefined),
+    helper: ground(rig, "helper"),
+    relay: ground(rig, "relay"),
+  };
   for (const { close } of Object.values(providers)) stack.defer(close);
   const bare = new BareDocker(new Engine(new EngineClient(rig.socketPath)));
   const { sandbox } = await providers.entered.start();
@@ -31,6 +34,7 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
     "docker create": () => bare.createAndEcho(),
     "create, entered": () => createAndEcho(providers.entered),
     "create, by a helper": () => createAndEcho(providers.helper),
+    "create, by a relay": () => createAndEcho(providers.relay),
     "docker exec": () => bare.echo(donor),
     exec: () => echo(sandbox),
     "exec on a terminal": () => echo(sandbox, { columns: 80, rows: 24 }),
@@ -49,8 +53,9 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
     { ...ratio("create, entered", "docker create", 1.5), gates: true },
     // A second container, and Node in it, cost what they cost: shown, and not to be grown.
     ratio("create, by a helper", "docker create", 1.9),
+    ratio("create, by a relay", "docker create", 1.9),
     { ...ratio("exec", "docker exec", 1.3), gates: true },
-    await measureThroughput(sandbox),
+    ...(await measureContainerTerminal(sandbox, effort)),
     await measureCrowd(providers.entered),
   ];
 }
@@ -64,15 +69,12 @@ interface Ground {
   close(): Promise<void>;
 }
 
-function ground(rig: DockerRig, way: "entered" | "helper"): Ground {
+function ground(rig: DockerRig, way: "helper" | "relay" | undefined): Ground {
   const directories = {
-    stateDirectory: join(rig.directory, way, "state"),
-    runtimeDirectory: join(rig.directory, way, "run"),
+    stateDirectory: join(rig.directory, way ?? "entered", "state"),
+    runtimeDirectory: join(rig.directory, way ?? "entered", "run"),
   };
-  const provider: SandboxProvider = rig.provider(
-    directories,
-    way === "helper" ? "helper" : undefined,
-  );
+  const provider: SandboxProvider = rig.provider(directories, way);
   const sockets = holdSockets();
   let count = 0;
   return {
@@ -156,18 +158,6 @@ class BareDocker {
   async remove(id: string): Promise<void> {
     await this.#engine.removeContainer(id);
   }
-}
-
-async function measureThroughput(sandbox: RunningSandbox): Promise<Figure> {
-  const argv = ["sh", "-c", `head -c ${THROUGHPUT_BYTES} /dev/zero | tr '\\0' x`];
-  const terminal = { columns: 80, rows: 24, rawOutput: true };
-  const start = performance.now();
-  const program = await sandbox.exec({ argv, terminal }, NEVER);
-  let received = 0;
-  for await (const chunk of program.output) received += (chunk as Buffer).length;
-  const seconds = (performance.now() - start) / 1000;
-  assert(received === THROUGHPUT_BYTES, `${received} bytes came of ${THROUGHPUT_BYTES}`);
-  return figure("through a terminal, all of it", received / 1e6 / seconds, "MB/s");
 }
 
 async function measureCrowd(from: Ground): Promise<Figure> {

@@ -42,6 +42,22 @@ describe("creating", () => {
     expect(await yard.sandboxes.list("local:8")).toEqual([]);
   });
 
+  test("does not find one that is being removed, and makes a new one once it is gone", async () => {
+    const id = await yard.make();
+    const gone = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    yard.provider.destroy = async () => {
+      begun.resolve();
+      await gone.promise;
+    };
+    const removed = yard.sandboxes.remove(id);
+    await begun.promise;
+    await expect(yard.make()).rejects.toEqual(code("SANDBOX_BUSY"));
+    gone.resolve();
+    await removed;
+    expect(await yard.make()).not.toBe(id);
+  });
+
   test("makes a new one each time when it is ephemeral", async () => {
     const ids = [
       await yard.make(),

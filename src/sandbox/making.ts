@@ -54,6 +54,11 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
     const existing = await findExisting(owner, wanted);
     if (existing === undefined) return { row: await makeNew(owner, wanted), created: true };
     if (wanted.request.ephemeral === true) throw nameInUse(existing.name);
+    // Nobody can have what is going; its name is free once it is gone.
+    if (existing.status === "removing") {
+      const message = `The sandbox ${existing.name} is being removed.`;
+      throw new CattlegridError("SANDBOX_BUSY", message, { hint: "Try again when it is gone." });
+    }
     checkSame(existing, wanted);
     return { row: existing, created: false };
   };

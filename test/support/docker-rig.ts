@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
 } from "node:fs";
@@ -14,11 +13,11 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { DockerDaemon, whyNoDocker } from "../../bench/peers/docker-daemon.ts";
 import { findPrograms, succeed, type Environment } from "../../bench/peers/peer.ts";
-import { bindTree, detachMount } from "../../src/platform/native/mount.ts";
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import type { ProviderDirectories } from "../../src/testing/conformance/sandbox-yard.ts";
 import { requirement, type Requirement } from "./requirement.ts";
+import { openRigDirectory, removeRigDirectory } from "./rig-directory.ts";
 
 const CACHE = "/var/cache/cattlegrid/docker";
 const PROGRAMS = ["dockerd", "docker", "containerd", "runc"];
@@ -80,15 +79,14 @@ export class DockerRig implements AsyncDisposable {
   static async open(configured: object = {}, parent: string = tmpdir()): Promise<DockerRig> {
     const environment = await findDocker();
     const image = await makeImage();
-    const directory = mkdtempSync(join(parent, "cg-docker-"));
-    await shareMounts(directory);
+    const directory = await openRigDirectory(parent, "cg-docker-");
     try {
       const daemon = await DockerDaemon.open(environment, join(directory, "d"), configured);
       const rig = new DockerRig(directory, { environment, configured, daemon });
       await rig.docker("import", image, IMAGE);
       return rig;
     } catch (error) {
-      removeShared(directory);
+      removeRigDirectory(directory);
       throw error;
     }
   }
@@ -137,7 +135,7 @@ export class DockerRig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    removeShared(this.directory);
+    removeRigDirectory(this.directory);
   }
 }
 
@@ -165,7 +163,7 @@ async function findDocker(): Promise<Environment> {
 }
 
 /** Its root file system as a tar archive; made once by a machine. */
-async function makeImage(): Promise<string> {
+export async function makeImage(): Promise<string> {
   const path = imagePath();
   if (existsSync(path)) return path;
   mkdirSync(CACHE, { recursive: true });
@@ -189,20 +187,6 @@ function moveOnce(building: string, path: string): void {
     if (!existsSync(path)) throw error;
     rmSync(building, { recursive: true });
   }
-}
-
-async function shareMounts(directory: string): Promise<void> {
-  bindTree(directory, directory);
-  await succeed(["mount", "--make-rshared", directory], { cwd: "/" });
-}
-
-/** What is mounted below goes with it; SECURITY: only what this rig has made, by its own name. */
-function removeShared(directory: string): void {
-  const table = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  const paths = table.map((line) => line.split(" ")[4] ?? "");
-  const own = paths.filter((path) => path === directory || path.startsWith(`${directory}/`));
-  for (const path of own.toReversed()) detachMount(path);
-  rmSync(directory, { recursive: true, force: true });
 }
 
 function isInstalled(name: string): boolean {

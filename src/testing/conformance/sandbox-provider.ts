@@ -76,7 +76,7 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     section(isolates, describeUnixProcesses);
     // What a service isolates, it states; what is tested here is what this machine isolates.
     section(stated("isolation by this machine", isolates.met && !isRemote), () => {
-      describeWorkspace(makeProvider, kernel);
+      describeWorkspace(makeProvider, kernel, differences);
       describeIsolation(makeProvider, kernel, differences);
       describeToolchain(makeProvider, differences);
     });

@@ -22,9 +22,15 @@ export type Kernel = "host" | "own";
 
 /**
  * What a backend does otherwise, of which its page tells: the root file system is an image's, numbers of users are the
- * host's, or the table of mounts names the host's directories.
+ * host's, the table of mounts names the host's directories, /run is not the agent's to write, or a path with a comma or a
+ * quote cannot be mounted.
  */
-export type Difference = "image" | "host-ids" | "mounts-name-the-host";
+export type Difference =
+  | "image"
+  | "host-ids"
+  | "mounts-name-the-host"
+  | "closed-run"
+  | "plain-paths";
 
 /** The provider that a section of the suite is about. */
 export interface Subject {

@@ -15,6 +15,7 @@ import {
   SandboxYard,
   sh,
   succeeding,
+  type Difference,
   type Kernel,
   type MakeProvider,
 } from "./sandbox-yard.ts";
@@ -24,7 +25,11 @@ async function git(directory: string, ...args: readonly string[]): Promise<strin
   return stdout;
 }
 
-export function describeWorkspace(makeProvider: MakeProvider, kernel: Kernel): void {
+export function describeWorkspace(
+  makeProvider: MakeProvider,
+  kernel: Kernel,
+  differences: readonly Difference[],
+): void {
   describe("workspace", () => {
     let yard: SandboxYard;
     beforeAll(() => {
@@ -121,9 +126,12 @@ export function describeWorkspace(makeProvider: MakeProvider, kernel: Kernel): v
       expect(JSON.stringify(sandbox.facts["notProtected"])).toContain(".git/hooks");
     });
 
-    test.each(["with space", "com,ma:colon", "back\\slash", "quote'\"", "ünïcode"])(
+    test.for(["with space", "com,ma:colon", "back\\slash", "quote'\"", "ünïcode"])(
       "a path that holds %s works",
-      async (name) => {
+      async (name, context) => {
+        if (differences.includes("plain-paths") && /[,'"]/.test(name)) {
+          context.skip("needs a provider that mounts any path");
+        }
         const path = yard.makeDirectory(name);
         mkdirSync(join(path, "kept safe"));
         writeFileSync(join(path, "kept safe/f"), "safe");

@@ -5,6 +5,7 @@ import { CattlegridError } from "../../../errors/error.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import type { Directories } from "../../storage/directories.ts";
+import type { CompiledProgram } from "./capture/compiled-program.ts";
 import type { Capture } from "./capture/way.ts";
 import type { CaptureWays, ComingCapture } from "./capture/ways.ts";
 import type { Engine, EngineFacts, ImageFacts } from "./engine.ts";
@@ -30,6 +31,7 @@ export interface StartContext {
   idMaps: IdMaps | undefined;
   logger: Logger;
   ways: CaptureWays;
+  compiled: CompiledProgram;
 }
 
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */
@@ -39,6 +41,8 @@ export interface Attempt {
   runtime: string | undefined;
   directory: string;
   temporaryBytes: number;
+  /** Made before the container, by where they are mounted in it. */
+  volumes: Map<string, string>;
   workspace?: PreparedWorkspace;
   containerId?: string;
   /** Has the network, where the sandbox's own container joins one. */
@@ -65,7 +69,8 @@ export async function undo(context: StartContext, attempt: Attempt): Promise<voi
     if (containerId !== undefined) {
       const isOurs = await remove(engine, containerId);
       // Whoever removes a container by hand leaves its volumes.
-      if (!isOurs) await engine.removeUnusedVolumes(labelsOf(context, specification));
+      if (!isOurs || attempt.volumes.size > 0)
+        await engine.removeUnusedVolumes(labelsOf(context, specification));
       const { sandboxes } = context.directories;
       const work = { ...context, image: context.image.facts.Id };
       await clearWorkDirectories(work, join(sandboxes, specification.id));

@@ -61,8 +61,12 @@ export interface ContainerSources {
   workspace: readonly WorkspaceMount[];
   /** Real directories of the toolchains and where each lies inside. */
   toolchains: readonly GuestFile[];
-  seccomp: object;
+  /** The filter itself or its file, as this engine takes it. */
+  seccomp: string;
   temporaryBytes: number;
+  isPodman: boolean;
+  /** The names of volumes that are there already, by where they are mounted. */
+  volumes: ReadonlyMap<string, string>;
 }
 
 /** What the engine is asked to make: a container in which nothing runs but the process that waits. */
@@ -83,7 +87,7 @@ export function planContainer(sources: ContainerSources): object {
       ...networkOf(sources.networkOf),
       ...(sources.runtime === undefined ? {} : { Runtime: sources.runtime }),
       CapDrop: ["ALL"],
-      SecurityOpt: ["no-new-privileges", `seccomp=${JSON.stringify(sources.seccomp)}`],
+      SecurityOpt: ["no-new-privileges", `seccomp=${sources.seccomp}`, ...maskOf(sources)],
       ReadonlyRootfs: true,
       Init: true,
       IpcMode: "private",
@@ -92,8 +96,9 @@ export function planContainer(sources: ContainerSources): object {
       ReadonlyPaths: READONLY,
       Tmpfs: temporaryTrees(sources),
       ShmSize: sources.temporaryBytes,
-      // How many files may be open is the engine's to say: it may not be able to give more than it has.
-      Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }],
+      // How many files may be open is the engine's to say, which may not be able to give more than it has; Podman would
+      // set that too, once it is given anything.
+      ...(sources.isPodman ? {} : { Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }] }),
       OomScoreAdj: OOM_SCORE,
       PidsLimit: limits.pids ?? PIDS_DEFAULT,
       ...(limits.memoryBytes === undefined
@@ -138,6 +143,11 @@ export function planHolder({
   };
 }
 
+/** Podman passes over the list that Docker has for it. */
+function maskOf({ isPodman }: ContainerSources): readonly string[] {
+  return isPodman ? [`mask=${MASKED.join(":")}`] : [];
+}
+
 function networkOf(holder: string | undefined): object {
   if (holder !== undefined) return { NetworkMode: `container:${holder}` };
   // SECURITY: no interface but loopback. Whatever is not done yet, nothing gets out before it is.
@@ -148,45 +158,53 @@ function hostName({ name }: SandboxSpecification): string {
   return name.slice(0, 63);
 }
 
-/** With an owner, as the runtime gives each the mode that the image's own directory has. */
-function temporaryTrees({ account, temporaryBytes }: ContainerSources): Record<string, string> {
-  const options = (size: number): string =>
-    `rw,exec,nosuid,nodev,mode=1777,uid=${account.uid},gid=${account.gid},size=${size}`;
+/**
+ * With an owner, as Docker's runtime gives each the mode that the image's own directory has. Podman knows no owner, gives
+ * the mode, and would copy what the image has there.
+ */
+function temporaryTrees(sources: ContainerSources): Record<string, string> {
+  const { account, temporaryBytes, isPodman } = sources;
+  const own = isPodman ? "notmpcopyup" : `uid=${account.uid},gid=${account.gid}`;
+  const options = (size: number): string => `rw,exec,nosuid,nodev,mode=1777,${own},size=${size}`;
   const trees = { "/tmp": temporaryBytes, "/var/tmp": temporaryBytes, "/run": RUN_BYTES };
   return Object.fromEntries(Object.entries(trees).map(([path, size]) => [path, options(size)]));
 }
 
 function mountsOf(sources: ContainerSources): readonly object[] {
-  const { overlays, workspace, files, toolchains, labels } = sources;
+  const { overlays, workspace, files, toolchains, isPodman } = sources;
+  const readonly = [...files, ...toolchains].map((file) => ({ ...file, isReadonly: true }));
   return [
-    ...overlays.map((overlay) => overlayMount(overlay, labels)),
-    ...workspace.map(bindMount),
-    ...[...files, ...toolchains].map((file) => bindMount({ ...file, isReadonly: true })),
+    ...overlays.map((overlay) => overlayMount(overlay, sources)),
+    ...[...workspace, ...readonly].map((mount) => bindMount(mount, isPodman)),
   ];
 }
 
-function bindMount({ source, target, isReadonly }: WorkspaceMount): object {
-  return {
-    Type: "bind",
-    Source: source,
-    Target: target,
-    ReadOnly: isReadonly,
-    BindOptions: { Propagation: "rprivate" },
-  };
+/**
+ * SECURITY: with all that is mounted below, which is what protects a workspace's paths: Docker's way. Podman's is to leave
+ * that out once it is told anything of the mount, even what it does by itself.
+ */
+function bindMount({ source, target, isReadonly }: WorkspaceMount, isPodman: boolean): object {
+  const mount = { Type: "bind", Source: source, Target: target, ReadOnly: isReadonly };
+  return isPodman ? mount : { ...mount, BindOptions: { Propagation: "rprivate" } };
 }
 
-/** A volume without a name goes with its container. */
-function overlayMount(
-  { target, lower, upper, work }: OverlayPlan,
-  labels: Readonly<Record<string, string>>,
-): object {
+/** A volume without a name goes with its container. Podman would take none of its options, so there it is made before. */
+function overlayMount(overlay: OverlayPlan, { labels, volumes }: ContainerSources): object {
+  const mount = { Type: "volume", Target: overlay.target };
+  const name = volumes.get(overlay.target);
+  if (name !== undefined) return { ...mount, Source: name, VolumeOptions: { NoCopy: true } };
+  const { Driver: Name, DriverOpts: Options } = overlayVolume(overlay);
+  const DriverConfig = { Name, Options };
+  return { ...mount, VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig } };
+}
+
+/** A volume that is an overlay. */
+export function overlayVolume({ lower, upper, work }: OverlayPlan): {
+  Driver: string;
+  DriverOpts: Record<string, string>;
+} {
   const o = `userxattr,nosuid,nodev,lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}`;
-  const DriverConfig = { Name: "local", Options: { type: "overlay", device: "overlay", o } };
-  return {
-    Type: "volume",
-    Target: target,
-    VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig },
-  };
+  return { Driver: "local", DriverOpts: { type: "overlay", device: "overlay", o } };
 }
 
 export function homeOverlay(directory: string, layers: readonly string[]): OverlayPlan {

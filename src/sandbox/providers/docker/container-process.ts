@@ -44,7 +44,7 @@ export async function execProcess(
   const hasTerminal = terminal !== undefined;
   const wantsErrors = terminal?.separateErrors === true;
   const wantsInput = hasTerminal && inputBytes !== undefined;
-  const pipe = (token: string, name: string): string => `/run/.cattlegrid-${token}-${name}`;
+  const pipe = (token: string, name: string): string => `/tmp/.cattlegrid-${token}-${name}`;
   let used = "";
   const program = await startIn(target, {
     environment: listVariables(request),

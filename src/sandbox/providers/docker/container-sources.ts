@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import { sandboxEnvironment } from "../../guest/environment.ts";
@@ -6,7 +6,9 @@ import { layerName, WORKSPACE } from "../../storage/directories.ts";
 import { labelsOf, type Attempt, type StartContext } from "./attempt.ts";
 import { homeOverlay, type ContainerSources, type OverlayPlan } from "./container-plan.ts";
 import type { GuestFile } from "./guest-files.ts";
+import { isPodman } from "./engine.ts";
 import { engineSeccomp } from "./system-calls.ts";
+import type { WorkspaceMount } from "./workspace-mounts.ts";
 
 /** What a container is planned from. Throws REQUEST_INVALID, FILE_SYSTEM_UNSUITABLE. */
 export function gatherSources(
@@ -42,8 +44,10 @@ export function gatherSources(
     labels: labelsOf(context, specification),
     networkOf: attempt.holderId,
     overlays: overlaysOf(context, attempt),
-    workspace: specification.workspace?.mode === "overlay" ? [] : (attempt.workspace?.mounts ?? []),
-    seccomp: engineSeccomp(runtime !== undefined),
+    workspace: workspaceMounts(context, attempt),
+    seccomp: filterOf(context, attempt),
+    isPodman: isPodman(context.engineFacts),
+    volumes: attempt.volumes,
   };
 }
 
@@ -78,6 +82,18 @@ function refuseSpecial(overlays: readonly OverlayPlan[]): readonly OverlayPlan[]
   });
 }
 
+function workspaceMounts(
+  { engineFacts }: StartContext,
+  { specification, workspace }: Attempt,
+): readonly WorkspaceMount[] {
+  if (specification.workspace?.mode === "overlay") return [];
+  const mounts = workspace?.mounts ?? [];
+  const special = mounts.find(({ target }) => /[,'"]/.test(target));
+  if (special === undefined || !isPodman(engineFacts)) return mounts;
+  const message = `Podman cannot mount ${special.target}: a comma or a quote is in the way.`;
+  throw new CattlegridError("FILE_SYSTEM_UNSUITABLE", message, { hint: "Use another directory." });
+}
+
 function realSource(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(path);
   throw new CattlegridError("REQUEST_INVALID", `The toolchain ${path} is not a directory.`, {
@@ -89,4 +105,13 @@ function realSource(path: string): string {
 function binOf(path: string): string {
   const bin = join(path, "bin");
   return statSync(bin, { throwIfNoEntry: false })?.isDirectory() ? bin : path;
+}
+
+/** Docker takes a filter's text; Podman, on this machine, the path of a file that it reads at once. */
+function filterOf({ engineFacts }: StartContext, { runtime, directory }: Attempt): string {
+  const text = JSON.stringify(engineSeccomp(runtime !== undefined));
+  if (!isPodman(engineFacts)) return text;
+  const path = join(directory, "seccomp.json");
+  writeFileSync(path, text, { mode: 0o644 });
+  return path;
 }

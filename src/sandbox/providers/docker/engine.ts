@@ -14,6 +14,12 @@ export interface EngineFacts {
   CpuCfsQuota?: boolean;
   PidsLimit?: boolean;
   SecurityOptions?: readonly string[] | null;
+  /** Podman's alone. */
+  BuildahVersion?: string;
+}
+
+export function isPodman({ BuildahVersion }: EngineFacts): boolean {
+  return BuildahVersion !== undefined;
 }
 
 export interface ImageFacts {
@@ -112,6 +118,10 @@ export class Engine {
     const filters = encodeURIComponent(JSON.stringify({ label: written(labels) }));
     const found = await this.#client.call("GET", `/containers/json?all=1&filters=${filters}`);
     return found as { Id: string; Labels: Labels }[];
+  }
+
+  async createVolume(wish: object): Promise<void> {
+    await this.#client.call("POST", "/volumes/create", { body: wish });
   }
 
   /** Removes those with all these labels that no container has. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
@@ -6,7 +7,12 @@ import { HOME } from "../../guest/environment.ts";
 import type { SandboxSpecification, StartHooks } from "../../provider.ts";
 import { labelsOf, undo, type Attempt, type StartContext } from "./attempt.ts";
 import type { Capture, CaptureContext, CapturedContainer } from "./capture/way.ts";
-import { planContainer, planHolder } from "./container-plan.ts";
+import {
+  overlayVolume,
+  planContainer,
+  planHolder,
+  type ContainerSources,
+} from "./container-plan.ts";
 import { gatherSources } from "./container-sources.ts";
 import type { Engine } from "./engine.ts";
 import { factsOf } from "./facts.ts";
@@ -31,6 +37,7 @@ export async function startSandbox(
     runtime: runtimeOf(specification.isolation ?? "container", engineFacts),
     directory: join(runtimeDirectory, specification.id),
     temporaryBytes: temporaryBytes(specification),
+    volumes: new Map(),
   };
   try {
     return await run(context, attempt, parts);
@@ -54,8 +61,9 @@ async function run(
   const hold = (capture: Capture): void => offer(hooks, capture);
   if (attempt.runtime !== undefined) hold(await captureInHolder(context, attempt, signal));
   const name = nameOf(context, specification);
-  const wish = planContainer(gatherSources(context, attempt, files));
-  const containerId = await engine.createContainer(name, wish, signal);
+  const sources = gatherSources(context, attempt, files);
+  if (sources.isPodman) await makeVolumes(engine, attempt, sources);
+  const containerId = await engine.createContainer(name, planContainer(sources), signal);
   attempt.containerId = containerId;
   if (attempt.capture === undefined) prepareCapture(context, attempt, { containerId, signal });
   await engine.startContainer(containerId, signal);
@@ -67,6 +75,20 @@ async function run(
   if (attempt.capture === undefined) hold(await openCapture(attempt, container));
   signal.throwIfAborted();
   return runningSandbox(context, attempt, containerId);
+}
+
+/** Podman makes no volume from what a container says of it. */
+async function makeVolumes(
+  engine: Engine,
+  { specification, volumes }: Attempt,
+  { overlays, labels }: ContainerSources,
+): Promise<void> {
+  for (const [index, overlay] of overlays.entries()) {
+    const drawn = randomBytes(6).toString("hex");
+    const name = `cattlegrid-${specification.id}-${index}-${drawn}`;
+    await engine.createVolume({ Name: name, Labels: labels, ...overlayVolume(overlay) });
+    volumes.set(overlay.target, name);
+  }
 }
 
 /** The network is whole before the sandbox is there. */
@@ -88,12 +110,13 @@ async function captureInHolder(
 }
 
 function prepareCapture(
-  { engine, engineFacts, image, runtimeDirectory, ways, ...context }: StartContext,
+  { engine, engineFacts, image, runtimeDirectory, ways, compiled, ...context }: StartContext,
   attempt: Attempt,
   { containerId, signal }: { containerId: string; signal: AbortSignal },
 ): void {
   const place: CaptureContext = {
     engine,
+    compiled,
     runtimeDirectory,
     image: { name: image.name, id: image.facts.Id },
     labels: labelsOf(context, attempt.specification),

@@ -105,7 +105,7 @@ class HelperContainer {
     { containerId, port }: { containerId: string; port?: number },
     signal: AbortSignal,
   ): Promise<HelperContainer> {
-    const { engine, image, labels, runtimeDirectory } = context;
+    const { engine, image, labels, compiled, runtimeDirectory } = context;
     const name = randomBytes(6).toString("hex");
     const directory = join(runtimeDirectory, `helper-${name}`);
     mkdirSync(directory, { recursive: true });
@@ -114,7 +114,11 @@ class HelperContainer {
     const socketPath = join(directory, "s");
     const inbox = await DescriptorInbox.open(socketPath);
     const sources = { containerId, image: image.id, labels, directory, socketPath };
-    const plan = planHelper({ ...sources, ...(port === undefined ? {} : { port }) });
+    const plan = planHelper({
+      ...sources,
+      compiled: compiled.find(),
+      ...(port === undefined ? {} : { port }),
+    });
     try {
       const id = await engine.createContainer(`cattlegrid-helper-${name}`, plan, signal);
       return new HelperContainer({ context, directory, inbox, id });

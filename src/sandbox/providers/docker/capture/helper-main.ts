@@ -10,7 +10,9 @@ import { captureOnlyHere } from "../../../capture/network.ts";
  * Runs in a container of its own that has a sandbox's network and may change it, for as long as it takes to open sockets
  * there and to leave them at `path`. Without a port: those that capture; else a connection to that port.
  */
-const [path = "", port] = process.argv.slice(2);
+const [path, port] = process.argv.slice(2);
+// Nothing to do but to have been compiled.
+if (path === undefined) process.exit();
 const socket = connect(path);
 await once(socket, "connect");
 socket.pause();

@@ -9,6 +9,7 @@ export interface NeighbourSources {
   image: string;
   labels: Readonly<Record<string, string>>;
   entrypoint: readonly string[];
+  environment?: readonly string[];
   mounts?: readonly object[];
   /** Whether its standard input is whoever attaches, and ends with that. Default: it has none. */
   hasInput?: boolean;
@@ -24,7 +25,7 @@ export function planNeighbour(sources: NeighbourSources): object {
   return {
     Image: sources.image,
     User: "0:0",
-    Env: ["PATH=/usr/bin:/bin"],
+    Env: ["PATH=/usr/bin:/bin", ...(sources.environment ?? [])],
     WorkingDir: "/",
     Entrypoint: sources.entrypoint,
     Cmd: [],
