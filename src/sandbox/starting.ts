@@ -110,8 +110,17 @@ export async function startStored(
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
+  tellImport(specification.template, report);
   const launching = { provider, gate, signal, agent, parts };
   return await launchConfigured(options, { ...row, specification }, launching);
+}
+
+/** Whoever relies on it must not believe that it was done. */
+function tellImport(template: ResolvedTemplate | undefined, report: StartContext["report"]): void {
+  const { import: wanted = [] } = template ?? {};
+  if (wanted.length === 0) return;
+  const text = `The template asks for your own ${wanted.join(" and ")}: nothing of it is taken, since that cannot be done yet.`;
+  report({ type: "notice", text });
 }
 
 interface LaunchingParts extends Pick<Launch, "provider" | "gate" | "signal"> {

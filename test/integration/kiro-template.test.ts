@@ -222,6 +222,15 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a template of the stand-in Ki
     expect(await read()).toBe(before);
   });
 
+  test("says that nothing is imported, since that cannot be done yet", async () => {
+    const id = await make({}, { import: ["steering"] });
+    await yard.engine.sandboxes.stop(id);
+    expect(await yard.start(id)).toContainEqual({
+      type: "notice",
+      text: expect.stringContaining("nothing of it is taken"),
+    });
+  });
+
   test("takes out of the home what its next version lacks, and nothing else", async () => {
     const id = await make(
       { model: "simulated-large" },

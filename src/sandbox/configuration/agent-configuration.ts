@@ -112,9 +112,12 @@ export async function placeConfiguration(
     guarded === undefined || workspace === null
       ? undefined
       : { directory: `${workspace.path}/${guarded}`, text: tokenOf(row.id) };
+  const paths = listRead(files, former);
+  // A template that says nothing to the home costs nothing.
+  if (paths.length === 0 && guard === undefined) return;
   await placeFiles({
     running,
-    reads: [...new Set([...reads, ...listRead(files, former)])],
+    reads: [...new Set([...reads, ...paths])],
     ...(guard === undefined ? {} : { guard }),
     plan: (home) => planHome({ wanted: files, former, home }),
     signal,
