@@ -70,6 +70,7 @@ async function readHome(process: SandboxProcess): Promise<ReadonlyMap<string, Ho
 
 /** A list of what to do, and the contents by their numbers. */
 function encode({ writes, removals }: HomePlan): Buffer {
+  if (writes.length + removals.length === 0) return Buffer.from("done\n");
   const lines = [
     ...removals.map((path) => `remove 0 ${path}`),
     ...writes.map(({ path }, index) => `place ${index} ${path}`),
@@ -79,7 +80,7 @@ function encode({ writes, removals }: HomePlan): Buffer {
     encodeFile("list", { content: list, mode: 0o600 }),
     ...writes.map((file, index) => encodeFile(String(index), file)),
   ];
-  return Buffer.concat([...entries, endTar()]);
+  return Buffer.concat([Buffer.from("write\n"), ...entries, endTar()]);
 }
 
 function encodeFile(name: string, { content, mode }: HomeFile): Buffer {

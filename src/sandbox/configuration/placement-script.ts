@@ -1,5 +1,5 @@
 /**
- * Runs inside. Writes a tar of what is asked for, then reads a tar with a list of what to do. SECURITY: a constant text;
+ * Runs inside. Writes a tar of what is asked for, then reads a word, and after `write` a tar with a list of what to do. SECURITY: a constant text;
  * paths arrive as arguments and as lines, and are never text of it. No link in the home is followed: one in the way of a
  * directory or a file is removed, so that what is written lies where it says. A file appears by being renamed, whole.
  */
@@ -43,6 +43,8 @@ while [ "$count" -gt 0 ]; do
 done
 if [ $# -gt 0 ]; then tar -cf - -- "$@"; else head -c 1024 /dev/zero; fi || exit 1
 exec 1>/dev/null
+read -r answer || exit 1
+[ "$answer" = write ] || exit 0
 stage=$(mktemp -d ./.template.XXXXXX) || exit 4
 tar -xpof - -C "$stage" || fail "the files did not arrive whole"
 while read -r what number path; do
