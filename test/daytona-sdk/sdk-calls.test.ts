@@ -4,6 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { failure, type SdkSandbox } from "./sdk.ts";
 import { SDK_NEEDS, SdkYard, Seen } from "./sdk-yard.ts";
 
+const HTTP_SERVER = `
+import http.server as web
+class Answer(web.BaseHTTPRequestHandler):
+  def do_GET(self):
+    self.send_response(200)
+    self.end_headers()
+    self.wfile.write(b"inside " + self.path.encode())
+server = web.HTTPServer(("127.0.0.1", 3000), Answer)
+print("up")
+server.serve_forever()`;
+
 describe.skipIf(!SDK_NEEDS.met)(SDK_NEEDS.title("what the SDK asks of the fake"), () => {
   let yard: SdkYard;
   let sandbox: SdkSandbox;
@@ -198,10 +209,8 @@ describe.skipIf(!SDK_NEEDS.met)(SDK_NEEDS.title("what the SDK asks of the fake")
   test("a port is reached by its preview link, with the token or by a signed name", async () => {
     const { process } = sandbox;
     await process.createSession("server");
-    const code =
-      "require('http').createServer((q, a) => a.end('inside ' + q.url)).listen(3000, () => console.log('up'))";
     const server = await process.executeSessionCommand("server", {
-      command: `node -e "${code}"`,
+      command: `python3 -uc '${HTTP_SERVER}'`,
       runAsync: true,
     });
     const up = new Seen();

@@ -45,7 +45,9 @@ describe.skipIf(!SDK_NEEDS.met)(SDK_NEEDS.title("what the SDK makes of each faul
       const waited = terminal.wait();
       yard.fake.sandboxes.get(sandbox.id).terminals.get(id)?.drop();
       expect(await waited).toEqual({ exitCode: undefined, error: undefined });
-      expect(await sandbox.process.executeCommand("pgrep -x sleep")).toMatchObject({ exitCode: 0 });
+      expect(
+        await sandbox.process.executeCommand("grep -qx sleep /proc/[0-9]*/comm"),
+      ).toMatchObject({ exitCode: 0 });
       const again = await yard.terminal(sandbox, { id, attach: true });
       expect(again.seen.text).not.toContain("begun");
       await again.terminal.kill();
