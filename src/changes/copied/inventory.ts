@@ -1,3 +1,4 @@
+import { foldName } from "../../airlock/name.ts";
 import { CattlegridError } from "../../errors/error.ts";
 
 /** What lies at a path of the copy inside a sandbox. */
@@ -65,7 +66,7 @@ export function checkPath(path: string): string {
 
 /** SECURITY: git's own directory never travels, in either direction and under whatever spelling a file system takes for it. */
 export function isGitsOwn(path: string): boolean {
-  return path.split("/").some((name) => /^(?:\.git|git~\d+)[. ]*$/i.test(name.normalize("NFKC")));
+  return path.split("/").some((name) => foldName(name) === ".git");
 }
 
 function readField(output: Buffer, start: number): { bytes: Buffer; end: number } {
