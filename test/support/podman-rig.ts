@@ -36,7 +36,15 @@ export class PodmanRig implements AsyncDisposable {
     const directory = await openRigDirectory(tmpdir(), "cg-podman-");
     const environment = configure(directory);
     const socketPath = join(directory, "s");
-    const argv = [...command(directory), "system", "service", "--time=0", `unix://${socketPath}`];
+    const bound = ["setpriv", "--pdeathsig", "KILL", "--"];
+    const argv = [
+      ...bound,
+      ...command(directory),
+      "system",
+      "service",
+      "--time=0",
+      `unix://${socketPath}`,
+    ];
     const service = spawnProcess(argv, { cwd: directory, environment, stdio: "ignore" });
     const rig = new PodmanRig(directory, service, environment);
     process.env["TMPDIR"] = directory;
