@@ -71,6 +71,10 @@ find_missing() {
   need tmux has tmux
   need zip has zip
   need mmdebstrap has mmdebstrap
+  need skopeo has skopeo
+  need umoci has umoci
+  need zstd has zstd
+  need xz-utils has xz
   need openssl has openssl
   need zsh has zsh
   need fish has fish

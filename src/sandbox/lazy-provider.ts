@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { CattlegridError } from "../errors/error.ts";
 import { describeLibc } from "../platform/libc.ts";
 import type {
   PresentCapabilities,
@@ -7,6 +8,7 @@ import type {
   ProviderPlace,
   ProviderPlugin,
   RunningSandbox,
+  SandboxBases,
   SandboxCapabilities,
   SandboxLayers,
   SandboxOverlays,
@@ -28,6 +30,7 @@ class LazyProvider implements SandboxProvider {
   readonly declared: SandboxCapabilities;
   readonly layers: SandboxLayers;
   readonly overlays?: SandboxOverlays;
+  readonly bases: SandboxBases;
   readonly #plugin: ProviderPlugin;
   readonly #place: ProviderPlace;
   #loading: Promise<SandboxProvider> | undefined;
@@ -43,6 +46,15 @@ class LazyProvider implements SandboxProvider {
       seal: async (...given) => (await this.#load()).layers.seal(...given),
       remove: async (layerId) => (await this.#loadIfUsed())?.layers.remove(layerId),
       measure: async (layerId) => (await this.#loadIfUsed())?.layers.measure?.(layerId) ?? 0,
+    };
+    this.bases = {
+      prepare: async (...given) => {
+        const { bases } = await this.#load();
+        if (bases !== undefined) return bases.prepare(...given);
+        throw withoutBases(this.id);
+      },
+      list: async () => (await this.#loadIfUsed())?.bases?.list() ?? [],
+      remove: async (id) => (await this.#loadIfUsed())?.bases?.remove(id),
     };
     if (plugin.declared.workspaceModes.includes("overlay")) {
       this.overlays = {
@@ -109,4 +121,12 @@ class LazyProvider implements SandboxProvider {
     });
     return loading;
   }
+}
+
+/** What is asked of a provider whose sandboxes have its own root file system and no other. */
+export function withoutBases(provider: string): CattlegridError {
+  const message = `The provider ${provider} makes no sandbox on a base of its own.`;
+  return new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: "Use a provider that can, or a template on base host.",
+  });
 }

@@ -29,6 +29,10 @@ export interface SandboxSpecification {
   protectedPaths: readonly string[];
   /** Relative to the workspace: sockets, pipes and devices, in place of which there is an empty file inside. */
   maskedPaths?: readonly string[];
+  /** The root file system, in place of the provider's own. */
+  base?: SandboxBase;
+  /** Whether processes may be root inside, as a template's build needs; nothing of any person is in it then. Default: false. */
+  hasRoot?: boolean;
   /** Layers laid under the home directory, lowest first; ids that `layers.seal` produced. */
   homeLayers: readonly string[];
   /** Absolute host directories laid read-only at the same path; their `bin` joins PATH. */
@@ -50,6 +54,32 @@ export interface CaptureListener extends EventEmitter, Pick<Server, "listening">
 export interface CaptureDatagrams extends EventEmitter {
   send(...sent: [bytes: Uint8Array, port: number, address: string, done?: () => void]): void;
   close(): unknown;
+}
+
+/** A root file system that `SandboxBases.prepare` made or looked at. Plain data. */
+export interface SandboxBase {
+  /** Of its content: letters, digits and hyphens. Also what programs are made for that are installed on it. */
+  id: string;
+  /** A directory of the host that it is; absent for one that the provider keeps. */
+  directory?: string;
+}
+
+/** Where a root file system comes from. Paths are absolute. */
+export type BaseSource =
+  | { kind: "directory"; path: string }
+  | { kind: "tar"; path: string; digest?: string }
+  | { kind: "image"; reference: string; digest?: string };
+
+/** Root file systems that are not the provider's own. */
+export interface SandboxBases {
+  /**
+   * Makes a root file system ready, or finds it so. Throws BASE_INVALID, BASE_UNSUITABLE, BASE_CHECKSUM, BASE_UNAVAILABLE,
+   * DEPENDENCY_MISSING or DISK_FULL; then nothing of it is kept.
+   */
+  prepare(source: BaseSource, options: { signal: AbortSignal }): Promise<SandboxBase>;
+  /** Those that are kept, by id. */
+  list(): Promise<readonly string[]>;
+  remove(id: string): Promise<void>;
 }
 
 /** The sockets inside a sandbox's network namespace at which every connection and DNS query lands. */
@@ -221,6 +251,8 @@ export interface SandboxProvider {
   /** Removes everything of a stopped sandbox. Idempotent: absent is success. */
   destroy(sandboxId: string): Promise<void>;
   readonly layers: SandboxLayers;
+  /** Absent where sandboxes stand on nothing but what the provider has. */
+  readonly bases?: SandboxBases;
   /** What sandboxes in mode `overlay` wrote over their workspaces; absent where there is no such mode. */
   readonly overlays?: SandboxOverlays;
   /** Ends and removes whatever an earlier engine left that is not in `keep`; returns what it removed. */

@@ -96,6 +96,7 @@ function refuseOwnCopy(name: string, mode: string | undefined): void {
 function describeFresh(old: SandboxRow, now: Date): SandboxRow {
   const { owner, agent, provider, specification } = old;
   const id = randomUUID();
+  const { base: _base, ...kept } = specification;
   return {
     id,
     owner,
@@ -103,7 +104,7 @@ function describeFresh(old: SandboxRow, now: Date): SandboxRow {
     agent,
     provider,
     ephemeral: true,
-    specification: { ...specification, protectedPaths: [], layers: [] },
+    specification: { ...kept, protectedPaths: [], layers: [] },
     status: "created",
     createdAt: now.toISOString(),
   };

@@ -32,6 +32,7 @@ export function toSpecification(
     ...describeWorkspace(stored.workspace, parts),
     protectedPaths: parts.protectedPaths,
     maskedPaths: parts.maskedPaths,
+    ...(stored.base && { base: stored.base }),
     homeLayers: parts.layers,
     toolchains: stored.toolchains,
     environment: { ...agent.environment, ...parts.environment, ...stored.environment },

@@ -22,7 +22,8 @@ import type { Clones } from "./clones.ts";
 import type { Gates } from "./gates.ts";
 import { launch, type Launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
-import type { SandboxProvider } from "./provider.ts";
+import { prepareBase } from "./base.ts";
+import type { SandboxBase, SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification, type StartingParts } from "./specification.ts";
 import { keepLaterAnswers, renewParameters } from "./template-parameters.ts";
@@ -38,6 +39,8 @@ export interface LayersContext {
   /** The redirections in force for the start that needs the layers. */
   mirrors: NonNullable<SandboxStart["mirrors"]> | null;
   installTimeoutMs?: number;
+  /** The root file system that all of them are made for; absent: the provider's own. */
+  base?: SandboxBase;
   /** What it stood on at its last start: as long as that is there, it stands on it again. */
   present?: readonly string[];
   /** Keep what was chosen from being removed, until the sandbox's row says that it uses it. */
@@ -73,7 +76,7 @@ export async function startStored(
 ): Promise<LaunchedSandbox> {
   const { store, gates, surroundings } = options;
   const row = { ...stored, specification: await renewParameters(options, stored) };
-  const { request, signal, report } = context;
+  const { request, signal } = context;
   const agent = findAgent(options.agents, row.agent);
   const provider = providerOf(options.providers, row);
   const mirrors = request.mirrors ?? row.specification.mirrors;
@@ -85,34 +88,21 @@ export async function startStored(
   const gate = gates.prepare(
     describeGate(row, { agent, changes, mirrors, isLearning: request.learn === true }),
   );
-  using pins = new DisposableStack();
-  const layers = await options.layersFor(row.agent, {
-    owner: row.owner,
-    pins,
-    present: row.specification.layers,
+  const specification = await standOnLayers(options, row, {
     provider,
-    isolation: row.specification.isolation,
     mirrors,
-    ...(request.installTimeoutMs === undefined
-      ? {}
-      : { installTimeoutMs: request.installTimeoutMs }),
-    ...(row.specification.agentVersion === undefined
-      ? {}
-      : { agentVersion: row.specification.agentVersion }),
-    ...(row.specification.template === undefined ? {} : { template: row.specification.template }),
-    signal,
-    onEvent: report,
+    protectedPaths,
+    stored,
+    context,
   });
-  const answered = await keepLaterAnswers(store, stored, row.specification);
-  const specification = { ...answered, mirrors, protectedPaths, layers };
-  await store.sandboxes.update(row.id, { specification });
+  const { layers } = specification;
   const source =
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
   tellImport(specification.template, report);
   const launching = { provider, gate, signal, agent, parts };
-  return await launchConfigured(options, { ...row, specification }, launching);
+  return launchConfigured(options, { ...row, specification }, launching);
 }
 
 /** Whoever relies on it must not believe that it was done. */
@@ -166,6 +156,47 @@ async function place(
     await launched.gate.close();
     throw error;
   }
+}
+
+interface Standing {
+  provider: SandboxProvider;
+  mirrors: LayersContext["mirrors"];
+  protectedPaths: readonly string[];
+  /** As it was before its parameters were renewed. */
+  stored: SandboxRow;
+  context: StartContext;
+}
+
+/** Finds or makes what its root file system and its home stand on, and writes that down before anybody can remove it. */
+async function standOnLayers(
+  options: StartingOptions,
+  row: SandboxRow,
+  { provider, mirrors, protectedPaths, stored, context }: Standing,
+): Promise<StoredSpecification> {
+  const { agentVersion, template, isolation, layers: present } = row.specification;
+  const { request, signal, report } = context;
+  const { installTimeoutMs } = request;
+  const base = row.specification.base ?? (await prepareBase(template, provider, signal));
+  using pins = new DisposableStack();
+  const layers = await options.layersFor(row.agent, {
+    owner: row.owner,
+    provider,
+    isolation,
+    mirrors,
+    pins,
+    present,
+    ...(base && { base }),
+    ...(installTimeoutMs === undefined ? {} : { installTimeoutMs }),
+    ...(agentVersion === undefined ? {} : { agentVersion }),
+    ...(template === undefined ? {} : { template }),
+    signal,
+    onEvent: report,
+  });
+  const changed = { mirrors, protectedPaths, layers, ...(base && { base }) };
+  const answered = await keepLaterAnswers(options.store, stored, row.specification);
+  const specification = { ...answered, ...changed };
+  await options.store.sandboxes.update(row.id, { specification });
+  return specification;
 }
 
 /** The workspace may have gone, or become something else, since the sandbox was made. */

@@ -16,6 +16,10 @@ export interface ThrowAwayOptions {
   signal: AbortSignal;
   /** Default: preset `agent`, with which it reaches the agent's hosts. */
   policy?: Partial<Pick<GateRequest, "preset" | "allow" | "above">>;
+  /** Default: the provider's own. */
+  base?: SandboxSpecification["base"];
+  /** Whether programs may be root inside. Default: false. */
+  hasRoot?: boolean;
   /** Of what it is for, by which records and host name call it. Default: `install` or `login`. */
   purpose?: string;
   /** Default: none. */
@@ -43,7 +47,7 @@ export async function createThrowAway(
   gates: Gates,
   options: ThrowAwayOptions,
 ): Promise<ThrowAwaySandbox> {
-  const { agent, provider, isolation, mirrors, signal, layers } = options;
+  const { agent, provider, mirrors, signal, layers } = options;
   const id = randomUUID();
   const hosts = [...agent.hosts, ...(agent.install?.hosts ?? [])];
   const rules = { preset: "agent", allow: [], deny: [], hosts, ...options.policy };
@@ -53,8 +57,7 @@ export async function createThrowAway(
   const specification = {
     id,
     name,
-    ...(isolation === undefined ? {} : { isolation }),
-    ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
+    ...boundaryOf(options),
     protectedPaths: [],
     homeLayers: layers ?? [],
     toolchains: [],
@@ -96,5 +99,19 @@ export async function createThrowAway(
       await end();
       await clean();
     },
+  };
+}
+
+function boundaryOf({
+  isolation,
+  workspace,
+  base,
+  hasRoot,
+}: ThrowAwayOptions): Partial<SandboxSpecification> {
+  return {
+    ...(isolation === undefined ? {} : { isolation }),
+    ...(workspace === undefined ? {} : { workspace }),
+    ...(base === undefined ? {} : { base }),
+    ...(hasRoot === true ? { hasRoot: true } : {}),
   };
 }

@@ -58,19 +58,19 @@ export function createInstallation(options: InstallationOptions): LayersFor {
 
 type KeyPlace = Pick<
   LayersContext,
-  "provider" | "mirrors" | "agentVersion" | "agentChecksum" | "signal"
+  "provider" | "mirrors" | "agentVersion" | "agentChecksum" | "base" | "signal"
 >;
 
 async function keyOf(
   { id, install }: InstallableAgent,
-  { provider, mirrors, agentVersion, agentChecksum, signal }: KeyPlace,
+  { provider, mirrors, agentVersion, agentChecksum, base, signal }: KeyPlace,
 ): Promise<LayerKey> {
   const version = agentVersion ?? install.version;
   return {
     agent: id,
     ...(version === undefined ? {} : { version }),
     recipe: recipeOf(install, agentChecksum),
-    userland: (await provider.layers.userland?.(signal)) ?? describeLibc(),
+    userland: base?.id ?? (await provider.layers.userland?.(signal)) ?? describeLibc(),
     mirrored: mirrors !== null,
   };
 }
@@ -116,8 +116,8 @@ async function installInThrowAway(
   work: InstallationWork,
 ): Promise<void> {
   const { agent, key, context, signal, report } = work;
-  const { provider, isolation, mirrors } = context;
-  const wanted = { agent, provider, mirrors, signal };
+  const { provider, isolation, mirrors, base } = context;
+  const wanted = { agent, provider, mirrors, signal, ...(base && { base }) };
   const box = await options.createThrowAway({ ...wanted, ...(isolation && { isolation }) });
   try {
     await checkNeeds(box.running, agent, signal);

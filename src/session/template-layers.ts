@@ -2,6 +2,7 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateLayer } from "../protocol/template-layer.ts";
+import { prepareBase } from "../sandbox/base.ts";
 import { LayerUse } from "../sandbox/layer-use.ts";
 import type { SandboxProvider } from "../sandbox/provider.ts";
 import { findAgent, findProvider } from "../sandbox/registry.ts";
@@ -61,7 +62,8 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
     async build(template, { provider: id, ...wish }) {
       const provider = findProvider(providers, id ?? template.provider);
       const agent = findAgent(agents, template.agent);
-      const context = { ...wish, ...pinOf(template), provider };
+      const base = await prepareBase(template, provider, wish.signal);
+      const context = { ...wish, ...pinOf(template), provider, ...(base && { base }) };
       const below = await installed(agent.id, context);
       return [...below, ...(await building.make({ template, agent, below, context }))];
     },

@@ -4,7 +4,7 @@ import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import type { PlacedFiles } from "../sandbox/configuration/home-plan.ts";
 import type { Lifetime } from "../sandbox/lifetime.ts";
-import type { Egress, Isolation, WorkspaceMode } from "../sandbox/provider.ts";
+import type { Egress, Isolation, SandboxBase, WorkspaceMode } from "../sandbox/provider.ts";
 import type { KeptTemplate } from "../template/content.ts";
 import { typed } from "./database.ts";
 
@@ -49,6 +49,8 @@ export interface StoredSpecification {
   /** Of the last start, and what was restored from quarantine since. */
   protectedPaths: readonly string[];
   layers: readonly string[];
+  /** The root file system that it stands on, from its first start on; absent: the provider's own. */
+  base?: SandboxBase;
 }
 
 export interface TemplateMaking {

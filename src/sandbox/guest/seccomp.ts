@@ -34,6 +34,9 @@ const S_ISGID = 0o2000;
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 
+/** First those whose mode is the second argument, then those whose third. */
+const MODE_CALLS = ["chmod", "fchmod", "creat", "mknod", "fchmodat", "fchmodat2", "mknodat"];
+
 interface Comparison {
   index: number;
   value: number;
@@ -62,7 +65,10 @@ interface Rule {
  * Tracing (ptrace, process_vm_readv, pidfd_getfd) is allowed: it reaches only processes of the same sandbox and
  * user, which are one agent anyway, the filter is applied to what a tracer changes, and debuggers need it.
  */
-export function sandboxSeccomp(architecture: string = process.arch): object {
+export function sandboxSeccomp(
+  architecture: string = process.arch,
+  { mayInstall = false }: { mayInstall?: boolean } = {},
+): object {
   const name = ARCHITECTURES[architecture];
   assert(name !== undefined, `no system call filter for the architecture ${architecture}`);
   return {
@@ -75,7 +81,9 @@ export function sandboxSeccomp(architecture: string = process.arch): object {
       ...cloneRules(),
       ...socketRules(),
       ...PERSONALITIES.map((value) => allow(["personality"], equal(0, value))),
-      ...modeRules(),
+      // SECURITY: packages bring set-user-id programs. What is installed lies on mounts without set-user-id, and outside
+      // belongs to ids that are nobody's, in a directory that only we can enter. No workspace is there meanwhile.
+      ...(mayInstall ? [allow([...MODE_CALLS, "open", "openat"])] : modeRules()),
       ...ioctlRules(),
     ],
   };
@@ -112,8 +120,8 @@ function socketRules(): Rule[] {
  */
 function modeRules(): Rule[] {
   const changing = [
-    { names: ["chmod", "fchmod", "creat", "mknod"], mode: 1 },
-    { names: ["fchmodat", "fchmodat2", "mknodat"], mode: 2 },
+    { names: MODE_CALLS.slice(0, 4), mode: 1 },
+    { names: MODE_CALLS.slice(4), mode: 2 },
   ];
   const opening = [
     { names: ["open"], flags: 1, mode: 2 },

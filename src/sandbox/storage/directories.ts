@@ -28,7 +28,9 @@ const UNSUITABLE = new Map([
 ]);
 /** As the runtime writes them into mount options, ids must be free of what has a meaning there. */
 const PLAIN_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
-const WRITABLE_TREES = ["home", "usr"] as const;
+const TREES = ["home", "usr", "root", "etc"] as const;
+/** What a sandbox on the host's own programs writes to. */
+const HOST_TREES = ["home", "usr"] as const;
 /** What a sandbox in mode `overlay` writes over its workspace, and since when. */
 export const WORKSPACE = "workspace";
 const BEGUN = "begun";
@@ -44,6 +46,10 @@ export interface Owner {
 export interface Directories {
   sandboxes: string;
   layers: string;
+  /** What layers hold of root file systems, by the same names. */
+  roots: string;
+  /** Root file systems that are kept. */
+  bases: string;
   /** Where removal of a tree begins, so that half a sandbox is never taken for one. */
   trash: string;
   subordinateFile: string;
@@ -53,6 +59,8 @@ export function directoriesOf(stateDirectory: string): Directories {
   return {
     sandboxes: join(stateDirectory, "sandboxes"),
     layers: join(stateDirectory, "layers"),
+    roots: join(stateDirectory, "roots"),
+    bases: join(stateDirectory, "bases"),
     trash: join(stateDirectory, "trash"),
     subordinateFile: join(stateDirectory, "subordinate-ids"),
   };
@@ -67,7 +75,8 @@ export function openDirectories(stateDirectory: string): Directories {
   chmodSync(stateDirectory, 0o700);
   checkFileSystem(stateDirectory);
   const directories = directoriesOf(stateDirectory);
-  for (const path of [directories.sandboxes, directories.layers, directories.trash]) {
+  const { sandboxes, layers, roots, bases, trash } = directories;
+  for (const path of [sandboxes, layers, roots, bases, trash]) {
     mkdirSync(path, { recursive: true, mode: 0o755 });
   }
   return directories;
@@ -117,7 +126,7 @@ export function layerIdOf(name: string): string {
 export function makeSandboxDirectories(
   directory: string,
   owner: Owner | undefined,
-  trees: readonly WritableTree[] = WRITABLE_TREES,
+  trees: readonly WritableTree[] = HOST_TREES,
 ): void {
   const own = (path: string): void => {
     mkdirSync(path, { recursive: true });
@@ -181,7 +190,7 @@ export function findWorkspaceUpper(
   return { upper, begunAtNs: begun.mtimeNs };
 }
 
-export type WritableTree = (typeof WRITABLE_TREES)[number];
+export type WritableTree = (typeof TREES)[number];
 
 function makeUpper(tree: WritableTree, upper: string, own: (path: string) => void): void {
   if (lstatSync(upper, { throwIfNoEntry: false }) !== undefined) return;
@@ -189,13 +198,13 @@ function makeUpper(tree: WritableTree, upper: string, own: (path: string) => voi
   rmSync(building, { recursive: true, force: true });
   own(building);
   if (tree === "home") chmodSync(building, 0o700);
-  else for (const name of ["", ...LOCAL]) own(join(building, "local", name));
+  if (tree === "usr") for (const name of ["", ...LOCAL]) own(join(building, "local", name));
   renameSync(building, upper);
 }
 
 /** The kernel leaves a directory of mode 000, on which a plain recursive removal of the state fails. */
 export function openWorkDirectories(directory: string): void {
-  for (const tree of [...WRITABLE_TREES, WORKSPACE]) {
+  for (const tree of [...TREES, WORKSPACE]) {
     const path = join(directory, tree, "work/work");
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) chmodSync(path, 0o700);
   }

@@ -18,6 +18,7 @@ export function createLayers(context: LayerContext): SandboxLayers {
     assert(layerId !== "", "a layer without an id");
     return join(context.directories().layers, layerName(layerId));
   };
+  const rootOf = (layerId: string): string => join(context.directories().roots, layerName(layerId));
   return {
     async list() {
       const names = await readdir(context.directories().layers);
@@ -37,13 +38,35 @@ export function createLayers(context: LayerContext): SandboxLayers {
       }
       // An equal id stands for equal content, so of two that were made at once either will do.
       if (await isDirectory(pathOf(layerId))) await discardTree(home, trash);
-      else await rename(home, pathOf(layerId));
+      else {
+        await sealRoot(sandbox, rootOf(layerId), trash);
+        await rename(home, pathOf(layerId));
+      }
       await discardTree(join(sandbox, "home/work"), trash);
       context.makeDirectories(sandbox);
     },
     async remove(layerId) {
-      await discardTree(pathOf(layerId), context.directories().trash);
+      const { trash } = context.directories();
+      await discardTree(pathOf(layerId), trash);
+      await discardTree(rootOf(layerId), trash);
     },
-    measure: (layerId) => measureTree(pathOf(layerId)),
+    async measure(layerId) {
+      return (await measureTree(pathOf(layerId))) + (await measureTree(rootOf(layerId)));
+    },
   };
+}
+
+/**
+ * Keeps what was written to the root file system beside the home: before it, as the home's directory says that the layer is
+ * there. Of one that a crash left alone, the next takes the place.
+ */
+async function sealRoot(sandbox: string, target: string, trash: string): Promise<void> {
+  const upper = join(sandbox, "root/upper");
+  if (!(await isDirectory(upper))) return;
+  const etc = join(sandbox, "etc/upper");
+  // A mount of its own inside, so that nothing else of this name was written.
+  if (await isDirectory(etc)) await rename(etc, join(upper, "etc"));
+  await discardTree(target, trash);
+  await rename(upper, target);
+  for (const tree of ["root", "etc"]) await discardTree(join(sandbox, tree), trash);
 }

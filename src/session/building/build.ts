@@ -44,7 +44,7 @@ export interface BuildWish {
 
 export type BuildContext = Pick<
   LayersContext,
-  "provider" | "isolation" | "mirrors" | "signal" | "onEvent" | "pins"
+  "provider" | "isolation" | "mirrors" | "base" | "signal" | "onEvent" | "pins"
 > & {
   /** Nothing that is there already counts. */
   isAnew?: boolean;
@@ -120,7 +120,7 @@ async function buildLayer(
   const { provider } = work.context;
   const below = [...work.ground.below, ...layers];
   const before = work.plans.flat().indexOf(plan[0] as (typeof plan)[number]);
-  const box = await openBuildSandbox(options, work, below);
+  const box = await openBuildSandbox(options, work, { layers: below, plan });
   try {
     for (const [index, step] of plan.entries()) {
       const number = before + index + 1;
@@ -146,7 +146,7 @@ async function buildLayer(
 function openBuildSandbox(
   options: BuildingOptions,
   { template, agent, context, signal }: BuildWork,
-  layers: readonly string[],
+  { layers, plan }: { layers: readonly string[]; plan: LayerPlan },
 ): Promise<ThrowAwaySandbox> {
   const { preset, allow } = template.policy;
   const { id, environment } = agent;
@@ -157,6 +157,7 @@ function openBuildSandbox(
     ...(context.isolation === undefined ? {} : { isolation: context.isolation }),
     mirrors: context.mirrors,
     layers,
+    ...(context.base && { base: context.base, hasRoot: plan.some(({ root }) => root) }),
     policy: { preset: preset ?? "agent", allow, above: template },
     purpose: "build",
     signal,

@@ -20,7 +20,7 @@ export interface Building {
   make(wish: BuildWish): Promise<readonly string[]>;
 }
 
-type Place = Pick<LayersContext, "provider" | "mirrors" | "signal">;
+type Place = Pick<LayersContext, "provider" | "mirrors" | "base" | "signal">;
 
 /** A template's layers, each kept under a digest of what it comes from. Two builds of one thing at a time are one. */
 export function createBuilding(options: BuildingOptions): Building {
@@ -65,12 +65,6 @@ export function createBuilding(options: BuildingOptions): Building {
 }
 
 function planLayers(template: ResolvedTemplate, provider: SandboxProvider): readonly LayerPlan[] {
-  if (template.base !== "host") {
-    const message = `The provider ${provider.id} makes no sandbox on a base of its own, which template ${template.name} names.`;
-    throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
-      hint: "Use a template on base host, the machine's own programs.",
-    });
-  }
   const plans = groupSteps(planBuild(template));
   if (plans.length === 0 || provider.declared.layers) return plans;
   const message = `The provider ${provider.id} has no layers, which template ${template.name} needs for its setup.`;
@@ -81,9 +75,9 @@ function planLayers(template: ResolvedTemplate, provider: SandboxProvider): read
 
 async function groundOf(
   { template, below }: Pick<BuildWish, "template" | "below">,
-  { provider, mirrors, signal }: Place,
+  { provider, mirrors, base, signal }: Place,
 ): Promise<LayerGround> {
-  const userland = (await provider.layers.userland?.(signal)) ?? describeLibc();
+  const userland = base?.id ?? (await provider.layers.userland?.(signal)) ?? describeLibc();
   return { below, userland, mirrored: mirrors !== null, policy: template.policy };
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { WORKSPACE } from "../../storage/directories.ts";
 import { AGENT_ID, HOME } from "../../guest/environment.ts";
-import { MEMORY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
+import { MEMORY, ROOT_OVERLAY, sandboxMemory, type TreeMount } from "./keeper/message.ts";
 import type { RootLayout } from "./root-layout.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 import type { SeccompConfiguration } from "./seccomp-program.ts";
@@ -43,6 +43,8 @@ export interface BundleSources {
   etcLayers: readonly string[];
   homeLayers: readonly string[];
   seccomp: SeccompConfiguration;
+  /** On what the root file system stands. `hasRoot`: it may be changed by root inside, as while a template is built. */
+  base?: { hasRoot: boolean };
 }
 
 const CAPABILITY_SETS = ["bounding", "effective", "inheritable", "permitted", "ambient"];
@@ -85,9 +87,30 @@ export function processDefaults(
   };
 }
 
+/** Ignoring SIGCHLD makes the kernel reap whatever is orphaned inside, with one process of 0.1 MiB. */
+const INIT = ["/usr/bin/env", "--ignore-signal=CHLD", "sleep", "infinity"];
+/** SECURITY: a constant text. Where env(1) cannot do that, the shell reaps. */
+const INIT_ANYWHERE = [
+  "/bin/sh",
+  "-c",
+  "env --ignore-signal=CHLD true 2>/dev/null && exec env --ignore-signal=CHLD sleep infinity; " +
+    "while :; do sleep 86400 & wait; done",
+];
+
+/** As in a container of another engine: what installing packages takes, and nothing of the machine's. */
+const ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+
+/** SECURITY: root of the sandbox's own id map, which stands for a subordinate id outside; for building templates alone. */
+export function rootProcess(defaults: ProcessDefaults): ProcessDefaults {
+  const names = ROOT_CAPABILITIES.map((name) => `CAP_${name}`);
+  const sets = CAPABILITY_SETS.filter((set) => set !== "ambient" && set !== "inheritable");
+  const capabilities = Object.fromEntries(sets.map((set) => [set, names]));
+  return { ...defaults, user: { uid: 0, gid: 0 }, capabilities };
+}
+
 /** The `config.json` of a sandbox. Sources of mounts are the keeper's: no path of the host shows inside. */
 export function ociConfiguration(sources: BundleSources): object {
-  const { sandbox, idMappings, networkFd } = sources;
+  const { sandbox, idMappings, networkFd, base } = sources;
   const namespaces = ["user", "pid", "mount", "ipc", "uts", "cgroup"].map((type) => ({ type }));
   return {
     ociVersion: "1.0.2",
@@ -96,10 +119,12 @@ export function ociConfiguration(sources: BundleSources): object {
       terminal: false,
       cwd: "/",
       env: ["PATH=/usr/bin:/bin"],
-      // Ignoring SIGCHLD makes the kernel reap whatever is orphaned inside, with one process of 0.1 MiB.
-      args: ["/usr/bin/env", "--ignore-signal=CHLD", "sleep", "infinity"],
+      args: base === undefined ? INIT : INIT_ANYWHERE,
     },
-    root: { path: `${sandboxMemory(sandbox)}/root`, readonly: true },
+    root:
+      base === undefined
+        ? { path: `${sandboxMemory(sandbox)}/root`, readonly: true }
+        : { path: `${sandboxMemory(sandbox)}/${ROOT_OVERLAY}`, readonly: false },
     hostname: sources.hostname,
     mounts: [...systemMounts(sources), ...treeMounts(sources)],
     linux: {
@@ -122,7 +147,7 @@ interface Mount {
 }
 
 function systemMounts(sources: BundleSources): readonly Mount[] {
-  const { stateDirectory, etcLayers, homeLayers, bounds } = sources;
+  const { stateDirectory, etcLayers, homeLayers, bounds, base } = sources;
   const memory = (destination: string, mode: string, bytes: number): Mount => ({
     destination,
     type: "tmpfs",
@@ -141,8 +166,8 @@ function systemMounts(sources: BundleSources): readonly Mount[] {
     memory("/dev/shm", "1777", bounds.temporaryBytes),
     memory("/tmp", "1777", bounds.temporaryBytes),
     memory("/run", "1777", RUN_BYTES),
-    overlay("/usr", ["/usr"], `${stateDirectory}/usr`),
-    overlay("/etc", etcLayers),
+    ...(base === undefined ? [overlay("/usr", ["/usr"], `${stateDirectory}/usr`)] : []),
+    overlay("/etc", etcLayers, base?.hasRoot === true ? `${stateDirectory}/etc` : undefined),
     overlay(HOME, homeLayers, `${stateDirectory}/home`),
   ];
 }
@@ -184,5 +209,7 @@ function treeMounts(sources: BundleSources): readonly Mount[] {
 export const KEEPER_DIRECTORIES = {
   sandboxes: `${MEMORY}/s`,
   layers: `${MEMORY}/l`,
+  roots: `${MEMORY}/o`,
+  bases: `${MEMORY}/b`,
   runtime: `${MEMORY}/r`,
 };

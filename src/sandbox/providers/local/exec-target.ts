@@ -15,6 +15,8 @@ export interface ExecTarget {
   containerId: string;
   /** The process object that every exec must carry whole: `crun exec` without it drops no_new_privs. */
   process: ProcessDefaults;
+  /** The same for root inside, where that may be. */
+  rootProcess?: ProcessDefaults;
   /** The default working directory inside. */
   cwd: string;
   /** An own directory for process files, pid files and sockets: the same path here and for the runtime. */

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { chownSync } from "node:fs";
 import { assert } from "../../../errors/error.ts";
 import { spawnProcess } from "../../../platform/process.ts";
 import { AGENT_ID } from "../../guest/environment.ts";
@@ -79,4 +80,28 @@ async function lend(keeper: Keeper, { tools }: Machine, map: Omit<IdMap, "pid">)
     child.stdin?.end();
     await closed;
   }
+}
+
+const BASE_KEY = "base";
+
+/**
+ * As root: the command prefix that runs a program as the root of a sandbox, in the keeper's namespaces, where `directory`
+ * is its own to fill.
+ */
+export async function lendBaseNamespace(
+  { keeper, idMaps }: LaunchedKeeper,
+  machine: Machine,
+  directory: string,
+): Promise<readonly string[]> {
+  const { first, count } = machine.subordinate;
+  const map = `0 ${first} ${count}\n`;
+  const lending =
+    idMaps.get(BASE_KEY) ?? lend(keeper, machine, { key: BASE_KEY, uidMap: map, gidMap: map });
+  idMaps.set(BASE_KEY, lending);
+  lending.catch(() => idMaps.delete(BASE_KEY));
+  const fd = await lending;
+  chownSync(directory, first, first);
+  const { nsenter } = machine.tools;
+  const asRoot = ["--setuid=0", "--setgid=0", `--user=/proc/1/fd/${fd}`, "--"];
+  return [...keeper.enter, nsenter, ...asRoot];
 }

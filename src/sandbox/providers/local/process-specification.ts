@@ -1,5 +1,6 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import type { ProcessRequest } from "../../provider.ts";
+import type { ProcessDefaults } from "./bundle.ts";
 import type { ExecTarget } from "./exec-target.ts";
 
 /** What execve takes as one argument or one variable, its closing zero byte included. */
@@ -54,7 +55,7 @@ export function specifyProcess(target: ExecTarget, request: ProcessRequest): obj
   checkArguments(request);
   const { terminal } = request;
   const extras = extraDescriptors(request);
-  const { env, ...defaults } = target.process;
+  const { env, ...defaults } = processOf(target, request);
   return {
     // SECURITY: user, capabilities, no_new_privs and limits: what the object leaves out, the runtime would weaken.
     ...defaults,
@@ -67,6 +68,16 @@ export function specifyProcess(target: ExecTarget, request: ProcessRequest): obj
     env: mergeEnvironment(env, { ...request.environment, ...request.secrets }),
     cwd: request.cwd ?? target.cwd,
   };
+}
+
+/** SECURITY: only a sandbox that was made for it has a root to be. */
+function processOf(
+  { process, rootProcess }: ExecTarget,
+  { root }: ProcessRequest,
+): ProcessDefaults {
+  if (root !== true) return process;
+  if (rootProcess !== undefined) return rootProcess;
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", "Nothing runs as root in this sandbox.");
 }
 
 function mergeEnvironment(

@@ -7,12 +7,14 @@ import type {
   PresentCapabilities,
   Probe,
   RunningSandbox,
+  SandboxBases,
   SandboxLayers,
   SandboxOverlays,
   SandboxProvider,
   SandboxSpecification,
   StartHooks,
 } from "../../provider.ts";
+import { createBases } from "./bases.ts";
 import { LOCAL_CAPABILITIES } from "./capabilities.ts";
 import { findCgroupPlace, removeCgroups } from "./cgroup.ts";
 import {
@@ -67,6 +69,7 @@ class LocalProvider implements SandboxProvider {
   readonly declared = LOCAL_CAPABILITIES;
   readonly layers: SandboxLayers;
   readonly overlays: SandboxOverlays;
+  readonly bases: SandboxBases;
   readonly #options: LocalProviderOptions;
   readonly #logger: Logger;
   readonly #residences: Readonly<Record<Grade, Residence>>;
@@ -98,6 +101,11 @@ class LocalProvider implements SandboxProvider {
       directories: () => this.#open().directories,
       makeDirectories: (path) => makeSandboxDirectories(path, agentOwner(this.#open().machine)),
       isRunning: (sandboxId) => this.#isBusy(sandboxId),
+    });
+    this.bases = createBases({
+      machine: () => this.#open().machine,
+      directories: () => this.#openOrExplain(),
+      launch: () => this.#residences.namespaces.launch(),
     });
     this.overlays = createOverlays({
       directories: () => this.#openOrExplain(),
@@ -201,11 +209,10 @@ class LocalProvider implements SandboxProvider {
     const [launched, runtimeVersion] = await Promise.all([residence.launch(), residence.version()]);
     signal.throwIfAborted();
     const cgroups = findCgroupPlace(this.#options.stateDirectory);
-    const { sandboxes } = directories;
     const context = {
       machine,
       launched,
-      sandboxes,
+      directories,
       cgroups,
       runtime: residence.runtime.runtime,
       runtimeVersion,
@@ -219,9 +226,16 @@ class LocalProvider implements SandboxProvider {
     throw signal.reason;
   }
 
-  #makeDirectories(directory: string, { workspace }: SandboxSpecification): void {
-    const owner = agentOwner(this.#open().machine);
-    makeSandboxDirectories(directory, owner);
+  #makeDirectories(directory: string, { workspace, base, hasRoot }: SandboxSpecification): void {
+    const { machine } = this.#open();
+    if (hasRoot === true) requireIds(machine);
+    const owner = agentOwner(machine);
+    if (base !== undefined) {
+      // Whoever is root inside has them, as in any root file system.
+      const trees = hasRoot === true ? (["root", "etc"] as const) : (["root"] as const);
+      makeSandboxDirectories(directory, machine.isRoot ? rootOwner(machine) : undefined, trees);
+    }
+    makeSandboxDirectories(directory, owner, base === undefined ? undefined : ["home"]);
     if (workspace?.mode !== "overlay") return;
     makeWorkspaceDirectories(directory, modeOf(workspace.path), owner);
   }
@@ -237,7 +251,11 @@ class LocalProvider implements SandboxProvider {
     await tryRuntime(ground, { runtime, version: await residence.version() }, signal);
   }
 
-  #residenceOf({ isolation = "namespaces" }: SandboxSpecification): Residence {
+  #residenceOf({ isolation = "namespaces", base }: SandboxSpecification): Residence {
+    if (base !== undefined && isolation !== "namespaces") {
+      const message = `A base of a template's own takes isolation namespaces here, and not ${isolation}.`;
+      throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
+    }
     if (isolation === "namespaces" || isolation === "gvisor") return this.#residences[isolation];
     const message = `The local sandbox provider has no isolation ${isolation}.`;
     throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
@@ -289,4 +307,13 @@ function agentOwner({ isRoot, subordinate }: Machine): Owner | undefined {
 
 function rootOwner({ isRoot, subordinate }: Machine): Owner {
   return isRoot ? { uid: subordinate.first, gid: subordinate.first } : { uid: 0, gid: 0 };
+}
+
+/** An ordinary user's sandbox has one id, the agent's: nobody could be root in it, and no file could be root's. */
+function requireIds({ isRoot }: Machine): void {
+  if (isRoot) return;
+  const message = "Nothing can be root in a sandbox that an ordinary user runs.";
+  throw new CattlegridError("BASE_UNSUITABLE", message, {
+    hint: "Use a base that has the packages already, the Docker provider, or run Cattlegrid as root.",
+  });
 }

@@ -73,6 +73,8 @@ async function launch(residence: KeeperResidence): Promise<LaunchedKeeper> {
     directories: [
       { name: "s", source: directories.sandboxes },
       { name: "l", source: directories.layers },
+      { name: "o", source: directories.roots },
+      { name: "b", source: directories.bases },
       { name: "r", source: files.directory },
     ],
     runtime,

@@ -34,7 +34,14 @@ export interface LayoutSources {
   toolchainSources: readonly string[];
   /** As root: the id map that shows the workspace's files as the agent's. */
   workspaceIdMap?: string;
+  /** As root: the id map that shows a base directory's files as what they are inside. */
+  baseIdMap?: string;
 }
+
+/** Name of the tree that a directory of the host is as a base. */
+export const BASE_TREE = "base";
+/** What a root file system may lack that the runtime mounts on. */
+const BASE_POINTS = ["dev", "etc", "proc", "run", "sys", "tmp"];
 
 const BASE_DIRECTORIES = [
   "dev",
@@ -63,12 +70,32 @@ export function rootLayout(sources: LayoutSources): RootLayout {
   const points = [HOME, ...targets.map(({ path }) => path)].filter(
     (path) => path === HOME || !WRITABLE.some((parent) => path.startsWith(`${parent}/`)),
   );
+  if (sources.specification.base !== undefined) return baseLayout(sources, trees, targets);
   const directories = withParents([...BASE_DIRECTORIES, ...points.map((path) => path.slice(1))]);
   const links = sources.systemNames.flatMap(({ name, link }) =>
     link === undefined ? [] : [{ name, target: link }],
   );
   if (!directories.includes(VAR_TMP)) links.push({ name: VAR_TMP, target: "../tmp" });
   return { directories, links, trees: trees.map(({ plan }) => plan), targets };
+}
+
+/** The mount points alone: everything else is the base's. */
+function baseLayout(
+  { specification, baseIdMap }: LayoutSources,
+  trees: readonly PlacedTree[],
+  targets: readonly RootTarget[],
+): RootLayout {
+  const { directory } = specification.base ?? {};
+  const source = { name: BASE_TREE, readonly: true, protectedPaths: [] };
+  const idMap = baseIdMap === undefined ? {} : { idMap: baseIdMap };
+  const base = directory === undefined ? [] : [{ ...source, source: directory, ...idMap }];
+  const points = [HOME, ...targets.map(({ path }) => path)].map((path) => path.slice(1));
+  return {
+    directories: withParents([...BASE_POINTS, ...points]),
+    links: [],
+    trees: [...trees.map(({ plan }) => plan), ...base],
+    targets,
+  };
 }
 
 interface PlacedTree {
@@ -103,7 +130,8 @@ function toolchainTrees(sources: LayoutSources): readonly PlacedTree[] {
   });
 }
 
-function systemTrees({ systemNames }: LayoutSources): readonly PlacedTree[] {
+function systemTrees({ systemNames, specification }: LayoutSources): readonly PlacedTree[] {
+  if (specification.base !== undefined) return [];
   const directories = systemNames.filter(({ link }) => link === undefined);
   return directories.map(({ name }) => {
     const plan = { source: `/${name}`, name: `u-${name}`, readonly: true, protectedPaths: [] };

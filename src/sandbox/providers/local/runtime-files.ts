@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../../platform/native/libc.ts";
+import { buildBaseAccounts, etcParts, giveTree, type BaseRoot } from "./base-root.ts";
 import { buildBaseEtc, etcStamp } from "./etc.ts";
 import { KEEPER_DIRECTORIES } from "./bundle.ts";
 import { buildTrustStores } from "../../guest/trust-stores.ts";
@@ -59,14 +60,30 @@ export async function removeSandboxFiles(files: SandboxFiles): Promise<void> {
 export async function etcLayers(
   files: RuntimeFiles,
   certificates: readonly string[],
+  root?: BaseRoot,
 ): Promise<readonly string[]> {
   const stamp = etcStamp();
-  const base = `etc-${stamp}`;
-  await buildBaseEtc(join(files.directory, base), files);
-  const names = [base];
-  if (certificates.length > 0)
-    names.unshift((await buildTrustStores(files.directory, certificates, stamp)).name);
-  return names.map((name) => `${KEEPER_DIRECTORIES.runtime}/${name}`);
+  const names: string[] = [];
+  if (certificates.length > 0) names.push(await trustLayer(files, certificates, { stamp, root }));
+  if (root === undefined) {
+    const base = `etc-${stamp}`;
+    await buildBaseEtc(join(files.directory, base), files);
+    names.push(base);
+  } else names.push(await buildBaseAccounts(files.directory, root, files.owner));
+  const own = names.map((name) => `${KEEPER_DIRECTORIES.runtime}/${name}`);
+  return root === undefined ? own : [...own, ...etcParts(root)];
+}
+
+/** On a base root inside may change it, so that it is another directory than others have. */
+async function trustLayer(
+  { directory, owner }: RuntimeFiles,
+  certificates: readonly string[],
+  { stamp, root }: { stamp: string; root: BaseRoot | undefined },
+): Promise<string> {
+  if (root === undefined) return (await buildTrustStores(directory, certificates, stamp)).name;
+  const { name } = await buildTrustStores(directory, certificates, `${stamp}-base`);
+  giveTree(join(directory, name), owner);
+  return name;
 }
 
 export function emptyHomeLayer(): string {

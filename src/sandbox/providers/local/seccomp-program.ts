@@ -28,6 +28,11 @@ export class SeccompProgram {
     return { seccomp: this.#seccomp, annotations };
   }
 
+  /** For building a template, whose steps install packages. */
+  configurationToInstall(): SeccompConfiguration {
+    return { seccomp: sandboxSeccomp(process.arch, { mayInstall: true }), annotations: {} };
+  }
+
   /** Keeps what crun compiled for a container that now runs. Idempotent; other runtimes leave nothing to keep. */
   keep(stateRoot: string, containerId: string): void {
     if (this.#compiled !== undefined) return;

@@ -8,13 +8,15 @@ import {
   KEEPER_DIRECTORIES,
   ociConfiguration,
   processDefaults,
+  rootProcess,
   type BundleSources,
   type ProcessDefaults,
   type ResourceBounds,
 } from "./bundle.ts";
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
-import { layerName, openWorkDirectories } from "../../storage/directories.ts";
+import { layerName, openWorkDirectories, type Directories } from "../../storage/directories.ts";
 import { AGENT_ID, HOME, sandboxEnvironment } from "../../guest/environment.ts";
+import { findBaseRoot, giveTree, type BaseRoot } from "./base-root.ts";
 import { writeOwnEtc } from "./etc.ts";
 import { factsOf } from "./facts.ts";
 import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
@@ -40,8 +42,7 @@ import { LocalSandbox } from "./sandbox.ts";
 export interface StartContext {
   machine: Machine;
   launched: LaunchedKeeper;
-  /** The directory that holds those of the sandboxes. */
-  sandboxes: string;
+  directories: Directories;
   cgroups: CgroupPlace | undefined;
   runtime: OciRuntime;
   /** Its name and version. */
@@ -49,6 +50,8 @@ export interface StartContext {
   logger: Logger;
 }
 
+/** Of whom there is no file: each shows as what it is. */
+const NOBODY = { uid: AGENT_ID, gid: AGENT_ID };
 const NEVER = (): Promise<never> => new Promise(() => undefined);
 
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */
@@ -59,6 +62,7 @@ interface Attempt {
   layout: RootLayout;
   bounds: ResourceBounds;
   cgroup: Cgroup | undefined;
+  root: BaseRoot | undefined;
   protection?: Protection;
 }
 
@@ -70,12 +74,14 @@ export async function startSandbox(
   const { machine, launched, cgroups } = context;
   requireLimits(specification.limits, cgroups);
   const layout = await planLayout(context, specification);
-  const etc = await etcLayers(launched.files, specification.certificates);
   const number = launched.keeper.nextSandbox();
+  const root = findBaseRoot(specification, context.directories, number);
+  const etc = await etcLayers(launched.files, specification.certificates, root);
   const attempt: Attempt = {
     number,
     specification,
     layout,
+    root,
     bounds: resourceBounds(specification.limits, machine.memoryBytes),
     files: makeSandboxFiles(launched.files, number),
     cgroup: limited(specification) ? cgroupFor(cgroups, specification) : undefined,
@@ -109,7 +115,12 @@ async function planLayout(
     machine.isRoot && workspace !== undefined
       ? await lendIdMap(launched, machine, statWorkspace(workspace.source ?? workspace.path))
       : undefined;
+  const baseIdMap =
+    machine.isRoot && specification.base?.directory !== undefined
+      ? await lendIdMap(launched, machine, NOBODY)
+      : undefined;
   return rootLayout({
+    ...(baseIdMap === undefined ? {} : { baseIdMap }),
     specification,
     systemNames: systemNames(),
     toolchainSources: toolchainSources(toolchains),
@@ -132,8 +143,9 @@ async function run(
   const { specification, files, number, bounds } = attempt;
   const { keeper, launcher, program } = launched;
   writeOwnEtc(join(files.directory, "etc"), specification);
+  if (specification.hasRoot === true) giveTree(join(files.directory, "etc"), launched.files.owner);
   const cwd = specification.workspace?.path ?? HOME;
-  const defaults = processDefaults(environmentOf(context, specification), cwd, bounds);
+  const defaults = processDefaults(environmentOf(context, attempt), cwd, bounds);
   const containerId = `sandbox-${number}`;
   const etcBelow = [`${files.insideKeeper}/etc`, ...parts.etc];
   const opened = await open(context, attempt);
@@ -143,7 +155,7 @@ async function run(
   const way = await prepareWay(context, { ...attempt, networkFd, configuration });
   const client = { launcher, program, runtime, containerId, stateRoot: way.stateRoot };
   const container = await runContainer({ ...way, ...client, enter: way.enterToRun, files });
-  launched.seccomp.keep(way.stateRoot, containerId);
+  if (specification.hasRoot !== true) launched.seccomp.keep(way.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
   const adopted = keeper.adopt(number, container.pid);
   guard(context, attempt, opened);
@@ -163,6 +175,7 @@ async function run(
       enter: way.enter,
       scratchDirectory: files.directory,
       process: defaults,
+      ...(specification.hasRoot === true ? { rootProcess: rootProcess(defaults) } : {}),
       cwd,
     },
     connect: (port) => keeper.connect(number, port),
@@ -201,12 +214,12 @@ function guard(
 
 function environmentOf(
   { launched }: StartContext,
-  specification: SandboxSpecification,
+  { specification, root }: Attempt,
 ): Record<string, string> {
   return sandboxEnvironment({
     specification,
     toolchainPath: toolchainPath(specification.toolchains),
-    shell: launched.files.shell,
+    shell: root?.shell ?? launched.files.shell,
   });
 }
 
@@ -218,6 +231,7 @@ function configure(parts: {
   etcLayers: readonly string[];
 }): object {
   const { specification, number, layout, bounds } = parts.attempt;
+  const { seccomp } = parts.context.launched;
   return ociConfiguration({
     sandbox: number,
     stateDirectory: `${KEEPER_DIRECTORIES.sandboxes}/${specification.id}`,
@@ -231,18 +245,22 @@ function configure(parts: {
     idMappings: idMappings(parts.context),
     etcLayers: parts.etcLayers,
     homeLayers: homeLayers(specification),
-    seccomp: parts.context.launched.seccomp.configuration(),
+    ...(specification.base && { base: { hasRoot: specification.hasRoot === true } }),
+    seccomp:
+      specification.hasRoot === true ? seccomp.configurationToInstall() : seccomp.configuration(),
   });
 }
 
 async function open({ launched }: StartContext, attempt: Attempt): Promise<OpenedSandbox> {
-  const { layout, number, specification } = attempt;
+  const { layout, number, specification, root } = attempt;
+  const writable = `${KEEPER_DIRECTORIES.sandboxes}/${specification.id}/root`;
   try {
     return await launched.keeper.open({
       sandbox: number,
       directories: layout.directories,
       links: layout.links,
       trees: layout.trees,
+      ...(root && { root: { lower: root.parts.map(({ inside }) => inside), writable } }),
     });
   } catch (error) {
     const path = specification.workspace?.path;
@@ -291,10 +309,10 @@ async function undo(context: StartContext, attempt: Attempt): Promise<void> {
   }
 }
 
-async function dispose({ launched, sandboxes }: StartContext, attempt: Attempt): Promise<void> {
+async function dispose({ launched, directories }: StartContext, attempt: Attempt): Promise<void> {
   attempt.protection?.close();
   await launched.keeper.close(attempt.number);
-  openWorkDirectories(join(sandboxes, attempt.specification.id));
+  openWorkDirectories(join(directories.sandboxes, attempt.specification.id));
   await removeSandboxFiles(attempt.files);
   attempt.cgroup?.remove();
 }

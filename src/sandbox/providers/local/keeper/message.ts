@@ -77,7 +77,15 @@ export interface SandboxPlan {
   directories: readonly string[];
   links: readonly { name: string; target: string }[];
   trees: readonly TreePlan[];
+  /**
+   * Directories of a root file system, highest first, that lie below those above; a path without a leading slash is a
+   * tree's name. `writable` has the directories `upper` and `work`.
+   */
+  root?: { lower: readonly string[]; writable: string };
 }
+
+/** Where, under its own directory, a sandbox's root file system is that stands on a base. */
+export const ROOT_OVERLAY = "overlay";
 
 /** What a runtime that cannot mount by itself finds mounted, beside the trees of its sandbox. */
 export interface StagePlan {

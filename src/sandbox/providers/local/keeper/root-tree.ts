@@ -10,8 +10,14 @@ import {
 import { join } from "node:path";
 import { using } from "../../../../platform/native/descriptor.ts";
 import { hasErrno } from "../../../../platform/native/libc.ts";
-import { attachTree, detachMount, setAttributes } from "../../../../platform/native/mount.ts";
 import {
+  attachTree,
+  detachMount,
+  mountOverlay,
+  setAttributes,
+} from "../../../../platform/native/mount.ts";
+import {
+  ROOT_OVERLAY,
   sandboxMemory,
   type KeeperSetup,
   type SandboxPlan,
@@ -45,7 +51,24 @@ export function openRootTree(
   }
   for (const { name, target } of plan.links) symlinkSync(target, join(root, name));
   const unprotected = plan.trees.flatMap((tree) => layTree(tree, join(memory, tree.name), idMaps));
+  layRoot(plan, memory);
   return { mounts: listMounts(memory), unprotected };
+}
+
+/** The mount points lie over everything else, so that none has to be made in what the sandbox writes. */
+function layRoot({ root }: SandboxPlan, memory: string): void {
+  if (root === undefined) return;
+  const lower = root.lower.map((path) => (path.startsWith("/") ? path : join(memory, path)));
+  const target = join(memory, ROOT_OVERLAY);
+  mkdirSync(target);
+  mountOverlay(target, [
+    "nosuid",
+    "nodev",
+    "userxattr",
+    `lowerdir=${[join(memory, "root"), ...lower].join(":")}`,
+    `upperdir=${root.writable}/upper`,
+    `workdir=${root.writable}/work`,
+  ]);
 }
 
 function listMounts(memory: string): readonly TreeMount[] {
@@ -57,7 +80,7 @@ function listMounts(memory: string): readonly TreeMount[] {
 
 /** The runtime has copied the mounts into the sandbox's own namespace: the keeper's are no longer needed. */
 export function detachTrees(plan: SandboxPlan): void {
-  for (const { name } of plan.trees) {
+  for (const name of mountedNames(plan)) {
     const target = join(sandboxMemory(plan.sandbox), name);
     try {
       detachMount(target);
@@ -81,8 +104,13 @@ export function removeRootTree(plan: SandboxPlan): void {
     unlessAbsent(() => rmdirSync(join(root, directory)));
   }
   unlessAbsent(() => rmdirSync(root));
-  for (const { name } of plan.trees) unlessAbsent(() => rmdirSync(join(memory, name)));
+  for (const name of mountedNames(plan)) unlessAbsent(() => rmdirSync(join(memory, name)));
   unlessAbsent(() => rmdirSync(memory));
+}
+
+/** The overlay before what it lies on. */
+function mountedNames({ trees, root }: SandboxPlan): readonly string[] {
+  return [...(root === undefined ? [] : [ROOT_OVERLAY]), ...trees.map(({ name }) => name)];
 }
 
 function unlessAbsent(remove: () => void): void {

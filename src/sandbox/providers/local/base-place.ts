@@ -1,0 +1,70 @@
+import { lstatSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { CattlegridError } from "../../../errors/error.ts";
+import { moveOnce } from "../../guest/trust-stores.ts";
+import { discardTree, isDirectory, type Directories } from "../../storage/directories.ts";
+import { KEEPER_DIRECTORIES } from "./bundle.ts";
+import { lendBaseNamespace } from "./id-map.ts";
+import type { Machine } from "./machine.ts";
+import type { LaunchedKeeper } from "./resident-keeper.ts";
+
+/** Of what a root file system has to have one. */
+const SHELLS = ["bin/sh", "usr/bin/sh"];
+
+export interface BasesContext {
+  machine(): Machine;
+  directories(): Directories;
+  launch(): Promise<LaunchedKeeper>;
+}
+
+/** Where a base comes to lie, and who fills it. */
+export interface BasePlace {
+  name: string;
+  /** The directory to fill, and the one that it is in, as whoever fills it reaches them. */
+  inside: string;
+  parent: string;
+  directory: string;
+  /** Command prefix for who root is inside. */
+  enter: readonly string[];
+  /** Whether files may have the owners that they have inside. */
+  isOwn: boolean;
+}
+
+/** Lets `fill` make a directory, which then appears whole; or finds it. `fill` may name the part of it that is meant. */
+export async function keepOnce(
+  { machine, directories, launch }: BasesContext,
+  id: string,
+  fill: (place: BasePlace) => Promise<string | void>,
+): Promise<void> {
+  const { bases, trash } = directories();
+  if (await isDirectory(join(bases, id))) return;
+  const name = `${id}.${Math.random().toString(36).slice(2)}`;
+  const directory = join(bases, name);
+  await mkdir(directory, { mode: 0o755 });
+  try {
+    const { isRoot } = machine();
+    const launched = await launch();
+    const namespace = isRoot ? await lendBaseNamespace(launched, machine(), directory) : undefined;
+    const parent = namespace === undefined ? bases : KEEPER_DIRECTORIES.bases;
+    const place = {
+      name,
+      directory,
+      parent,
+      inside: join(parent, name),
+      enter: namespace ?? [],
+      isOwn: namespace !== undefined,
+    };
+    const part = (await fill(place)) ?? "";
+    await moveOnce(join(directory, part), join(bases, id));
+  } finally {
+    await discardTree(directory, trash);
+  }
+}
+
+/** Throws BASE_INVALID for what is no root file system. */
+export function requireShell(directory: string, shown: string): void {
+  const found = SHELLS.some((path) => lstatSync(join(directory, path), { throwIfNoEntry: false }));
+  if (found) return;
+  throw new CattlegridError("BASE_INVALID", `${shown} is no root file system: it has no /bin/sh.`);
+}
