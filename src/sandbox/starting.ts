@@ -76,7 +76,7 @@ export async function startStored(
 ): Promise<LaunchedSandbox> {
   const { store, gates, surroundings } = options;
   const row = { ...stored, specification: await renewParameters(options, stored) };
-  const { request, signal } = context;
+  const { request, signal, report } = context;
   const agent = findAgent(options.agents, row.agent);
   const provider = providerOf(options.providers, row);
   const mirrors = request.mirrors ?? row.specification.mirrors;
