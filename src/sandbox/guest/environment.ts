@@ -16,22 +16,27 @@ export interface EnvironmentSources {
   shell: string;
   /** Where the root file system has its programs. Default: where Linux has them. */
   systemPath?: readonly string[];
+  /** Whose home it is, and where. Default: the agent's. */
+  account?: { user: string; home: string };
 }
+
+const AGENT = { user: "agent", home: HOME };
 
 /** The environment of every process inside, before a request lays its own over it. */
 export function sandboxEnvironment(sources: EnvironmentSources): Record<string, string> {
   const { specification, toolchainPath, shell, systemPath = SYSTEM_PATH } = sources;
-  const home = HOME_PATH.map((directory) => `${HOME}/${directory}`);
+  const { user, home } = sources.account ?? AGENT;
+  const programs = HOME_PATH.map((directory) => `${home}/${directory}`);
   return {
-    HOME,
-    USER: "agent",
-    LOGNAME: "agent",
+    HOME: home,
+    USER: user,
+    LOGNAME: user,
     SHELL: shell,
-    PATH: [...toolchainPath, ...home, ...systemPath].join(":"),
+    PATH: [...toolchainPath, ...programs, ...systemPath].join(":"),
     LANG: "C.UTF-8",
     LC_ALL: "C.UTF-8",
     TMPDIR: "/tmp",
-    npm_config_prefix: `${HOME}/.npm-global`,
+    npm_config_prefix: `${home}/.npm-global`,
     // The system's Python refuses `pip install` otherwise; pip then installs into the home directory by itself.
     PIP_BREAK_SYSTEM_PACKAGES: "1",
     ...trustEnvironment(specification.certificates),

@@ -3,11 +3,11 @@ import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { UpgradedConnection } from "../../../platform/http-client.ts";
-import { AttachedOutput } from "./attached-output.ts";
+import { AttachedOutput } from "../../guest/attached-output.ts";
 import type { Engine } from "./engine.ts";
-import type { Announcement } from "./exec-script.ts";
+import type { Announcement } from "../../guest/program-start.ts";
 import { FrameReader, type Frame } from "./frames.ts";
-import { WordFilter } from "./spoken-word.ts";
+import { WordFilter } from "../../guest/spoken-word.ts";
 
 /** How often the engine is asked about a program whose output nobody reads. */
 const STALLED_POLL_MS = 300;

@@ -1,12 +1,13 @@
-import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
+import { endingOf } from "../../guest/shell-status.ts";
+import { checkRequest, explainAnnouncement } from "../../guest/program-start.ts";
 import { NOTHING_LEFT, signalSession } from "../../guest/session-signal.ts";
 import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
 import { AttachedProgram, type ProgramEnd, type ProgramStart } from "./attached-program.ts";
 import type { Engine } from "./engine.ts";
-import { checkRequest, explainAnnouncement, scriptFor } from "./exec-script.ts";
+import { scriptFor } from "./exec-script.ts";
 import { ProgramInput } from "./program-input.ts";
 
 const KILL_PAUSE_MS = 20;
@@ -221,14 +222,9 @@ class ContainerProcess implements SandboxProcess {
   }
 }
 
-/** A shell reports 128 + N for signal N; what a program itself returns above 128 reads alike. */
 function readEnding(end: ProgramEnd): ProcessEnding {
   if ("lost" in end) return { kind: "lost", code: 125, reason: `Lost the program: ${end.lost}.` };
-  const { code } = end;
-  const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
-  return signal === undefined || code <= 128
-    ? { kind: "exited", code }
-    : { kind: "signalled", code, signal };
+  return endingOf(end.code);
 }
 
 function expectGone(error: unknown): void {

@@ -18,21 +18,29 @@ export class WordFilter {
   }
 
   take(bytes: Buffer): Heard {
-    const output: Buffer[] = [];
-    const words: string[] = [];
+    const parts = this.takeInOrder(bytes);
+    return {
+      output: parts.filter((part) => typeof part !== "string"),
+      words: parts.filter((part) => typeof part === "string"),
+    };
+  }
+
+  /** The same as it came: texts are words, without the token, and the rest is output. */
+  takeInOrder(bytes: Buffer): readonly (Buffer | string)[] {
+    const parts: (Buffer | string)[] = [];
     let rest = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     for (;;) {
       const at = this.#findMark(rest);
-      if (at > 0) output.push(rest.subarray(0, at));
+      if (at > 0) parts.push(rest.subarray(0, at));
       rest = rest.subarray(at);
       if (rest.length <= this.#mark.length) break;
       const end = rest.indexOf(";", this.#mark.length);
       if (end === -1 && rest.length < this.#mark.length + WORD_BYTES_MAX) break;
-      words.push(rest.toString("utf8", this.#mark.length, end === -1 ? rest.length : end));
+      parts.push(rest.toString("utf8", this.#mark.length, end === -1 ? rest.length : end));
       rest = rest.subarray(end === -1 ? rest.length : end + 1);
     }
     this.#held = rest;
-    return { output, words };
+    return parts;
   }
 
   /** What was held back as it could have become a word. */
