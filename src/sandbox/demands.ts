@@ -1,4 +1,5 @@
 import type { EgressPolicy } from "../egress/policy.ts";
+import { addressPolicyOf } from "./address-policy.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type {
   Egress,
@@ -40,12 +41,9 @@ export function requireCapabilities(demands: Demands, offer: Offer): void {
   requireEgress(demands, offer);
 }
 
-/**
- * What the backend must be able to do to carry a policy. Names, ports and protocols are our gateway's to judge; only a
- * policy that lets nothing out can be left to a backend that knows addresses alone.
- */
-export function demandedEgress({ allow }: EgressPolicy): Egress {
-  return allow.length === 0 ? "address" : "enforced";
+/** What the backend must be able to do to carry a policy. Names, ports and protocols are our gateway's to judge. */
+export function demandedEgress(policy: EgressPolicy): Egress {
+  return addressPolicyOf(policy) === undefined ? "enforced" : "address";
 }
 
 export function requireEgress(
@@ -54,14 +52,12 @@ export function requireEgress(
 ): void {
   if (EGRESS.indexOf(capabilities.egress) >= EGRESS.indexOf(egress)) return;
   const what =
-    egress === "enforced"
-      ? "judges by name, port and protocol"
-      : "lets nothing out and needs somebody to hold it";
+    egress === "enforced" ? "judges by name, port and protocol" : "needs somebody to hold it";
   const message = `The egress policy ${what}; of egress the sandbox provider ${provider} states \`${capabilities.egress}\`.`;
   throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
     hint:
       capabilities.egress === "address"
-        ? "Use a provider whose egress is `enforced`, such as the default one, or --policy locked without --allow."
+        ? "Say --policy locked for nothing, CIDR:*,opaque rules on it for ranges, or --policy open for everything, which nobody then holds or records; or use a provider whose egress is `enforced`, such as the default one."
         : "Use a provider whose egress is `enforced`, such as the default one.",
   });
 }

@@ -4,7 +4,7 @@ import type { EgressPolicy } from "../egress/policy.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
-import type { CaptureSockets, Egress } from "./provider.ts";
+import type { AddressPolicy, CaptureSockets, Egress } from "./provider.ts";
 
 export interface GateRequest {
   sandboxId: string;
@@ -48,6 +48,8 @@ export interface PreparedGate {
   preset: string;
   /** What the provider must be able to do to carry the policy. */
   demands: Egress;
+  /** The policy in the words of a backend that knows addresses alone; undefined where those do not do. */
+  addresses: AddressPolicy | undefined;
   /** PEM certificates of the inspection authority, the upstream proxy and the mirrors, for the trust stores inside. */
   certificates: readonly string[];
   /** Opens the record. */

@@ -19,6 +19,7 @@ import { readUpstream } from "../egress/upstream/upstream-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
+import { addressPolicyOf } from "./address-policy.ts";
 import { demandedEgress } from "./demands.ts";
 import type { Gate, GateRequest, Gates } from "./gates.ts";
 import type { CaptureSockets } from "./provider.ts";
@@ -70,7 +71,9 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
       const proxied = upstream?.proxy.certificates ?? [];
       return {
         preset: policy.preset,
-        demands: demandedEgress(policy),
+        // Connections can be led elsewhere only by whoever makes them.
+        demands: redirections === null ? demandedEgress(policy) : "enforced",
+        addresses: addressPolicyOf(policy),
         // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
         certificates: [authority.certificate, ...proxied, ...mirrorCertificates],
         async open() {

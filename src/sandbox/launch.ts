@@ -22,7 +22,9 @@ export interface LaunchedSandbox {
 
 /** Makes and starts a sandbox behind its gateway. When it fails, nothing runs and nothing listens. */
 export async function launch(options: Launch): Promise<LaunchedSandbox> {
-  const { provider, specification, signal } = options;
+  const { provider, signal } = options;
+  const { addresses } = options.gate;
+  const specification = { ...options.specification, ...(addresses && { addresses }) };
   const capabilities = await provider.capabilities(signal);
   const { isolation, limits, workspace } = specification;
   // They may have changed since the sandbox was made.

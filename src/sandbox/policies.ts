@@ -23,9 +23,10 @@ import type {
 } from "../protocol/policy.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
+import { limitAddresses } from "./address-policy.ts";
 import { demandedEgress, requireEgress } from "./demands.ts";
 import { describeGate } from "./gate-request.ts";
-import type { Gate, Gates } from "./gates.ts";
+import type { Gates } from "./gates.ts";
 import {
   findAdded,
   judgeAddition,
@@ -35,6 +36,7 @@ import {
   type AddedRule,
   type ToldChange,
 } from "./policy-change.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import { showLearned, showPolicy, showRule } from "./policy-view.ts";
 import { findAgent } from "./registry.ts";
 
@@ -42,8 +44,8 @@ export interface PoliciesOptions {
   store: Pick<Store, "sandboxes" | "policyChanges" | "sessions">;
   agents: AgentRegistry;
   gates: Gates;
-  /** Of a sandbox that runs. */
-  openGate(sandboxId: string): Gate | undefined;
+  /** What runs now, and its gates. */
+  lifecycle: Pick<Lifecycle, "gate" | "running">;
   logger: Logger;
   now(): Date;
 }
@@ -139,7 +141,7 @@ class StoredPolicies implements Policies {
     const broken = ceilings.flatMap(({ problem }) => problem ?? []);
     const rows = await this.#options.store.sandboxes.list();
     const renewed = rows.map(async ({ id }) => {
-      const before = this.#options.openGate(id)?.policy;
+      const before = this.#options.lifecycle.gate(id)?.policy;
       if (before === undefined) return;
       await this.refresh(id);
       this.#tellCeilings(id, before, broken);
@@ -148,7 +150,7 @@ class StoredPolicies implements Policies {
   }
 
   #tellCeilings(id: string, before: EgressPolicy, broken: readonly CattlegridError[]): void {
-    const gate = this.#options.openGate(id);
+    const gate = this.#options.lifecycle.gate(id);
     const time = this.#options.now().toISOString();
     const told = { time, sandboxId: id, kind: "policy", reasonCode: "policy-changed" } as const;
     for (const { message } of broken) {
@@ -163,16 +165,32 @@ class StoredPolicies implements Policies {
 
   refresh(id: string): Promise<void> {
     return this.#enqueue(id, async () => {
-      const gate = this.#options.openGate(id);
+      const gate = this.#options.lifecycle.gate(id);
       if (gate === undefined) return;
       try {
-        gate.setPolicy(await this.#compile(await this.#getRow(id)));
+        const policy = await this.#compile(await this.#getRow(id));
+        gate.setPolicy(policy);
+        await this.#limit(id, policy);
       } catch (error) {
         // SECURITY: a ceiling that cannot be read might forbid anything.
         gate.setPolicy(NOTHING_OUT);
+        await this.#limitToNothing(id);
         this.#options.logger.error("a policy could not be made anew", { id, error });
       }
     });
+  }
+
+  /** Where the backend is who holds it. */
+  async #limit(id: string, policy: EgressPolicy): Promise<void> {
+    await limitAddresses(this.#options.lifecycle.running(id), policy);
+  }
+
+  async #limitToNothing(id: string): Promise<void> {
+    try {
+      await this.#limit(id, NOTHING_OUT);
+    } catch (error) {
+      this.#options.logger.error("a sandbox could not be held to nothing", { id, error });
+    }
   }
 
   endSession(id: string, sessionId: string): Promise<void> {
@@ -250,8 +268,9 @@ class StoredPolicies implements Policies {
 
   /** Puts a policy into force where the sandbox runs, and into the record in any case. */
   async #apply(row: SandboxRow, policy: EgressPolicy, told: readonly ToldChange[]): Promise<void> {
-    const gate = this.#options.openGate(row.id);
+    const gate = this.#options.lifecycle.gate(row.id);
     gate?.setPolicy(policy);
+    if (gate !== undefined) await this.#limit(row.id, policy);
     const time = this.#options.now().toISOString();
     const records = told.map(({ rule, what }): EgressRecord => ({
       time,

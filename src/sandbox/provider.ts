@@ -42,6 +42,8 @@ export interface SandboxSpecification {
   gitIdentity?: { name?: string; email?: string };
   /** PEM certificates that join every trust store inside. */
   certificates: readonly string[];
+  /** What a provider whose egress is `address` lets out. Absent: nothing. */
+  addresses?: AddressPolicy;
   limits: { cpus?: number; memoryBytes?: number; pids?: number };
 }
 
@@ -156,6 +158,8 @@ export interface RunningSandbox {
    * Throws PORT_CLOSED when nothing listens there.
    */
   connect?(port: number): Promise<Socket>;
+  /** Of a provider whose egress is `address`: lets out that and no more, once it resolves. Absent: it cannot be changed. */
+  limitAddresses?(policy: AddressPolicy): Promise<void>;
   /** Ends every process inside; home and workspace stay. Idempotent. */
   stop(): Promise<void>;
 }
@@ -179,6 +183,15 @@ export interface Probe {
  * backend, by address alone; what nobody told it to let out stays in. `cooperative`: nobody, but programs that obey the proxy they are given. `none`: nobody.
  */
 export type Egress = "enforced" | "address" | "cooperative" | "none";
+
+/**
+ * An egress policy in the words of a backend that knows addresses alone: everything, nothing, or ranges in CIDR form with
+ * every port of them.
+ */
+export type AddressPolicy =
+  | { reach: "everything" }
+  | { reach: "nothing" }
+  | { reach: "ranges"; cidrs: readonly string[] };
 
 export type Limit = "cpus" | "memory" | "pids";
 
@@ -222,6 +235,8 @@ export interface ProviderPlace {
   runtimeDirectory: string;
   /** Of the engine's process. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** SECURITY: what the plugin declared as its `variables`; asked for at each use, and kept nowhere by the provider. */
+  variable(name: string): Promise<string | undefined>;
   logger: Logger;
 }
 
@@ -229,6 +244,8 @@ export interface ProviderPlace {
 export interface ProviderPlugin {
   readonly id: string;
   readonly declared: SandboxCapabilities;
+  /** What it is told of a user's account, such as a service's key, by the names of variables. Default: nothing. */
+  readonly variables?: readonly string[];
   load(place: ProviderPlace): Promise<SandboxProvider>;
 }
 
