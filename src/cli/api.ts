@@ -10,6 +10,10 @@ export { checkApiVersion, readProblem, toError } from "../client/problem.ts";
 /** Finds the socket of a daemon that answers; most verbs start one when there is none. */
 export type FindSocket = (signal: AbortSignal) => Promise<string>;
 
+type AnswerLack = (
+  problem: CattlegridError,
+) => { provider: string; variables: Record<string, string> } | undefined;
+
 export interface Call {
   body?: unknown;
   /** Default: the client's own signal. */
@@ -22,12 +26,17 @@ const ATTEMPTS = 3;
 /** The daemon's API as the verbs use it. Answers that are problems are thrown as the errors they tell of. */
 export class Api {
   readonly #find: FindSocket;
+  readonly #answerLack: AnswerLack;
+  /** Once is enough: what was not understood then will not be the next time. */
+  #hasAnsweredLack = false;
   readonly signal: AbortSignal;
   #socket: Promise<string> | undefined;
   #minor = 0;
 
-  constructor(find: FindSocket, signal: AbortSignal) {
+  /** `answerLack`: what of a sandbox provider's variables the caller has when the daemon lacks them. */
+  constructor(find: FindSocket, signal: AbortSignal, answerLack: AnswerLack = () => undefined) {
     this.#find = find;
+    this.#answerLack = answerLack;
     this.signal = signal;
   }
 
@@ -122,7 +131,12 @@ export class Api {
     this.#minor = readMinor(answer.headers[API_VERSION_HEADER]);
     if (answer.status < 400) return answer;
     const problem = readProblem(await readText(answer.body), `${method} ${path}`, answer.status);
-    throw explainAge(problem, this.#minor);
+    const lack = this.#hasAnsweredLack ? undefined : this.#answerLack(problem);
+    if (lack === undefined) throw explainAge(problem, this.#minor);
+    this.#hasAnsweredLack = true;
+    const { provider, variables } = lack;
+    await this.put(`/v1/providers/${provider}/variables`, { variables });
+    return this.#send(method, path, call);
   }
 
   /** A daemon that was just leaving refuses or resets the connection before it reads the request. */

@@ -7,6 +7,7 @@ import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } fro
 import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
 import { listVariables } from "./environment-file.ts";
 import { readMirrors } from "../client/mirrors.ts";
+import { giveVariables } from "./provider-variables.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { startSandbox } from "./start-progress.ts";
 import { pickWhatToRun } from "./template/picker.ts";
@@ -45,6 +46,9 @@ export async function openSandbox(wish: OpeningWish, context: VerbContext): Prom
   const sources = { caller, settings, environment, signal: api.signal, verb, template };
   const described = await describeCreation(flags, sources);
   const request: SandboxCreate = { ...described, ...target, ...extra?.(target) };
+  if (request.provider !== undefined) {
+    await giveVariables(api, request.provider, caller.environment);
+  }
   const asked = template === undefined ? flags : { ...flags, template };
   return { sandbox: await create(request, { flags: asked, asks: wish.asks }, context), given };
 }
@@ -149,5 +153,6 @@ export async function ensureRunning(
       : { installTimeoutMs: parseDuration(timeout, "--install-timeout") }),
   };
   if (sandbox.status === "running") return sandbox;
+  await giveVariables(api, sandbox.provider, caller.environment);
   return startSandbox(api, sandbox.id, { caller, request });
 }

@@ -3,6 +3,7 @@ import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import { findDaemon } from "../platform/daemon-file.ts";
 import { resolvePaths } from "../platform/paths.ts";
 import { Api } from "./api.ts";
+import { answerLack } from "./provider-variables.ts";
 import { type Caller, isReaderGone, write } from "./caller.ts";
 import { type ShellSignal, Signals } from "./signals.ts";
 import { findNearest } from "../platform/nearest-name.ts";
@@ -107,13 +108,14 @@ function readDirectory(): string {
 }
 
 function openApi(caller: Caller, signal: AbortSignal): VerbContext["api"] {
-  return new Api(async () => {
-    const { paths, uid, environment } = caller;
+  const { paths, uid, environment } = caller;
+  const find = async (): Promise<string> => {
     const running = await findDaemon(paths, uid);
     if (running !== undefined) return running;
     const { ensureDaemon } = await import("../platform/daemon-start.ts");
     return ensureDaemon({ paths, uid, environment, signal });
-  }, signal);
+  };
+  return new Api(find, signal, (problem) => answerLack(problem, environment));
 }
 
 /** The verb with its arguments, or the exit status when a page of help was all that was asked for. */

@@ -6,6 +6,7 @@ import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { locatePackageDirectory, readProgramVersion } from "../platform/version.ts";
 import { createLazyProvider } from "../sandbox/lazy-provider.ts";
+import { ProviderVariables } from "../sandbox/provider-variables.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
 import { createEngine } from "../session/engine.ts";
 import { openDaemon, type Daemon } from "./daemon.ts";
@@ -42,9 +43,15 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
     agents: AGENTS,
     providers: PROVIDERS,
   };
+  const providerVariables = new ProviderVariables(
+    new Map(composed.map(({ id, variables = [] }) => [id, variables])),
+  );
   const providers = composed.map((plugin) => {
     const stateDirectory = paths.providerDirectory(plugin.id);
-    return createLazyProvider(plugin, { stateDirectory, runtimeDirectory, environment, logger });
+    const variable = (name: string): Promise<string | undefined> =>
+      providerVariables.read(plugin.id, name);
+    const place = { stateDirectory, runtimeDirectory, environment, variable, logger };
+    return createLazyProvider(plugin, place);
   });
   return openDaemon({
     paths,
@@ -55,6 +62,7 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
         paths,
         homeDirectory,
         providers,
+        providerVariables,
         agents: createFileAgents(createAgentRegistry(agents), {
           own: paths.agentsDirectory,
           others: [ORGANISATION_AGENTS],

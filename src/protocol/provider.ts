@@ -5,6 +5,8 @@ import { egressSchema, statedIsolationSchema, workspaceModeSchema } from "./sand
 export const providerSummarySchema = z
   .object({
     id: z.string(),
+    /** What it takes from the calling shell or the vault, by the names of variables. Absent: an older daemon, nothing. */
+    variables: z.array(z.string()).readonly().optional(),
     capabilities: z.object({
       /** The default first. */
       isolation: z.array(statedIsolationSchema).readonly(),
@@ -28,3 +30,12 @@ export const providerListSchema = z
   .object({ providers: z.array(providerSummarySchema).readonly() })
   .meta({ id: "ProviderList" });
 export type ProviderList = z.infer<typeof providerListSchema>;
+
+/** `PUT /v1/providers/{id}/variables`. */
+export const providerVariablesSchema = z
+  .strictObject({
+    /** SECURITY: kept in memory until the daemon ends; no answer, event, log or error ever has a value. */
+    variables: z.record(z.string(), z.string().min(1).max(4096)),
+  })
+  .meta({ id: "ProviderVariables" });
+export type ProviderVariables = z.infer<typeof providerVariablesSchema>;

@@ -14,10 +14,10 @@ export function findAgent(agents: AgentRegistry, id: string): AgentAdapter {
 }
 
 /** `id` absent: the first provider, which is the default. */
-export function findProvider(
-  providers: readonly SandboxProvider[],
+export function findProvider<Provider extends { readonly id: string } = SandboxProvider>(
+  providers: readonly Provider[],
   id: string | undefined,
-): SandboxProvider {
+): Provider {
   const provider = id === undefined ? providers[0] : providers.find((each) => each.id === id);
   if (provider !== undefined) return provider;
   const known = providers.map((each) => each.id);

@@ -58,10 +58,15 @@ export interface Secrets {
   require(bindings: Bindings): Promise<void>;
   /**
    * SECURITY: the values for one process tree, by variable; to be handed to it and forgotten. This is the one place at
-   * which a value leaves the vault, and where something that stands for it could leave in its stead. Throws SECRET_NOT_FOUND,
+   * which an agent's value leaves the vault, and where something that stands for it could leave in its stead. Throws SECRET_NOT_FOUND,
    * and SECRET_UNRESOLVED when some are references, which only the caller can follow.
    */
   collect(wish: CollectWish, signal: AbortSignal): Promise<Record<string, string>>;
+  /**
+   * SECURITY: one value for the engine's own use, such as the key of a sandbox provider's service. Undefined when there is
+   * none, and for a reference, which only a caller can follow.
+   */
+  reveal(name: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 export interface SecretsOptions {
@@ -165,6 +170,11 @@ class VaultSecrets implements Secrets {
     }
     if (references.length > 0) throw unresolved(references);
     return values;
+  }
+
+  async reveal(name: string, signal: AbortSignal): Promise<string | undefined> {
+    const stored = await this.#read(name, signal);
+    return stored !== undefined && "value" in stored ? stored.value : undefined;
   }
 
   async #get(place: SecretPlace, signal: AbortSignal): Promise<Secret> {

@@ -1,6 +1,7 @@
 import { describeApi } from "../protocol/openapi.ts";
 import { ROUTES } from "../protocol/routes/all.ts";
 import { DAEMON_ROUTES } from "../protocol/routes/daemon.ts";
+import { findProvider } from "../sandbox/registry.ts";
 import { API_VERSION } from "../protocol/version.ts";
 import { authorise } from "./authorise.ts";
 import type { Api } from "./api.ts";
@@ -54,7 +55,21 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
   serve(api, DAEMON_ROUTES.listProviders, async ({ principal }) => {
     authorise(principal, "read", daemon);
     const { providers } = engine.sandboxes;
-    return { providers: providers.map(({ id, declared }) => ({ id, capabilities: declared })) };
+    return {
+      providers: providers.map(({ id, declared }) => ({
+        id,
+        variables: engine.providerVariables.namesOf(id),
+        capabilities: declared,
+      })),
+    };
+  });
+
+  serve(api, DAEMON_ROUTES.giveProviderVariables, async ({ principal, request, body }) => {
+    authorise(principal, "administer", daemon);
+    const { id } = findProvider(engine.sandboxes.providers, request.params.id);
+    const sandboxes = await engine.sandboxes.list(principal.id);
+    const isInUse = sandboxes.some((each) => each.provider === id && each.status === "running");
+    await engine.providerVariables.give(id, body().variables, isInUse);
   });
 
   serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {

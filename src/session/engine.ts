@@ -17,6 +17,7 @@ import { createHostKeys, type HostKeys } from "../sandbox/host-keys.ts";
 import type { Gates } from "../sandbox/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
+import { ProviderVariables } from "../sandbox/provider-variables.ts";
 import type { ProviderHealth } from "../sandbox/provider-health.ts";
 import { createSandboxes } from "../sandbox/live-sandboxes.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
@@ -28,12 +29,15 @@ import type { TemplateDirectories } from "../template/places.ts";
 import { createTemplates, type Templates } from "../template/templates.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
+import { installInside } from "./inside-installation.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
 import { fetchAfterTurns, tellEgress, tellTurns } from "./happenings.ts";
 import { openTemplateLayers, type TemplateLayers } from "./template-layers.ts";
 import { createLogins, type Logins, type LoginsOptions } from "./logins.ts";
 import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
+
+const VAULT_TIMEOUT_MS = 30_000;
 
 export interface EngineOptions {
   paths: Pick<
@@ -60,6 +64,8 @@ export interface EngineOptions {
   upstream?: UpstreamOptions;
   /** Default: egress gateways of this process. */
   gates?: Gates;
+  /** What the providers were made to ask for their accounts. Default: they ask for nothing. */
+  providerVariables?: ProviderVariables;
   /** How long a leased session lives on without a reader. */
   readerGraceMs?: number;
   /** Of sign-ins; default: the machine's. */
@@ -85,6 +91,7 @@ export interface Engine {
   readonly vault: Vault;
   readonly secrets: Secrets;
   readonly logins: Logins;
+  readonly providerVariables: ProviderVariables;
   readonly templates: Templates;
   readonly templateLayers: TemplateLayers;
   /** Executes the checks that `doctor` shows. */
@@ -107,6 +114,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const places = findKeyPlaces(directory, store.installation);
   const vault = createVault({ directory, places });
   const secrets = createSecrets({ vault, bindings: store.secretBindings, agents: options.agents });
+  const { providerVariables = new ProviderVariables(new Map()) } = options;
+  providerVariables.bind((name) => secrets.reveal(name, AbortSignal.timeout(VAULT_TIMEOUT_MS)));
   const ceilings = createCeilings(options.ceilings ?? []);
   const templates = createTemplates({
     directories: options.templates ?? [],
@@ -134,6 +143,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     logins,
     templateLayers,
     secrets,
+    providerVariables,
     templates,
     probe: async (signal) => ({
       providers: await sandboxes.probe(signal),
@@ -198,6 +208,7 @@ async function compose(
         onRecord: tellEgress(store.sandboxes, { events, logger }),
       }),
     layersFor,
+    installInside,
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),
       loseAll: async (id, reason) => bound.sessions?.loseAll(id, reason),

@@ -6,6 +6,7 @@ import type { DoctorProbe, DoctorReport, ProviderHealth } from "../../protocol/d
 import type { Api } from "../api.ts";
 import { JSON_FLAG } from "../creation-flags.ts";
 import { makePrintable } from "../error-text.ts";
+import { giveAllVariables } from "../provider-variables.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
@@ -44,7 +45,11 @@ async function examine({ api, caller }: VerbContext): Promise<Examination> {
   const { flags, origins } = await readSettings(caller);
   const { provider: id } = flags;
   const wanted = id === undefined ? undefined : { id, origin: origins["provider"] ?? "--provider" };
-  const found = await askDaemon(api, { wanted, paths: caller.paths });
+  const found = await askDaemon(api, {
+    wanted,
+    paths: caller.paths,
+    environment: caller.environment,
+  });
   const { tool } = readDistribution();
   const inspect = `tail -n 40 ${quoteWord(caller.paths.logFile)}`;
   const isRoot = caller.uid === 0;
@@ -68,10 +73,15 @@ interface Question {
   /** The provider that the caller's settings make the default. */
   wanted: WantedProvider | undefined;
   paths: Paths;
+  environment: Readonly<Record<string, string | undefined>>;
 }
 
-async function askDaemon(api: Api, { wanted, paths: { logFile } }: Question): Promise<Examination> {
+async function askDaemon(
+  api: Api,
+  { wanted, paths: { logFile }, environment }: Question,
+): Promise<Examination> {
   try {
+    await giveAllVariables(api, environment);
     const report = await api.get<DoctorReport>("/v1/doctor");
     const detail = `it runs and answers; its log is ${logFile}`;
     const daemon: DoctorProbe = { name: "daemon", status: "ok", detail };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
 import { doctorReportSchema } from "../doctor.ts";
 import { terminalNoticeSchema } from "../process.ts";
-import { providerListSchema } from "../provider.ts";
+import { providerListSchema, providerVariablesSchema } from "../provider.ts";
 import { recordingStartedSchema } from "../recording.ts";
 import { declareRoutes } from "../route.ts";
 
@@ -41,6 +41,14 @@ export const DAEMON_ROUTES = declareRoutes({
     summary: "Lists the sandbox providers, with what each can do at most.",
     since: 1,
     answer: providerListSchema,
+  },
+  giveProviderVariables: {
+    method: "PUT",
+    path: "/v1/providers/{id}/variables",
+    summary: "Tells a sandbox provider of the caller's account, until the daemon ends.",
+    since: 1,
+    body: providerVariablesSchema,
+    status: 204,
   },
   runDoctor: {
     method: "GET",
