@@ -21,7 +21,7 @@ import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import type { Quarantines } from "./quarantines.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { StartWatcher } from "./shared-start.ts";
-import type { LayersFor } from "./starting.ts";
+import type { InstallInside, LayersFor } from "./starting.ts";
 import type { Terminals } from "./terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "./throw-away.ts";
 import type { WorkspaceChanges } from "./workspace-changes.ts";
@@ -34,6 +34,7 @@ export interface SandboxesOptions {
   gates: Gates;
   terminals: Terminals;
   layersFor: LayersFor;
+  installInside: InstallInside;
   sessions: SandboxSessions;
   /** Where a workspace may not be. */
   surroundings: WorkspaceSurroundings;

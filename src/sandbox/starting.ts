@@ -23,7 +23,7 @@ import type { Gates } from "./gates.ts";
 import { launch, type Launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
 import { prepareBase } from "./base.ts";
-import type { SandboxBase, SandboxProvider } from "./provider.ts";
+import type { RunningSandbox, SandboxBase, SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
 import { toSpecification, type StartingParts } from "./specification.ts";
 import { keepLaterAnswers, renewParameters } from "./template-parameters.ts";
@@ -58,12 +58,28 @@ export interface LayersContext {
 /** The ids of the layers an agent's home stands on, lowest first; makes what is missing. */
 export type LayersFor = (agentId: string, context: LayersContext) => Promise<readonly string[]>;
 
+export interface InsideContext {
+  installTimeoutMs?: number | undefined;
+  /** As for a layer. */
+  agentVersion?: string | undefined;
+  signal: AbortSignal;
+  report(event: StartEvent): void;
+}
+
+/** Makes sure that an agent is installed in a running sandbox whose home stands on no layer. */
+export type InstallInside = (
+  agent: AgentAdapter,
+  running: RunningSandbox,
+  context: InsideContext,
+) => Promise<void>;
+
 export interface StartingOptions {
   store: Store;
   providers: readonly SandboxProvider[];
   agents: AgentRegistry;
   gates: Gates;
   layersFor: LayersFor;
+  installInside: InstallInside;
   surroundings: WorkspaceSurroundings;
   clones: Pick<Clones, "prepare">;
 }
@@ -88,6 +104,7 @@ export async function startStored(
   const gate = gates.prepare(
     describeGate(row, { agent, changes, mirrors, isLearning: request.learn === true }),
   );
+  if (!provider.declared.layers) refuseTemplate(row, provider);
   const specification = await standOnLayers(options, row, {
     provider,
     mirrors,
@@ -101,8 +118,8 @@ export async function startStored(
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
   tellImport(specification.template, report);
-  const launching = { provider, gate, signal, agent, parts };
-  return launchConfigured(options, { ...row, specification }, launching);
+  const launching = { provider, gate, signal, agent, parts, context };
+  return await launchConfigured(options, { ...row, specification }, launching);
 }
 
 /** Whoever relies on it must not believe that it was done. */
@@ -116,13 +133,14 @@ function tellImport(template: ResolvedTemplate | undefined, report: StartContext
 interface LaunchingParts extends Pick<Launch, "provider" | "gate" | "signal"> {
   agent: AgentAdapter;
   parts: StartingParts;
+  context: StartContext;
 }
 
 /** What a template says to the agent is part of the environment, and of the home before anything of the agent's runs. */
 async function launchConfigured(
   options: StartingOptions,
   row: SandboxRow,
-  { agent, parts, ...launching }: LaunchingParts,
+  { agent, parts, context, ...launching }: LaunchingParts,
 ): Promise<LaunchedSandbox> {
   const configuration = compileConfiguration(row, agent);
   const environment = configuration?.compiled.environment;
@@ -131,6 +149,15 @@ async function launchConfigured(
     ...(environment && { environment }),
   });
   const launched = await launch({ ...launching, specification });
+  if (!launching.provider.declared.layers) {
+    await orEnd(launched, () =>
+      options.installInside(agent, launched.running, {
+        ...context,
+        installTimeoutMs: context.request.installTimeoutMs,
+        agentVersion: row.specification.agentVersion,
+      }),
+    );
+  }
   if (configuration === undefined) return launched;
   return place(options, { row, configuration, launched, signal: launching.signal });
 }
@@ -147,10 +174,17 @@ async function place(
   { store }: StartingOptions,
   { row, configuration, launched, signal }: PlacingParts,
 ): Promise<LaunchedSandbox> {
-  try {
+  await orEnd(launched, async () => {
     await placeConfiguration({ running: launched.running, row, signal }, configuration);
     await recordPlaced(store, row.id, configuration.files);
-    return launched;
+  });
+  return launched;
+}
+
+/** What fails before anybody has the sandbox ends it. */
+async function orEnd(launched: LaunchedSandbox, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
   } catch (error) {
     await launched.running.stop();
     await launched.gate.close();
@@ -178,7 +212,7 @@ async function standOnLayers(
   const { installTimeoutMs } = request;
   const base = row.specification.base ?? (await prepareBase(template, provider, signal));
   using pins = new DisposableStack();
-  const layers = await options.layersFor(row.agent, {
+  const wanted = {
     owner: row.owner,
     provider,
     isolation,
@@ -191,12 +225,22 @@ async function standOnLayers(
     ...(template === undefined ? {} : { template }),
     signal,
     onEvent: report,
-  });
+  };
+  const layers = provider.declared.layers ? await options.layersFor(row.agent, wanted) : [];
   const changed = { mirrors, protectedPaths, layers, ...(base && { base }) };
   const answered = await keepLaterAnswers(options.store, stored, row.specification);
   const specification = { ...answered, ...changed };
   await options.store.sandboxes.update(row.id, { specification });
   return specification;
+}
+
+/** Throws PROVIDER_UNSUPPORTED: what a template installs becomes layers. */
+function refuseTemplate({ specification }: SandboxRow, { id }: SandboxProvider): void {
+  if (specification.template === undefined) return;
+  const message = `Templates become layers, on which sandboxes of the provider ${id} cannot stand.`;
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: "Use another --provider, or make the sandbox without --template.",
+  });
 }
 
 /** The workspace may have gone, or become something else, since the sandbox was made. */

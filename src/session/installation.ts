@@ -1,27 +1,18 @@
-import {
-  CHECKSUM_MISMATCH,
-  type AgentAdapter,
-  type AgentInstallation,
-  type CommandResult,
-} from "../agent/agent.ts";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { checkDiskSpace } from "../platform/disk.ts";
 import { describeLibc } from "../platform/libc.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { StartEvent } from "../protocol/sandbox.ts";
-import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { StartWork } from "../sandbox/shared-start.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
-import { runCommand } from "./command.ts";
+import { isInstallable, runInstallation, type InstallableAgent } from "./installer-run.ts";
 import { findLayer, layerName, recipeOf, type LayerKey } from "./layer-key.ts";
 import { createSharedWork } from "./shared-work.ts";
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000;
-const REFUSALS_SHOWN_MAX = 20;
-const PROGRESS_EVERY_MS = 1000;
 
 export interface InstallationOptions {
   agents: AgentRegistry;
@@ -30,8 +21,6 @@ export interface InstallationOptions {
   stateDirectory: string;
   logger: Logger;
 }
-
-type InstallableAgent = AgentAdapter & { install: AgentInstallation };
 
 /**
  * Finds the layer of an agent, or installs the agent and keeps the home that came of it as the layer. Whoever asks
@@ -75,10 +64,6 @@ async function keyOf(
   };
 }
 
-function isInstallable(agent: AgentAdapter): agent is InstallableAgent {
-  return agent.install !== undefined;
-}
-
 interface InstallationWork {
   agent: InstallableAgent;
   key: LayerKey;
@@ -120,9 +105,11 @@ async function installInThrowAway(
   const wanted = { agent, provider, mirrors, signal, ...(base && { base }) };
   const box = await options.createThrowAway({ ...wanted, ...(isolation && { isolation }) });
   try {
-    await checkNeeds(box.running, agent, signal);
-    const version = await runInstaller(box, work);
-    await makeQuiet(box.running, work);
+    const version = await runInstallation(box, {
+      ...work,
+      version: key.version,
+      checksum: context.agentChecksum,
+    });
     // From here on nothing may be cut short: sealing is atomic and takes no signal.
     signal.throwIfAborted();
     const layer = layerName(key, version);
@@ -131,94 +118,5 @@ async function installInThrowAway(
     report({ type: "install-end", agent: agent.id, version, layer });
   } finally {
     await box.remove();
-  }
-}
-
-/** SECURITY: a constant text; the names arrive as arguments and never as text of the script. */
-const LIST_MISSING = 'for name in "$@"; do command -v -- "$name" >/dev/null || echo "$name"; done';
-
-async function checkNeeds(
-  running: RunningSandbox,
-  { install: { needs }, title }: InstallableAgent,
-  signal: AbortSignal,
-): Promise<void> {
-  const argv = ["sh", "-c", LIST_MISSING, "needs", ...needs];
-  const { stdout } = await runCommand(running, { request: { argv }, signal });
-  const missing = stdout.split("\n").filter((name) => name !== "");
-  if (missing.length === 0) return;
-  const message = `Installing ${title} needs ${missing.join(", ")}, which this machine does not have.`;
-  throw new CattlegridError("DEPENDENCY_MISSING", message, {
-    hint: `Install it: \`sudo apt-get install ${missing.join(" ")}\`.`,
-    details: { missing },
-  });
-}
-
-/** Returns the version that was installed, which only the installed program itself can prove. */
-async function runInstaller(box: ThrowAwaySandbox, work: InstallationWork): Promise<string> {
-  const { agent, key, signal, report } = work;
-  const { script, check, readVersion } = agent.install;
-  const decoder = new TextDecoder();
-  using _progress = reportProgress(box, report);
-  const checksum = work.context.agentChecksum?.replace(/^sha256:/, "");
-  const installed = await runCommand(box.running, {
-    request: { argv: ["bash", "-c", script, "install", key.version ?? "", checksum ?? ""] },
-    signal,
-    onOutput: (bytes) =>
-      report({ type: "install-delta", text: decoder.decode(bytes, { stream: true }) }),
-  });
-  if (checksum !== undefined && installed.exitCode === CHECKSUM_MISMATCH) {
-    const message = `What ${agent.title}'s installer fetched is not the file that the template names.`;
-    const details = { wanted: checksum, output: joinOutput(installed) };
-    throw new CattlegridError("AGENT_CHECKSUM_MISMATCH", message, { details });
-  }
-  const checked = await runCommand(box.running, { request: { argv: check }, signal });
-  const version = readVersion(checked);
-  if (version !== undefined && (key.version ?? version) === version) return version;
-  const told = version === undefined ? "does not tell its version" : `is version ${version}`;
-  const message = `${agent.title} did not install: the installed program ${told}.`;
-  throw new CattlegridError("AGENT_INSTALL_FAILED", message, {
-    details: {
-      installerExitCode: installed.exitCode,
-      output: joinOutput(installed),
-      check: joinOutput(checked),
-      refused: await listRefusals(box),
-    },
-  });
-}
-
-/** Tells while the installer runs how much has come in, each time it is more. */
-function reportProgress(box: ThrowAwaySandbox, report: (event: StartEvent) => void): Disposable {
-  let told = 0;
-  const tell = (): void => {
-    const receivedBytes = box.receivedBytes();
-    if (receivedBytes > told) report({ type: "install-progress", receivedBytes });
-    told = receivedBytes;
-  };
-  const timer = setInterval(tell, PROGRESS_EVERY_MS);
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      tell();
-    },
-  };
-}
-
-function joinOutput({ stdout, stderr }: CommandResult): string {
-  return [stdout, stderr].filter((text) => text !== "").join("\n");
-}
-
-/** A host that was refused is the usual reason, and the installer rarely names it. */
-async function listRefusals(box: ThrowAwaySandbox): Promise<readonly string[]> {
-  const decisions = await box.decisions();
-  return decisions.filter((text) => text.includes('"deny"')).slice(-REFUSALS_SHOWN_MAX);
-}
-
-/** A setting that this version of the agent does not know is no reason to do without the agent. */
-async function makeQuiet(running: RunningSandbox, work: InstallationWork): Promise<void> {
-  for (const argv of work.agent.install.settings) {
-    const result = await runCommand(running, { request: { argv }, signal: work.signal });
-    if (result.exitCode === 0) continue;
-    const text = `${argv.join(" ")}: ${joinOutput(result).trim()} (passed over)\n`;
-    work.report({ type: "install-delta", text });
   }
 }

@@ -17,6 +17,7 @@ import { createTemplates, type Templates } from "../../src/template/templates.ts
 import { createKeyFile } from "../../src/vault/key-file.ts";
 import { createVault, type Vault } from "../../src/vault/vault.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
+import { ProviderVariables } from "../../src/sandbox/provider-variables.ts";
 import { createSmallAgents } from "./small-agents.ts";
 
 export const OWNER = "local:7";
@@ -65,10 +66,14 @@ export class SandboxYard {
   > & {
     logins: Logins;
     templateLayers: TemplateLayers;
+    providerVariables: ProviderVariables;
   } {
     const { sandboxes, terminals, templates, vault, secrets, hostKeys } = this;
+    const providerVariables = new ProviderVariables(new Map([["process", ["SERVICE_KEY"]]]));
+    providerVariables.bind((name) => secrets.reveal(name, AbortSignal.timeout(10_000)));
     const absent = { logins: {} as Logins, templateLayers: {} as TemplateLayers };
-    return { sandboxes, terminals, templates, vault, secrets, hostKeys, ...absent };
+    const parts = { sandboxes, terminals, templates, vault, secrets, hostKeys };
+    return { ...parts, ...absent, providerVariables };
   }
 
   static async open(
@@ -107,6 +112,7 @@ export class SandboxYard {
       }),
       terminals,
       layersFor: async () => [],
+      installInside: async () => undefined,
       sessions: {
         endAll: async (id) => void ended.push(id),
         tell: (id, text) => void told.push(`${id}: ${text}`),
