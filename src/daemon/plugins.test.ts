@@ -42,7 +42,12 @@ describe("the sandbox providers of the product", () => {
   });
 
   test.each(PROVIDERS)("$id is what its entry declares, once it is loaded", async (plugin) => {
-    const place = { stateDirectory: "/nowhere", runtimeDirectory: "/nowhere", environment: {} };
+    const place = {
+      stateDirectory: "/nowhere",
+      runtimeDirectory: "/nowhere",
+      environment: {},
+      variable: async () => undefined,
+    };
     const provider = await plugin.load({ ...place, logger: SILENT_LOGGER });
     expect(provider.id).toBe(plugin.id);
     expect(provider.declared).toEqual(plugin.declared);

@@ -8,6 +8,10 @@ import { opencode } from "../agent/agents/opencode/opencode.ts";
 import { qwen } from "../agent/agents/qwen/qwen.ts";
 import { shell } from "../agent/agents/shell/shell.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
+import {
+  DAYTONA_CAPABILITIES,
+  DAYTONA_VARIABLES,
+} from "../sandbox/providers/daytona/capabilities.ts";
 import { DOCKER_CAPABILITIES } from "../sandbox/providers/docker/capabilities.ts";
 import { LOCAL_CAPABILITIES } from "../sandbox/providers/local/capabilities.ts";
 
@@ -44,6 +48,15 @@ export const PROVIDERS: readonly ProviderPlugin[] = [
         ...(host ? { host } : {}),
         ...(image ? { image } : {}),
       });
+    },
+  },
+  {
+    id: "daytona",
+    declared: DAYTONA_CAPABILITIES,
+    variables: DAYTONA_VARIABLES,
+    async load({ stateDirectory, variable: read, logger }) {
+      const { createDaytonaProvider } = await import("../sandbox/providers/daytona/provider.ts");
+      return createDaytonaProvider({ stateDirectory, read, logger });
     },
   },
 ];

@@ -32,7 +32,13 @@ function make(): SandboxProvider {
     },
   };
   const stateDirectory = join(root, "providers/process");
-  const place = { stateDirectory, runtimeDirectory: root, environment: {}, logger: SILENT_LOGGER };
+  const place = {
+    stateDirectory,
+    runtimeDirectory: root,
+    environment: {},
+    variable: async () => undefined,
+    logger: SILENT_LOGGER,
+  };
   return createLazyProvider(plugin, place);
 }
 

@@ -90,7 +90,7 @@ class LiveSandboxes implements Sandboxes {
       stop: (id, reason) => this.#lifecycle.stop(id, reason),
     });
     this.#lifecycle = this.#openLifecycle(options);
-    this.policies = createPolicies({ ...options, openGate: (id) => this.#lifecycle.gate(id) });
+    this.policies = createPolicies({ ...options, lifecycle: this.#lifecycle });
     this.upkeep = createUpkeep({
       ...options,
       lifecycle: this.#lifecycle,

@@ -274,6 +274,7 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("the network of a sandbox behind a rel
   const subject: Subject = {
     makeProvider,
     kernel: "host",
+    home: "/home/agent",
     mode: "direct",
     limits: requirement("limits", () => undefined),
   };

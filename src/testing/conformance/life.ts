@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answerOf, NEVER, run, SandboxYard, write, type Subject } from "./sandbox-yard.ts";
 
-const HOME = "/home/agent";
-
-export function describeLife({ makeProvider }: Subject): void {
+export function describeLife({ makeProvider, home }: Subject): void {
   describe("life", () => {
     let yard: SandboxYard;
     beforeAll(() => {
@@ -15,18 +13,18 @@ export function describeLife({ makeProvider }: Subject): void {
       const specification = yard.specify();
       await yard.provider.create(specification, NEVER);
       const first = await yard.startAgain(specification);
-      await write(first, `${HOME}/f`, "kept");
+      await write(first, `${home}/f`, "kept");
       await write(first, "/tmp/f", "gone");
       await first.stop();
       expect(await first.ended).toEqual({ kind: "stopped" });
       const second = await yard.startAgain(specification);
-      expect(await answerOf(second, ["cat", `${HOME}/f`])).toBe("kept");
+      expect(await answerOf(second, ["cat", `${home}/f`])).toBe("kept");
       expect(await answerOf(second, ["ls", "/tmp"])).toBe("");
       await second.stop();
       await yard.provider.destroy(specification.id);
       await yard.provider.create(specification, NEVER);
       const third = await yard.startAgain(specification);
-      expect(await answerOf(third, ["ls", "-A", HOME])).toBe("");
+      expect(await answerOf(third, ["ls", "-A", home])).toBe("");
     });
 
     test("create, stop and destroy can be repeated", async () => {
@@ -82,17 +80,17 @@ export function describeLife({ makeProvider }: Subject): void {
       for (const each of [wanted, unwanted]) {
         await yard.provider.create(each, NEVER);
         const sandbox = await yard.startAgain(each);
-        await write(sandbox, `${HOME}/f`, "kept");
+        await write(sandbox, `${home}/f`, "kept");
         await sandbox.stop();
       }
       const removed = await yard.provider.reap(new Set([...yard.ids, wanted.id]));
       expect(removed).toContain(unwanted.id);
       expect(removed).not.toContain(wanted.id);
       const sandbox = await yard.startAgain(wanted);
-      expect(await answerOf(sandbox, ["cat", `${HOME}/f`])).toBe("kept");
+      expect(await answerOf(sandbox, ["cat", `${home}/f`])).toBe("kept");
       await yard.provider.create(unwanted, NEVER);
       const anew = await yard.startAgain(unwanted);
-      expect(await answerOf(anew, ["ls", "-A", HOME])).toBe("");
+      expect(await answerOf(anew, ["ls", "-A", home])).toBe("");
     });
 
     test("closing the provider ends what runs, and can be repeated", async () => {
@@ -107,7 +105,7 @@ export function describeLife({ makeProvider }: Subject): void {
 }
 
 /** Homes that stand on layers, where the provider states `layers`. */
-export function describeLayers({ makeProvider }: Subject): void {
+export function describeLayers({ makeProvider, home }: Subject): void {
   describe("layers", () => {
     let yard: SandboxYard;
     beforeAll(() => {
@@ -119,7 +117,7 @@ export function describeLayers({ makeProvider }: Subject): void {
       const builder = yard.specify();
       await yard.provider.create(builder, NEVER);
       const sandbox = await yard.startAgain(builder);
-      await write(sandbox, `${HOME}/tool`, "original");
+      await write(sandbox, `${home}/tool`, "original");
       const busy = await yard.provider.layers
         .seal(builder.id, "a")
         .catch((error: unknown) => error);
@@ -130,13 +128,13 @@ export function describeLayers({ makeProvider }: Subject): void {
       expect(await yard.provider.layers.list()).toEqual([layer]);
       const one = await yard.start({ homeLayers: [layer] });
       const two = await yard.start({ homeLayers: [layer] });
-      await write(one, `${HOME}/tool`, "changed");
-      expect(await answerOf(one, ["cat", `${HOME}/tool`])).toBe("changed");
-      await answerOf(one, ["rm", `${HOME}/tool`]);
-      expect(await answerOf(one, ["ls", "-A", HOME])).not.toContain("tool");
-      expect(await answerOf(two, ["cat", `${HOME}/tool`])).toBe("original");
+      await write(one, `${home}/tool`, "changed");
+      expect(await answerOf(one, ["cat", `${home}/tool`])).toBe("changed");
+      await answerOf(one, ["rm", `${home}/tool`]);
+      expect(await answerOf(one, ["ls", "-A", home])).not.toContain("tool");
+      expect(await answerOf(two, ["cat", `${home}/tool`])).toBe("original");
       const emptied = await yard.startAgain(builder);
-      expect(await answerOf(emptied, ["ls", "-A", HOME])).toBe("");
+      expect(await answerOf(emptied, ["ls", "-A", home])).toBe("");
       await Promise.all([one.stop(), two.stop(), emptied.stop()]);
       await yard.provider.layers.remove(layer);
       expect(await yard.provider.layers.list()).toEqual([]);

@@ -3,7 +3,7 @@ import type { RunningSandbox } from "../../sandbox/provider.ts";
 import { answerOf, NEVER, run, SandboxYard, type Subject } from "./sandbox-yard.ts";
 
 /** What a program gets and gives back, with programs that every system has. */
-export function describeProcesses({ makeProvider, mode }: Subject): void {
+export function describeProcesses({ makeProvider, mode, home }: Subject): void {
   describe("processes", () => {
     let yard: SandboxYard;
     let sandbox: RunningSandbox;
@@ -41,7 +41,7 @@ export function describeProcesses({ makeProvider, mode }: Subject): void {
     test("the environment is the sandbox's own, under the request's", async () => {
       const environment = { TERM: "dumb", KEPT: "over" };
       const { output } = await run(sandbox, ["env"], { environment });
-      expect(output).toContain("HOME=/home/agent\n");
+      expect(output).toContain(`HOME=${home}\n`);
       expect(output).toContain("LANG=C.UTF-8\n");
       expect(output).toContain("TERM=dumb\n");
       expect(output).toContain("KEPT=over\n");

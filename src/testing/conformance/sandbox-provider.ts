@@ -28,6 +28,8 @@ export interface ProviderUnderTest {
   capabilities: Omit<PresentCapabilities, "limits"> & Partial<Pick<SandboxCapabilities, "limits">>;
   /** Whose kernel answers the programs inside: the host's, or one of the sandbox's own. Default: the host's. */
   kernel?: Kernel;
+  /** The home directory inside. Default: `/home/agent`. */
+  home?: string;
   /** In what it is allowed to differ; the tests of that are skipped and say so. Default: in nothing. */
   differences?: readonly Difference[];
 }
@@ -44,6 +46,7 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
   const subject: Subject = {
     makeProvider,
     kernel,
+    home: provider.home ?? "/home/agent",
     mode: workspaceModes[0] ?? "direct",
     limits: stated("limits", limits === undefined || limits.includes("pids")),
   };

@@ -36,6 +36,8 @@ export type Difference =
 export interface Subject {
   makeProvider: MakeProvider;
   kernel: Kernel;
+  /** Of the user inside. */
+  home: string;
   /** The workspace mode that the provider states first. */
   mode: WorkspaceMode;
   /** Whether the number of processes can be limited. */

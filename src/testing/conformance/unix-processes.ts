@@ -53,7 +53,7 @@ export function describeUnixProcesses({ makeProvider, kernel, limits }: Subject)
       const terminal = { columns: 91, rows: 17 };
       const { output } = await run(sandbox, ["tty"], { terminal });
       // A kernel of the sandbox's own has no name for a terminal that it was given.
-      expect(output).toBe(`${kernel === "own" ? "not a tty" : "/dev/pts/0"}\r\n`);
+      expect(output).toMatch(kernel === "own" ? /^not a tty\r\n$/ : /^\/dev\/pts\/\d+\r\n$/);
       const script = "test -t 0 && test -t 1 && test -t 2 && : </dev/tty && : >/dev/tty";
       expect((await run(sandbox, ["sh", "-c", script], { terminal })).code).toBe(0);
     });
