@@ -188,8 +188,8 @@ async function compose(
     assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
     return bound.sandboxes.createInternal(wanted);
   };
-  const layerParts = { stateDirectory, store, createThrowAway };
-  const templateLayers = openTemplateLayers({ ...options, ...layerParts });
+  const layerParts = { ...options, stateDirectory, store, createThrowAway };
+  const templateLayers = openTemplateLayers(layerParts);
   const { layersFor } = templateLayers;
   bound.sandboxes = await createSandboxes({
     store,
@@ -224,11 +224,8 @@ async function compose(
   bound.sessions = createSessions({
     signIns: logins.inSandboxes,
     configure: createConfigure({ store, agents }),
-    onTurn(place, event) {
-      tell(place, event);
-      fetchAfter(place, event);
-    },
-    sandboxes: bound.sandboxes,
+    onTurn: (...event) => [tell, fetchAfter].forEach((hear) => hear(...event)),
+    sandboxes,
     agents,
     secrets,
     terminals,

@@ -12,7 +12,7 @@ const NEVER = new AbortController().signal;
 /** Prints the version that is installed, if one is. */
 const tool: FakeProgram = ({ files, output }) => {
   const version = files.read(INSTALLED);
-  if (version !== undefined) output.write(`tool ${version}\n`);
+  if (version !== undefined) output.write(`tool ${String(version)}\n`);
   return version === undefined ? 1 : 0;
 };
 
