@@ -69,10 +69,10 @@ export function parseOffset(text: string, flag: string): number {
   return offset;
 }
 
-/** A positive whole number. Throws USAGE. */
-export function parseCount(text: string, flag: string): number {
+/** A whole number, `min` or more. Throws USAGE. */
+export function parseCount(text: string, flag: string, min = 1): number {
   const count = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!Number.isSafeInteger(count) || count < 1) throw wrong(flag, text, "a number such as 100");
+  if (!Number.isSafeInteger(count) || count < min) throw wrong(flag, text, "a number such as 100");
   return count;
 }
 

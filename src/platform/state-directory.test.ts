@@ -1,4 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -39,4 +47,14 @@ test.skipIf(!root().met)(root().title("one of another user is refused, marker or
   openStateDirectory(directory);
   chownSync(directory, 12_345, 12_345);
   expect(attempt()).toEqual(refused);
+});
+
+test("one in which somebody has put templates already is taken, and one with anything else beside them is not", () => {
+  mkdirSync(join(directory, "templates/mine"), { recursive: true });
+  expect(attempt()).toEqual(refused);
+  writeFileSync(join(directory, "templates/mine/cattlegrid.template.yaml"), "version: 1\n");
+  writeFileSync(join(directory, "notes"), "");
+  expect(attempt()).toEqual(refused);
+  rmSync(join(directory, "notes"));
+  expect(attempt()).toEqual(expect.any(String));
 });

@@ -13,6 +13,8 @@ import { z } from "zod";
 import { CattlegridError } from "../errors/error.ts";
 
 export const MARKER_FILE = "cattlegrid.json";
+/** Each in a directory of its own. */
+export const TEMPLATE_FILE = "cattlegrid.template.yaml";
 const MARKER_UNFINISHED = `.${MARKER_FILE}.new`;
 
 const markerSchema = z.object({
@@ -30,7 +32,7 @@ export function openStateDirectory(path: string): string {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     closeToOthers(path);
     const entries = readdirSync(path).filter((name) => name !== MARKER_UNFINISHED);
-    if (entries.length === 0) return writeMarker(path);
+    if (entries.every((name) => isOwnTemplates(path, name))) return writeMarker(path);
     if (!entries.includes(MARKER_FILE)) throw notOurs(path, "holds other files");
     return readMarker(path);
   } catch (error) {
@@ -53,6 +55,14 @@ function closeToOthers(path: string): void {
   if ((mode & 0o022) === 0) return;
   if (readdirSync(path).length > 0) throw notOurs(path, "can be written by other users");
   chmodSync(path, 0o700);
+}
+
+/** A user may have put templates in place before anything was started: by their names they are nobody else's. */
+function isOwnTemplates(path: string, name: string): boolean {
+  if (name !== "templates" || !statSync(join(path, name)).isDirectory()) return false;
+  return readdirSync(join(path, name)).every((each) =>
+    statSync(join(path, name, each, TEMPLATE_FILE), { throwIfNoEntry: false })?.isFile(),
+  );
 }
 
 function writeMarker(path: string): string {

@@ -3,6 +3,7 @@ import { requireCapabilities } from "./demands.ts";
 import type { Gate, PreparedGate } from "./gates.ts";
 import type {
   CaptureSockets,
+  PresentCapabilities,
   RunningSandbox,
   SandboxProvider,
   SandboxSpecification,
@@ -25,11 +26,7 @@ export async function launch(options: Launch): Promise<LaunchedSandbox> {
   const { provider, signal } = options;
   const { addresses } = options.gate;
   const specification = { ...options.specification, ...(addresses && { addresses }) };
-  const capabilities = await provider.capabilities(signal);
-  const { isolation, limits, workspace } = specification;
-  // They may have changed since the sandbox was made.
-  const demands = { isolation, limits, mode: workspace?.mode, egress: options.gate.demands };
-  requireCapabilities(demands, { provider: provider.id, capabilities });
+  const capabilities = await requireLaunchable(options);
   const gate = await options.gate.open();
   try {
     await provider.create(specification, signal);
@@ -46,4 +43,18 @@ export async function launch(options: Launch): Promise<LaunchedSandbox> {
   await gate.close();
   const message = "The sandbox started without handing its network to the gateway.";
   throw new CattlegridError("EGRESS_UNAVAILABLE", message);
+}
+
+/** Throws unless the provider can give now what is demanded: that may have changed since the sandbox was made. */
+export async function requireLaunchable({
+  provider,
+  specification,
+  gate,
+  signal,
+}: Launch): Promise<PresentCapabilities> {
+  const capabilities = await provider.capabilities(signal);
+  const { isolation, limits, workspace } = specification;
+  const demands = { isolation, limits, mode: workspace?.mode, egress: gate.demands };
+  requireCapabilities(demands, { provider: provider.id, capabilities });
+  return capabilities;
 }

@@ -1,5 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
-import { SYSTEM_CLOCK, type Clock } from "../platform/clock.ts";
+import { SYSTEM_CLOCK } from "../platform/clock.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { Fetched } from "../protocol/fetch.ts";
 import type { Exec } from "../protocol/process.ts";
@@ -33,6 +33,8 @@ import { createTemplateParameters, type TemplateParameters } from "./template-pa
 import { toProcessRequest } from "./process-request.ts";
 import { createThrowAway, type ThrowAwayOptions, type ThrowAwaySandbox } from "./throw-away.ts";
 import { showSandbox } from "./view.ts";
+import { createWarmPools } from "./warm/creation.ts";
+import type { WarmPools } from "./warm/pools.ts";
 import { createWorkspaceChanges, type WorkspaceChanges } from "./workspace-changes.ts";
 import type { Sandboxes, SandboxesOptions } from "./sandboxes.ts";
 
@@ -47,7 +49,7 @@ export async function createSandboxes(options: SandboxesOptions): Promise<Sandbo
   const copies = new Copies(stateDirectory);
   const own = { ...options, clones, copies, quarantines, now };
   const live = new LiveSandboxes(own, await recover(own));
-  live.settleAbandoned();
+  live.resume();
   return live;
 }
 
@@ -67,7 +69,9 @@ class LiveSandboxes implements Sandboxes {
   readonly #lifecycle: Lifecycle;
   readonly #leases: Leases;
   readonly ports: Ports;
+  readonly providers: readonly SandboxProvider[];
   readonly upkeep: Upkeep;
+  readonly warm: WarmPools;
   readonly #lifetimes: Lifetimes;
   readonly #maker: SandboxMaker;
   readonly #parameters: TemplateParameters;
@@ -78,14 +82,16 @@ class LiveSandboxes implements Sandboxes {
   constructor(options: LiveSandboxesOptions, recovery: Recovery) {
     this.#options = options;
     this.#recovery = recovery;
+    this.providers = options.providers;
     this.quarantines = options.quarantines;
-    this.#maker = createSandboxMaker(options);
+    this.warm = createWarmPools(options, recovery);
+    this.#maker = createSandboxMaker({ ...options, warm: this.warm });
     this.#parameters = createTemplateParameters(options);
     this.#fetching = createFetching(options);
     this.ports = createPorts(options);
     this.#lifetimes = createLifetimes({
       ...options,
-      clock: this.#clock,
+      clock: options.clock ?? SYSTEM_CLOCK,
       ports: this.ports,
       stop: (id, reason) => this.#lifecycle.stop(id, reason),
     });
@@ -122,7 +128,7 @@ class LiveSandboxes implements Sandboxes {
       ...options,
       launch: async (row, context) => {
         await this.#recovery.of(row.provider);
-        const start = () => startStored(options, row, context);
+        const start = () => startStored({ ...options, warm: this.warm }, row, context);
         const launched = await this.changes.begin(row, context, start);
         this.ports.follow(row.id, launched);
         this.#lifetimes.follow(row, launched);
@@ -162,9 +168,8 @@ class LiveSandboxes implements Sandboxes {
     const row = await this.#getRow(id);
     const created = await this.quarantines.look(row);
     const shown = await this.#show(row);
-    return created.length === 0
-      ? shown
-      : { ...shown, createdPaths: created.map(({ path }) => path) };
+    if (created.length === 0) return shown;
+    return { ...shown, createdPaths: created.map(({ path }) => path) };
   }
 
   async list(owner: string): Promise<readonly Sandbox[]> {
@@ -198,9 +203,10 @@ class LiveSandboxes implements Sandboxes {
     await this.#lifecycle.remove(id);
   }
 
-  /** What an earlier engine left with changes in it; goes on behind. */
-  settleAbandoned(): void {
+  /** What an earlier engine left with changes in it, and the pools that it kept; goes on behind. */
+  resume(): void {
     void this.#retirement.settleAbandoned();
+    void this.warm.restore();
   }
 
   findRunning(id: string): RunningSandbox | undefined {
@@ -255,7 +261,7 @@ class LiveSandboxes implements Sandboxes {
   afterSession(id: string, sessionId: string): void {
     const { logger } = this.#options;
     const { policies, quarantines, changes } = this;
-    const removeLater = (each: string): void => this.#removeLater(each);
+    const removeLater = this.#removeLater.bind(this);
     const options = { ...this.#options, policies, quarantines, changes, removeLater };
     settleSession(options, { id, sessionId }).catch((error: unknown) =>
       logger.error("after a session", { id, error }),
@@ -275,23 +281,20 @@ class LiveSandboxes implements Sandboxes {
     return probeProviders(this.#options.providers, signal);
   }
 
-  get providers(): readonly SandboxProvider[] {
-    return this.#options.providers;
-  }
-
   recovered(): Promise<void> {
     return this.#recovery.all();
   }
 
   countRunning(): number {
-    return this.#lifecycle.countRunning();
+    return this.#lifecycle.countRunning() + this.warm.count();
   }
 
   countLeases(): number {
     return this.#leases.count();
   }
 
-  removeEverything(): Promise<void> {
+  async removeEverything(): Promise<void> {
+    await this.warm.clear();
     const remove = (id: string): Promise<void> => this.#lifecycle.remove(id);
     return removeEverything({ ...this.#options, stop: (id) => this.stop(id), remove });
   }
@@ -299,6 +302,7 @@ class LiveSandboxes implements Sandboxes {
   close(): Promise<void> {
     this.#closing ??= this.#lifecycle.close(async () => {
       this.#leases.close();
+      await this.warm.close();
       const rows = await this.#options.store.sandboxes.list();
       await Promise.all(rows.map(({ id }) => this.changes.finish(id)));
       this.changes.close();
@@ -312,10 +316,6 @@ class LiveSandboxes implements Sandboxes {
     this.remove(id).catch((error: unknown) =>
       logger.error("a sandbox could not be removed", { id, error }),
     );
-  }
-
-  get #clock(): Clock {
-    return this.#options.clock ?? SYSTEM_CLOCK;
   }
 
   async #getRow(id: string): Promise<SandboxRow> {

@@ -9,10 +9,12 @@ import type { Wanted } from "./creation.ts";
 import { describeSandbox, resolveChoice, type DescriptionOptions } from "./description.ts";
 import { defaultName, distinctName } from "./name.ts";
 import { checkSame } from "./sameness.ts";
+import type { WarmPools } from "./warm/pools.ts";
 
 export interface SandboxMakerOptions extends DescriptionOptions {
   store: Store;
   clones: Pick<Clones, "plan">;
+  warm: Pick<WarmPools, "reserve" | "forget">;
   now(): Date;
 }
 
@@ -42,8 +44,10 @@ export function createSandboxMaker(options: SandboxMakerOptions): SandboxMaker {
     const kind = row.specification.template?.name ?? row.agent;
     const base = defaultName(kind, wanted.workspace ?? null) + ending;
     const name = request.name ?? distinctName(base, (each) => taken.has(each));
-    const named = await planClone(options.clones, { ...row, name });
+    const planned = await planClone(options.clones, { ...row, name });
+    const named = { ...planned, id: options.warm.reserve(planned) };
     if (await store.sandboxes.insert(named)) return named;
+    await options.warm.forget(named.id);
     throw nameInUse(name);
   };
 
@@ -88,8 +92,8 @@ function nameInUse(name: string): CattlegridError {
 }
 
 /** A row but for its final name. Everything that could be refused at the first start is refused here. */
-async function describeNew(
-  options: SandboxMakerOptions,
+export async function describeNew(
+  options: DescriptionOptions & { now(): Date },
   owner: string,
   wanted: Wanted,
 ): Promise<SandboxRow> {

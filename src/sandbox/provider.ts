@@ -160,6 +160,12 @@ export interface RunningSandbox {
   connect?(port: number): Promise<Socket>;
   /** Of a provider whose egress is `address`: lets out that and no more, once it resolves. Absent: it cannot be changed. */
   limitAddresses?(policy: AddressPolicy): Promise<void>;
+  /**
+   * Gives a sandbox in which nothing has run to whoever asked for one of this specification: name, workspace, protected
+   * paths, environment and git identity are its from then on; all else is what it was started with. Absent:
+   * `capabilities.warmPool` is false. Throws PROVIDER_UNSUPPORTED for what can be had at a start only; whatever it throws, the caller stops the sandbox.
+   */
+  takeOver?(specification: SandboxSpecification): Promise<void>;
   /** Ends every process inside; home and workspace stay. Idempotent. */
   stop(): Promise<void>;
 }

@@ -24,6 +24,7 @@ import type { StartWatcher } from "./shared-start.ts";
 import type { InstallInside, LayersFor } from "./starting.ts";
 import type { Terminals } from "./terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "./throw-away.ts";
+import type { WarmPools } from "./warm/pools.ts";
 import type { WorkspaceChanges } from "./workspace-changes.ts";
 
 export interface SandboxesOptions {
@@ -81,6 +82,8 @@ export interface Sandboxes {
   /** Of mutable ones, from the next start on. Throws PARAMETER_IMMUTABLE or PARAMETER_INVALID. */
   setParameters(id: string, given: ParameterValues): Promise<SandboxParameters>;
   /** Keeps an ephemeral sandbox alive until it is closed. */
+  /** Sandboxes that stand ready before they are asked for. */
+  readonly warm: Pick<WarmPools, "set" | "list">;
   lease(id: string): Lease;
   /** Lets an ephemeral sandbox stay. Idempotent. */
   keep(id: string): Promise<Sandbox>;

@@ -25,9 +25,10 @@ import type { StartContext } from "./lifecycle.ts";
 import { prepareBase } from "./base.ts";
 import type { RunningSandbox, SandboxBase, SandboxProvider } from "./provider.ts";
 import { findAgent, providerOf } from "./registry.ts";
-import { toSpecification, type StartingParts } from "./specification.ts";
+import { toSpecification } from "./specification.ts";
 import { keepLaterAnswers, renewParameters } from "./template-parameters.ts";
 import { checkToolchain } from "./toolchains.ts";
+import type { WarmPools } from "./warm/pools.ts";
 
 /** A sandbox needs at least this for its directories and records. */
 const DISK_BYTES = 32 * 1024 * 1024;
@@ -86,13 +87,49 @@ export interface StartingOptions {
 
 /** Everything between the wish to start a stored sandbox and its running behind a gateway. */
 export async function startStored(
-  options: StartingOptions,
+  options: StartingOptions & { warm: Pick<WarmPools, "claim"> },
   stored: SandboxRow,
   context: StartContext,
 ): Promise<LaunchedSandbox> {
+  using pins = new DisposableStack();
+  const planned = await planStart(options, stored, { ...context, pins });
+  const claimed = await options.warm.claim(planned, context.report);
+  const launched = claimed ?? (await launch(planned));
+  if (!planned.provider.declared.layers) await install(options, planned, { launched, context });
+  return await place(options, planned, launched);
+}
+
+/** Where homes stand on no layers, each has its agent installed in it. */
+async function install(
+  { installInside }: StartingOptions,
+  { agent, row }: PlannedStart,
+  { launched, context }: { launched: LaunchedSandbox; context: StartContext },
+): Promise<void> {
+  await orEnd(launched, () =>
+    installInside(agent, launched.running, {
+      ...context,
+      installTimeoutMs: context.request.installTimeoutMs,
+      agentVersion: row.specification.agentVersion,
+    }),
+  );
+}
+
+/** What a template says to the agent is part of the environment, and of the home before anything of the agent's runs. */
+export interface PlannedStart extends Launch {
+  agent: AgentAdapter;
+  row: SandboxRow;
+  configuration?: SandboxConfiguration;
+}
+
+/** The same up to the moment at which something starts; what it chose stays until `pins` go. */
+export async function planStart(
+  options: StartingOptions,
+  stored: SandboxRow,
+  context: StartContext & { pins: DisposableStack },
+): Promise<PlannedStart> {
   const { store, gates, surroundings } = options;
   const row = { ...stored, specification: await renewParameters(options, stored) };
-  const { request, signal, report } = context;
+  const { request, signal, pins } = context;
   const agent = findAgent(options.agents, row.agent);
   const provider = providerOf(options.providers, row);
   const mirrors = request.mirrors ?? row.specification.mirrors;
@@ -111,15 +148,26 @@ export async function startStored(
     protectedPaths,
     stored,
     context,
+    pins,
   });
   const { layers } = specification;
   const source =
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
-  tellImport(specification.template, report);
-  const launching = { provider, gate, signal, agent, parts, context };
-  return await launchConfigured(options, { ...row, specification }, launching);
+  tellImport(specification.template, context.report);
+  const kept = { ...row, specification };
+  const configuration = compileConfiguration(kept, agent);
+  const environment = configuration?.compiled.environment;
+  return {
+    provider,
+    gate,
+    signal,
+    agent,
+    row: kept,
+    ...(configuration && { configuration }),
+    specification: toSpecification(kept, agent, { ...parts, ...(environment && { environment }) }),
+  };
 }
 
 /** Whoever relies on it must not believe that it was done. */
@@ -130,50 +178,13 @@ function tellImport(template: ResolvedTemplate | undefined, report: StartContext
   report({ type: "notice", text });
 }
 
-interface LaunchingParts extends Pick<Launch, "provider" | "gate" | "signal"> {
-  agent: AgentAdapter;
-  parts: StartingParts;
-  context: StartContext;
-}
-
-/** What a template says to the agent is part of the environment, and of the home before anything of the agent's runs. */
-async function launchConfigured(
-  options: StartingOptions,
-  row: SandboxRow,
-  { agent, parts, context, ...launching }: LaunchingParts,
-): Promise<LaunchedSandbox> {
-  const configuration = compileConfiguration(row, agent);
-  const environment = configuration?.compiled.environment;
-  const specification = toSpecification(row, agent, {
-    ...parts,
-    ...(environment && { environment }),
-  });
-  const launched = await launch({ ...launching, specification });
-  if (!launching.provider.declared.layers) {
-    await orEnd(launched, () =>
-      options.installInside(agent, launched.running, {
-        ...context,
-        installTimeoutMs: context.request.installTimeoutMs,
-        agentVersion: row.specification.agentVersion,
-      }),
-    );
-  }
-  if (configuration === undefined) return launched;
-  return place(options, { row, configuration, launched, signal: launching.signal });
-}
-
-interface PlacingParts {
-  row: SandboxRow;
-  configuration: SandboxConfiguration;
-  launched: LaunchedSandbox;
-  signal: AbortSignal;
-}
-
 /** Nothing of an agent's runs before what the template says is in place; without it, nothing does. */
 async function place(
   { store }: StartingOptions,
-  { row, configuration, launched, signal }: PlacingParts,
+  { row, configuration, signal }: PlannedStart,
+  launched: LaunchedSandbox,
 ): Promise<LaunchedSandbox> {
+  if (configuration === undefined) return launched;
   await orEnd(launched, async () => {
     await placeConfiguration({ running: launched.running, row, signal }, configuration);
     await recordPlaced(store, row.id, configuration.files);
@@ -199,19 +210,19 @@ interface Standing {
   /** As it was before its parameters were renewed. */
   stored: SandboxRow;
   context: StartContext;
+  pins: DisposableStack;
 }
 
-/** Finds or makes what its root file system and its home stand on, and writes that down before anybody can remove it. */
+/** Finds or makes what its root file system and its home stand on, and writes that down; until then, `pins` keep it. */
 async function standOnLayers(
   options: StartingOptions,
   row: SandboxRow,
-  { provider, mirrors, protectedPaths, stored, context }: Standing,
+  { provider, mirrors, protectedPaths, stored, context, pins }: Standing,
 ): Promise<StoredSpecification> {
   const { agentVersion, template, isolation, layers: present } = row.specification;
   const { request, signal, report } = context;
   const { installTimeoutMs } = request;
   const base = row.specification.base ?? (await prepareBase(template, provider, signal));
-  using pins = new DisposableStack();
   const wanted = {
     owner: row.owner,
     provider,

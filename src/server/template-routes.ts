@@ -36,6 +36,16 @@ export function addTemplateRoutes(api: Api, owner: string): void {
     return templates.approve({ owner: principal.id, ...body() });
   });
 
+  serve(api, TEMPLATE_ROUTES.listWarmPools, async ({ principal }) => {
+    authorise(principal, "read", daemon);
+    return { pools: await sandboxes.warm.list(principal.id) };
+  });
+
+  serve(api, TEMPLATE_ROUTES.setWarmPool, async ({ principal, request, body }) => {
+    authorise(principal, "administer", daemon);
+    return sandboxes.warm.set(principal.id, request.params.id, body());
+  });
+
   serve(api, TEMPLATE_ROUTES.showParameters, async ({ request }) => {
     const { id } = await openSandbox(api, request, "read");
     return sandboxes.showParameters(id);

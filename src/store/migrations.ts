@@ -84,4 +84,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (provider, layer)
   ) STRICT;
   `,
+  `
+  CREATE TABLE warm_pools (
+    owner TEXT NOT NULL,
+    template TEXT NOT NULL,
+    wish TEXT NOT NULL,
+    PRIMARY KEY (owner, template)
+  ) STRICT;
+  `,
 ];

@@ -13,6 +13,7 @@ import {
   createTemplateApprovalRepository,
   type TemplateApprovalRepository,
 } from "./template-approval-rows.ts";
+import { createWarmPoolRepository, type WarmPoolRepository } from "./warm-pool-rows.ts";
 import { openStateDirectory } from "../platform/state-directory.ts";
 
 /** The state of one installation. Nothing outside this folder knows how it is kept. */
@@ -25,6 +26,7 @@ export interface Store {
   readonly lentSignIns: LentSignInRepository;
   readonly templateApprovals: TemplateApprovalRepository;
   readonly layers: LayerRepository;
+  readonly warmPools: WarmPoolRepository;
   /** Gives the state directory free for another daemon. Idempotent. */
   close(): Promise<void>;
 }
@@ -46,6 +48,7 @@ export async function openStore(options: { stateDirectory: string }): Promise<St
     lentSignIns: createLentSignInRepository(database, path),
     templateApprovals: createTemplateApprovalRepository(database, path),
     layers: createLayerRepository(database, path),
+    warmPools: createWarmPoolRepository(database, path),
     async close() {
       if (database.isOpen) database.close();
     },

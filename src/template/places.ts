@@ -3,7 +3,9 @@ import { basename, dirname, join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
 import { TEMPLATE_NAME, type TemplateOrigin } from "../protocol/template.ts";
 
-export const TEMPLATE_FILE = "cattlegrid.template.yaml";
+import { TEMPLATE_FILE } from "../platform/state-directory.ts";
+
+export { TEMPLATE_FILE };
 const PROJECT_DIRECTORY = ".cattlegrid";
 /** What the template of the workspace is called, and no other. */
 export const PROJECT_TEMPLATE = "project";

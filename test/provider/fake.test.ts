@@ -16,7 +16,7 @@ describeSandboxProvider("fake sandbox provider", {
     limits: [],
     ports: false,
     snapshot: false,
-    warmPool: false,
+    warmPool: true,
   },
 });
 
@@ -33,6 +33,6 @@ describeSandboxProvider("fake sandbox provider that copies workspaces", {
     limits: [],
     ports: false,
     snapshot: false,
-    warmPool: false,
+    warmPool: true,
   },
 });

@@ -24,7 +24,7 @@ describeSandboxProvider("local sandbox provider under runc", {
     egress: "enforced",
     ports: true,
     snapshot: false,
-    warmPool: false,
+    warmPool: true,
   },
 });
 

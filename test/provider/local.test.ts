@@ -15,6 +15,6 @@ describeSandboxProvider("local sandbox provider", {
     egress: "enforced",
     ports: true,
     snapshot: false,
-    warmPool: false,
+    warmPool: true,
   },
 });

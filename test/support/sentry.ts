@@ -38,10 +38,11 @@ export function underSentry(provider: SandboxProvider): SandboxProvider {
   });
   return {
     id: provider.id,
-    declared: provider.declared,
+    declared: { ...provider.declared, warmPool: false },
     layers: provider.layers,
     ...(provider.overlays === undefined ? {} : { overlays: provider.overlays }),
-    capabilities: (signal) => provider.capabilities(signal),
+    // No mount can be added to a sandbox of gVisor's.
+    capabilities: async (signal) => ({ ...(await provider.capabilities(signal)), warmPool: false }),
     probe: (signal) => provider.probe(signal),
     create: (specification, signal) => provider.create(demand(specification), signal),
     start: (specification, hooks, signal) => provider.start(demand(specification), hooks, signal),

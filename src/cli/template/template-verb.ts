@@ -15,6 +15,11 @@ export const TEMPLATE_VERB_FLAGS = {
     suggest: ["agent"],
     help: "with show --resolved: for this agent; default: the template's",
   },
+  size: {
+    kind: "text",
+    value: "N",
+    help: "with warm: how many sandboxes to keep ready; 0 ends it",
+  },
   ...PARAMETER_FLAGS,
   ...JSON_FLAG,
   ...INPUT_FLAG,

@@ -24,6 +24,10 @@ export const TEMPLATE_VERBS = {
     usage: "approve [WORKSPACE]",
     load: async () => (await import("./verbs/approve.ts")).approveTemplate,
   },
+  warm: {
+    usage: "warm [NAME --size N [--param NAME=VALUE]...]",
+    load: async () => (await import("./verbs/warm.ts")).warmTemplate,
+  },
 } as const satisfies Readonly<Record<string, TemplateWord>>;
 
 export type TemplateVerbName = keyof typeof TEMPLATE_VERBS;

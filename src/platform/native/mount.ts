@@ -18,6 +18,7 @@ const RESOLVE_BENEATH = 0x08;
 const MOUNT_FLAGS: Readonly<Record<string, number>> = { ro: 0x1, rw: 0, nosuid: 0x2, nodev: 0x4 };
 const ATTRIBUTES = { readonly: 0x1, noSetuid: 0x2, noDevices: 0x4 };
 const MOUNT_ATTR_IDMAP = 0x00100000;
+const MS_PRIVATE = 0x40000n;
 
 const mount = libc.func(
   "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
@@ -56,6 +57,8 @@ export interface MountAttributes {
   readonly?: boolean;
   noSetuid?: boolean;
   noDevices?: boolean;
+  /** Mounts made later at the original stay away. */
+  isPrivate?: boolean;
   /** A user namespace whose id map the mount takes on; real root only. */
   idMapFd?: number;
 }
@@ -93,6 +96,7 @@ export function setAttributes(treeFd: number, attributes: MountAttributes): void
   if (attributes.noDevices) set |= ATTRIBUTES.noDevices;
   const structure = Buffer.alloc(32);
   structure.writeBigUInt64LE(BigInt(set), 0);
+  structure.writeBigUInt64LE(attributes.isPrivate ? MS_PRIVATE : 0n, 16);
   structure.writeBigUInt64LE(BigInt(idMapFd ?? 0), 24);
   const flags = AT_EMPTY_PATH | AT_RECURSIVE;
   checkCall(mountSetattr(treeFd, "", flags, structure, structure.length), "set mount attributes");

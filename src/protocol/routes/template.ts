@@ -6,6 +6,7 @@ import {
   templateCollectSchema,
   templateLayersSchema,
 } from "../template-layer.ts";
+import { warmPoolListSchema, warmPoolSchema, warmPoolSetSchema } from "../warm-pool.ts";
 import {
   parametersSetSchema,
   sandboxParametersSchema,
@@ -81,6 +82,21 @@ export const TEMPLATE_ROUTES = declareRoutes({
     since: 1,
     body: templateCollectSchema,
     answer: templateLayersSchema,
+  },
+  listWarmPools: {
+    method: "GET",
+    path: "/v1/warm-pools",
+    summary: "Lists how many sandboxes of which templates stand ready.",
+    since: 1,
+    answer: warmPoolListSchema,
+  },
+  setWarmPool: {
+    method: "PUT",
+    path: "/v1/templates/{id}/warm",
+    summary: "Keeps sandboxes of a template ready, and answers when they are.",
+    since: 1,
+    body: warmPoolSetSchema,
+    answer: warmPoolSchema,
   },
   showParameters: {
     method: "GET",

@@ -1,4 +1,3 @@
-import { constants, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { using } from "../../platform/native/descriptor.ts";
 import { hasErrno } from "../../platform/native/libc.ts";
@@ -10,7 +9,7 @@ import {
   openBeneath,
   setAttributes,
 } from "../../platform/native/mount.ts";
-import { enterMountNamespace } from "../../platform/native/namespace.ts";
+import { visitMounts } from "./visit.ts";
 
 /** A protected path, relative to its tree, that no mount covers: it is not there, or a symbolic link is on the way. */
 export interface UnprotectedPath {
@@ -62,32 +61,17 @@ export function maskPaths(directoryFd: number, paths: readonly string[], voidFil
  * As `protectPaths` in the mount namespace of a running sandbox, where a program of the host may have replaced a
  * protected file, which detaches its mount. `directory` is a path inside.
  * SECURITY: what is opened inside is mounted onto itself, so a program inside that swaps it meanwhile gains nothing
- * but read-only files, and the mount keeps the owner map that the workspace has there. This thread must not
- * stay there: as it could not be told what it would do next, failing to come back ends this process and so
- * every sandbox.
+ * but read-only files, and the mount keeps the owner map that the workspace has there.
  */
 export function protectInside(
   processFd: number,
   homeFd: number,
   wanted: { directory: string; paths: readonly string[] },
 ): readonly UnprotectedPath[] {
-  enterMountNamespace(processFd);
-  try {
-    const rootFd = openSync("/", constants.O_RDONLY | constants.O_DIRECTORY);
-    const directoryFd = using(rootFd, () => openBeneath(rootFd, wanted.directory.slice(1)));
+  return visitMounts(processFd, homeFd, (rootFd) => {
+    const directoryFd = openBeneath(rootFd, wanted.directory.slice(1));
     return using(directoryFd, () => protectPaths(directoryFd, wanted.paths));
-  } finally {
-    comeBack(homeFd);
-  }
-}
-
-function comeBack(homeFd: number): void {
-  try {
-    enterMountNamespace(homeFd);
-  } catch (error) {
-    process.stderr.write(`the keeper cannot leave a sandbox: ${String(error)}\n`);
-    process.exit(1);
-  }
+  });
 }
 
 function parentsOf(path: string): readonly string[] {

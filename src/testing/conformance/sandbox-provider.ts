@@ -15,6 +15,7 @@ import {
   type MakeProvider,
   type Subject,
 } from "./sandbox-yard.ts";
+import { describeTakingOver } from "./taking-over.ts";
 import { describeToolchain } from "./toolchain.ts";
 import { describeUnixProcesses } from "./unix-processes.ts";
 import { describeWorkspace } from "./workspace.ts";
@@ -40,7 +41,8 @@ export interface ProviderUnderTest {
  */
 export function describeSandboxProvider(name: string, provider: ProviderUnderTest): void {
   const { makeProvider, capabilities, kernel = "host", differences = [] } = provider;
-  const { isolation, egress, ports, limits, workspaceModes, workspaceFiles, layers } = capabilities;
+  const { isolation, egress, ports, limits, workspaceModes, workspaceFiles, layers, warmPool } =
+    capabilities;
   const stated = (what: string, isStated: boolean): Requirement =>
     requirement(what, () => (isStated ? undefined : "this provider states none"));
   const subject: Subject = {
@@ -71,6 +73,7 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     section(stated("layers", layers), describeLayers);
     section(stated("enforced egress", egress === "enforced"), describeCapture);
     section(stated("ports", ports), describePorts);
+    section(stated("a warm pool", warmPool && isolates.met), describeTakingOver);
     section(
       stated("the mode overlay", workspaceModes.includes("overlay") && isShared),
       describeOverlay,

@@ -112,7 +112,11 @@ export class SandboxYard {
   }
 
   async start(parts: Partial<SandboxSpecification> = {}): Promise<RunningSandbox> {
-    const specification = this.specify(parts);
+    return this.startAs(this.specify(parts));
+  }
+
+  /** Makes and starts exactly this one. */
+  async startAs(specification: SandboxSpecification): Promise<RunningSandbox> {
     this.#created.add(specification.id);
     await this.provider.create(specification, NEVER);
     return this.startAgain(specification);

@@ -35,7 +35,7 @@ export const FAKE_CAPABILITIES: SandboxCapabilities = {
   limits: [],
   ports: false,
   snapshot: false,
-  warmPool: false,
+  warmPool: true,
 };
 
 /** Shown wherever somebody looks at a sandbox of it. */
@@ -120,7 +120,7 @@ class FakeSandbox implements RunningSandbox {
   readonly facts = { fake: FAKE_NOTE };
   readonly ended: Promise<SandboxEnding>;
   readonly sockets: OwnSockets;
-  readonly #places: Places;
+  #places: Places;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Set<FakeProcess>();
   readonly #temporary: FileTable = new Map();
@@ -164,6 +164,13 @@ class FakeSandbox implements RunningSandbox {
     this.#processes.add(process);
     void process.ended.then(() => this.#processes.delete(process));
     return process;
+  }
+
+  async takeOver(specification: SandboxSpecification): Promise<void> {
+    if (specification.workspace?.mode === "overlay") {
+      throw new CattlegridError("PROVIDER_UNSUPPORTED", "the fake has no mode overlay");
+    }
+    this.#places = { ...this.#places, specification };
   }
 
   async stop(): Promise<void> {

@@ -10,5 +10,5 @@ export const LOCAL_CAPABILITIES: SandboxCapabilities = {
   limits: ["cpus", "memory", "pids"],
   ports: true,
   snapshot: false,
-  warmPool: false,
+  warmPool: true,
 };

@@ -83,8 +83,13 @@ export async function buildBaseEtc(directory: string, sources: EtcSources): Prom
 
 /** Writes the part that is this sandbox's own; synchronous, as it lies on the way to the first byte. */
 export function writeOwnEtc(directory: string, specification: SandboxSpecification): void {
-  const { name } = specification;
   mkdirSync(directory);
+  writeNames(directory, specification);
+}
+
+/** The same anew, for a sandbox that somebody takes over: in place, since what lies over the files knows them by now. */
+export function writeNames(directory: string, specification: SandboxSpecification): void {
+  const { name } = specification;
   const write = (file: string, text: string): void => writeFileSync(join(directory, file), text);
   write("hostname", `${name}\n`);
   write("hosts", `127.0.0.1 localhost\n::1 localhost ip6-localhost ${name}\n127.0.1.1 ${name}\n`);

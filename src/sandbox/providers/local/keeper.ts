@@ -13,6 +13,7 @@ import type {
   KeeperReply,
   KeeperRequest,
   KeeperSetup,
+  LatePlan,
   SandboxPlan,
   StagePlan,
   TreeMount,
@@ -165,6 +166,13 @@ export class Keeper {
   ): Promise<readonly UnprotectedPath[]> {
     const reply = await this.#ask({ kind: "protect", sandbox, directory, paths: [...paths] });
     assert(reply.kind === "protected", "the keeper protected nothing");
+    return reply.unprotected;
+  }
+
+  /** Gives a running sandbox its name and the workspace that it did not have when it started. */
+  async lay(sandbox: number, late: LatePlan): Promise<readonly UnprotectedPath[]> {
+    const reply = await this.#ask({ kind: "lay", sandbox, late });
+    assert(reply.kind === "protected", "the keeper laid nothing");
     return reply.unprotected;
   }
 

@@ -56,8 +56,12 @@ const BASE_DIRECTORIES = [
   "usr",
   "var",
 ];
-/** Mounted with a writable file system of their own, in which the runtime makes mount points itself. */
-const WRITABLE = ["/tmp", "/run", "/dev/shm", HOME, "/usr"];
+/** Mounted with a file system of their own in memory. */
+export const MEMORY = ["/tmp", "/run", "/dev/shm"];
+/** Mounted so that what is written lies over what was there. */
+export const OVERLAID = [HOME, "/usr"];
+/** In these the runtime makes mount points itself. */
+const WRITABLE = [...MEMORY, ...OVERLAID];
 const VAR_TMP = "var/tmp";
 
 export function rootLayout(sources: LayoutSources): RootLayout {

@@ -5,9 +5,11 @@ import type {
   RunningSandbox,
   SandboxEnding,
   SandboxProcess,
+  SandboxSpecification,
 } from "../../provider.ts";
 import type { ExecTarget } from "./exec-target.ts";
 import { execProcess } from "./process.ts";
+import type { TakenOver } from "./taking-over.ts";
 
 export interface LocalSandboxParts {
   id: string;
@@ -15,6 +17,7 @@ export interface LocalSandboxParts {
   facts(): Readonly<Record<string, unknown>>;
   target: ExecTarget;
   connect(port: number): Promise<Socket>;
+  takeOver(specification: SandboxSpecification): Promise<TakenOver>;
   /** Resolves with why when the first process, or the keeper, died. */
   died: Promise<string>;
   /** Kills what is left and removes what the start made. Does not reject. */
@@ -26,8 +29,9 @@ export class LocalSandbox implements RunningSandbox {
   readonly id: string;
   readonly ended: Promise<SandboxEnding>;
   readonly #facts: LocalSandboxParts["facts"];
-  readonly #target: ExecTarget;
+  #target: ExecTarget;
   readonly #connect: LocalSandboxParts["connect"];
+  readonly #takeOver: LocalSandboxParts["takeOver"];
   #stop: () => void = () => undefined;
   #isEnding = false;
 
@@ -36,6 +40,7 @@ export class LocalSandbox implements RunningSandbox {
     this.#facts = parts.facts;
     this.#target = parts.target;
     this.#connect = parts.connect;
+    this.#takeOver = parts.takeOver;
     const stopped = new Promise<SandboxEnding>((resolve) => {
       this.#stop = () => resolve({ kind: "stopped" });
     });
@@ -55,6 +60,11 @@ export class LocalSandbox implements RunningSandbox {
   async connect(port: number): Promise<Socket> {
     this.#checkRunning();
     return this.#connect(port);
+  }
+
+  async takeOver(specification: SandboxSpecification): Promise<void> {
+    this.#checkRunning();
+    this.#target = { ...this.#target, ...(await this.#takeOver(specification)) };
   }
 
   async stop(): Promise<void> {

@@ -1,9 +1,8 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
-import type { Logger } from "../../../platform/logger.ts";
 import type { SandboxSpecification, StartHooks } from "../../provider.ts";
+import { environmentOf, planLayout, type Attempt, type StartContext } from "./attempt.ts";
 import {
   KEEPER_DIRECTORIES,
   ociConfiguration,
@@ -11,60 +10,28 @@ import {
   rootProcess,
   type BundleSources,
   type ProcessDefaults,
-  type ResourceBounds,
 } from "./bundle.ts";
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
-import { layerName, openWorkDirectories, type Directories } from "../../storage/directories.ts";
-import { AGENT_ID, HOME, sandboxEnvironment } from "../../guest/environment.ts";
-import { findBaseRoot, giveTree, type BaseRoot } from "./base-root.ts";
+import { layerName, openWorkDirectories } from "../../storage/directories.ts";
+import { AGENT_ID, HOME } from "../../guest/environment.ts";
+import { findBaseRoot, giveTree } from "./base-root.ts";
 import { writeOwnEtc } from "./etc.ts";
 import { factsOf } from "./facts.ts";
-import { resourceBounds, systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
-import { lendIdMap } from "./id-map.ts";
+import { resourceBounds } from "./host-facts.ts";
 import type { OpenedSandbox } from "./keeper.ts";
-import type { Machine } from "./machine.ts";
-import { Protection } from "./protection.ts";
 import { explainOverlay } from "./refusal.ts";
-import type { LaunchedKeeper } from "./resident-keeper.ts";
-import { rootLayout, type RootLayout } from "./root-layout.ts";
+import { guard, takeOver } from "./taking-over.ts";
 import { runContainer } from "./runtime.ts";
-import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 import { prepareWay } from "./runtimes/way.ts";
 import {
   emptyHomeLayer,
   etcLayers,
   makeSandboxFiles,
   removeSandboxFiles,
-  type SandboxFiles,
 } from "./runtime-files.ts";
 import { LocalSandbox } from "./sandbox.ts";
 
-export interface StartContext {
-  machine: Machine;
-  launched: LaunchedKeeper;
-  directories: Directories;
-  cgroups: CgroupPlace | undefined;
-  runtime: OciRuntime;
-  /** Its name and version. */
-  runtimeVersion: string;
-  logger: Logger;
-}
-
-/** Of whom there is no file: each shows as what it is. */
-const NOBODY = { uid: AGENT_ID, gid: AGENT_ID };
 const NEVER = (): Promise<never> => new Promise(() => undefined);
-
-/** What the way to a running sandbox has made so far, to be undone in reverse order. */
-interface Attempt {
-  number: number;
-  specification: SandboxSpecification;
-  files: SandboxFiles;
-  layout: RootLayout;
-  bounds: ResourceBounds;
-  cgroup: Cgroup | undefined;
-  root: BaseRoot | undefined;
-  protection?: Protection;
-}
 
 export async function startSandbox(
   context: StartContext,
@@ -106,34 +73,6 @@ function cgroupFor(
   return place === undefined ? undefined : makeCgroup(place, id, limits);
 }
 
-async function planLayout(
-  { machine, launched }: StartContext,
-  specification: SandboxSpecification,
-): Promise<RootLayout> {
-  const { workspace, toolchains } = specification;
-  const idMap =
-    machine.isRoot && workspace !== undefined
-      ? await lendIdMap(launched, machine, statWorkspace(workspace.source ?? workspace.path))
-      : undefined;
-  const baseIdMap =
-    machine.isRoot && specification.base?.directory !== undefined
-      ? await lendIdMap(launched, machine, NOBODY)
-      : undefined;
-  return rootLayout({
-    ...(baseIdMap === undefined ? {} : { baseIdMap }),
-    specification,
-    systemNames: systemNames(),
-    toolchainSources: toolchainSources(toolchains),
-    ...(idMap === undefined ? {} : { workspaceIdMap: idMap }),
-  });
-}
-
-function statWorkspace(workspace: string): { uid: number; gid: number } {
-  const found = statSync(workspace, { throwIfNoEntry: false });
-  if (found !== undefined) return found;
-  throw new CattlegridError("WORKSPACE_MISSING", `${workspace} does not exist.`);
-}
-
 async function run(
   context: StartContext,
   attempt: Attempt,
@@ -158,14 +97,14 @@ async function run(
   if (specification.hasRoot !== true) launched.seccomp.keep(way.stateRoot, containerId);
   // The keeper answers in the order of the requests, so closing the sandbox cannot overtake this one.
   const adopted = keeper.adopt(number, container.pid);
-  guard(context, attempt, opened);
+  guard(context, attempt, opened.unprotected);
   return new LocalSandbox({
     id: specification.id,
     facts: () =>
       factsOf({
         ...context,
         canLimit: context.cgroups !== undefined,
-        specification,
+        specification: attempt.specification,
         bounds,
         hasCgroup: attempt.cgroup !== undefined,
         unprotected: attempt.protection?.unprotected ?? opened.unprotected,
@@ -178,6 +117,7 @@ async function run(
       ...(specification.hasRoot === true ? { rootProcess: rootProcess(defaults) } : {}),
       cwd,
     },
+    takeOver: (wanted) => takeOver(context, attempt, wanted),
     connect: (port) => keeper.connect(number, port),
     died: Promise.race([
       container.died.then(() => "its first process ended"),
@@ -185,41 +125,6 @@ async function run(
       adopted.then(NEVER, (error: unknown) => `the keeper lost it: ${String(error)}`),
     ]),
     dispose: () => undo(context, attempt),
-  });
-}
-
-/** From now on what protects paths of the workspace is made again whenever a program of the host undoes it. */
-function guard(
-  { launched, logger, runtime }: StartContext,
-  attempt: Attempt,
-  { unprotected }: OpenedSandbox,
-): void {
-  const { layout, number, specification } = attempt;
-  const directory = specification.workspace?.path;
-  const paths = layout.trees.flatMap((tree) => tree.protectedPaths);
-  if (directory === undefined || paths.length === 0) return;
-  // The mounts that programs inside see are gVisor's own: none can be added, and `inspect` says so.
-  if (runtime.isolation === "gvisor") return;
-  const options = {
-    directory,
-    paths,
-    protect: () => launched.keeper.protect(number, directory, paths),
-    onFailure: (error: unknown) => {
-      const sandbox = specification.id;
-      logger.warn("protected paths could not be checked", { sandbox, error: String(error) });
-    },
-  };
-  attempt.protection = new Protection(options, unprotected);
-}
-
-function environmentOf(
-  { launched }: StartContext,
-  { specification, root }: Attempt,
-): Record<string, string> {
-  return sandboxEnvironment({
-    specification,
-    toolchainPath: toolchainPath(specification.toolchains),
-    shell: root?.shell ?? launched.files.shell,
   });
 }
 

@@ -12,7 +12,9 @@ import {
 } from "../../../../platform/native/process-handle.ts";
 import { connectInside } from "../../../capture/connection.ts";
 import { openNetworkNamespace, type NetworkNamespace } from "../../../capture/network.ts";
-import { protectInside } from "../../../mounts/protection.ts";
+import { protectInside, type UnprotectedPath } from "../../../mounts/protection.ts";
+import { renameHost } from "../../../mounts/visit.ts";
+import { layLateTree } from "./late-tree.ts";
 import { Stage } from "./stage.ts";
 import { detachTrees, openRootTree, removeRootTree } from "./root-tree.ts";
 import {
@@ -50,6 +52,7 @@ class Keeper {
   readonly #nftables = openNftables();
   readonly #homeNetworkFd = openSync("/proc/self/ns/net", "r");
   readonly #homeMountFd = openSync("/proc/self/ns/mnt", "r");
+  readonly #homeHostNameFd = openSync("/proc/self/ns/uts", "r");
   readonly #sandboxes = new Map<number, KeptSandbox>();
   readonly #idMaps = new Map<string, number>();
   #owner: KeeperSetup["owner"] = { uid: 0, gid: 0 };
@@ -74,6 +77,7 @@ class Keeper {
   async #perform(message: KeeperRequest): Promise<void> {
     if (message.kind === "open") return this.#open(message.request, message.plan);
     if (message.kind === "protect") return this.#protect(message);
+    if (message.kind === "lay") return this.#lay(message);
     if (message.kind === "setup") this.#setUp(message.setup);
     if (message.kind === "stage") this.#stage(message.sandbox, message.stage);
     if (message.kind === "map") return this.#map(message.request, message.map);
@@ -143,6 +147,26 @@ class Keeper {
     const init = this.#sandboxes.get(sandbox)?.init;
     const unprotected =
       init === undefined ? [] : protectInside(init.fd, this.#homeMountFd, { directory, paths });
+    reply({ kind: "protected", request, unprotected });
+  }
+
+  #lay({ request, sandbox, late }: KeeperRequest & { kind: "lay" }): void {
+    const kept = this.#sandboxes.get(sandbox);
+    assert(kept?.init !== undefined, `no sandbox ${sandbox} runs`);
+    const initFd = kept.init.fd;
+    renameHost(initFd, this.#homeHostNameFd, late.hostname);
+    let unprotected: readonly UnprotectedPath[] = [];
+    if (late.workspace !== undefined) {
+      const context = {
+        owner: this.#owner,
+        idMaps: this.#idMaps,
+        initFd,
+        homeFd: this.#homeMountFd,
+      };
+      const laid = layLateTree(kept.plan, late.workspace, context);
+      kept.plan = laid.plan;
+      unprotected = laid.unprotected;
+    }
     reply({ kind: "protected", request, unprotected });
   }
 

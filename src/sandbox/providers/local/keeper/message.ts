@@ -9,6 +9,7 @@ export type KeeperRequest =
   | { kind: "protect"; request: number; sandbox: number; directory: string; paths: string[] }
   /** Connects to a port of the sandbox's loopback; the connection is sent before the answer, as at `open`. */
   | { kind: "connect"; request: number; sandbox: number; port: number }
+  | { kind: "lay"; request: number; sandbox: number; late: LatePlan }
   | { kind: "close"; request: number; sandbox: number }
   | { kind: "stage"; request: number; sandbox: number; stage: StagePlan }
   | { kind: "map"; request: number; map: IdMap };
@@ -30,6 +31,7 @@ export type KeeperReply =
       mounts: readonly TreeMount[];
       unprotected: readonly UnprotectedPath[];
     }
+  /** After `protect` and `lay`. */
   | { kind: "protected"; request: number; unprotected: readonly UnprotectedPath[] }
   | {
       kind: "failed";
@@ -86,6 +88,13 @@ export interface SandboxPlan {
 
 /** Where, under its own directory, a sandbox's root file system is that stands on a base. */
 export const ROOT_OVERLAY = "overlay";
+
+/** What a running sandbox gets when somebody takes it over. */
+export interface LatePlan {
+  hostname: string;
+  /** Laid at a path inside; absent: no workspace. */
+  workspace?: { tree: TreePlan; path: string; place: "root" | "memory" };
+}
 
 /** What a runtime that cannot mount by itself finds mounted, beside the trees of its sandbox. */
 export interface StagePlan {

@@ -121,7 +121,7 @@ function unlessAbsent(remove: () => void): void {
   }
 }
 
-function layTree(
+export function layTree(
   tree: TreePlan,
   target: string,
   idMaps: ReadonlyMap<string, number>,
