@@ -13,7 +13,15 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-const COPIED = ["bin/cattlegrid", "docs", "LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md"];
+const COPIED = [
+  "bin/cattlegrid",
+  "docs",
+  "templates",
+  "LICENSE",
+  "README.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+];
 const NODE = "node_modules/node/bin/node";
 
 interface PackageFile {

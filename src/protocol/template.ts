@@ -235,7 +235,7 @@ export const templateFileSchema = z
     workspace: z
       .strictObject({
         /** The first is the default; no other may be asked for. */
-        modes: z.array(workspaceModeSchema).min(1).optional(),
+        modes: z.array(orParameter(workspaceModeSchema)).min(1).optional(),
         /** Paths that the agent may change although the host runs them. */
         unprotect: z.array(textSchema).optional(),
       })

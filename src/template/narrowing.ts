@@ -69,6 +69,7 @@ function chooseBoundary(
     mode: narrowing.choose("mode", defaultMode, {
       asked: mode,
       fits: (_, asked) => template.modes.includes(asked),
+      by: content.workspace?.modes,
     }),
     limits: Object.fromEntries(
       Object.entries(chosen).filter(([, value]) => value !== undefined),

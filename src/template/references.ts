@@ -20,6 +20,7 @@ const OPEN: readonly string[] = [
   "setup.*.environment",
   "limits",
   "lifetime",
+  "workspace.modes",
   "agents.*.version",
   "agents.*.model",
   "agents.*.prompt",

@@ -27,15 +27,25 @@ describe("the value of a parameter", () => {
       repositories: [{ url: "https://x.example/${parameters.t}", path: "src" }],
       limits: { cpus: "${parameters.n}", memory: "${parameters.n}g" },
       lifetime: { maxAge: "${parameters.n}h" },
+      workspace: { modes: ["${parameters.m}", "readonly"] },
     };
-    expect(resolve(content, { t: "blue", n: 2 })).toMatchObject({
+    expect(resolve(content, { t: "blue", n: 2, m: "overlay" })).toMatchObject({
       environment: { T: "is blue" },
       files: [{ path: ".config/blue", content: "${parameters.t} = blue", mode: 0o644 }],
       mcpServers: { s: { args: ["--team=blue"] } },
       repositories: [{ url: "https://x.example/blue" }],
       limits: { cpus: 2, memoryBytes: 2 * 1024 ** 3 },
       lifetime: { maxAgeMs: 7_200_000 },
+      modes: ["overlay", "readonly"],
     });
+  });
+
+  test("makes a workspace's mode one that there is, or none", () => {
+    const content: TemplateContent = { workspace: { modes: ["${parameters.m}"] } };
+    expect(resolve(content, { m: "readonly" }).modes).toEqual(["readonly"]);
+    for (const m of ["", "Direct", "overlay,direct"]) {
+      expect(() => resolve(content, { m })).toThrow(code("PARAMETER_INVALID") as Error);
+    }
   });
 
   test("is a variable of the setup steps that mention it, and never a part of their text", () => {

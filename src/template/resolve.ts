@@ -1,5 +1,5 @@
 import { CattlegridError } from "../errors/error.ts";
-import { limitsSchema } from "../protocol/sandbox.ts";
+import { limitsSchema, workspaceModeSchema } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import { readDuration, readSize } from "./amount.ts";
@@ -53,7 +53,7 @@ export function resolveTemplate(
     ...resolveVariables(content, values),
     policy: resolvePolicy(content, fill),
     ...resolveLimits(content, fill),
-    ...resolveBoundary(content),
+    ...resolveBoundary(content, fill),
     lifetime: resolveLifetime(content, fill),
     ...(regions === undefined ? {} : { regions: distinct(regions) }),
     identity: resolveIdentity(content, fill),
@@ -61,18 +61,27 @@ export function resolveTemplate(
   };
 }
 
-function resolveBoundary({
-  provider,
-  isolation,
-  workspace = {},
-}: TemplateContent): Pick<ResolvedTemplate, "provider" | "isolation" | "modes" | "unprotect"> {
+function resolveBoundary(
+  { provider, isolation, workspace = {} }: TemplateContent,
+  fill: Filling["fill"],
+): Pick<ResolvedTemplate, "provider" | "isolation" | "modes" | "unprotect"> {
   const { modes = [], unprotect } = workspace;
   return {
     ...(provider === undefined ? {} : { provider }),
     ...(isolation === undefined ? {} : { isolation }),
-    modes: [...modes],
+    modes: distinct(fill(modes).map(readMode)),
     ...(unprotect === undefined ? {} : { unprotect: distinct(unprotect) }),
   };
+}
+
+/** SECURITY: an answer makes it one of the modes or nothing; a mode that nobody meant would hand out the workspace. */
+function readMode(text: string): ResolvedTemplate["modes"][number] {
+  const read = workspaceModeSchema.safeParse(text);
+  if (read.success) return read.data;
+  const message = `workspace.modes cannot be ${JSON.stringify(text)}, which a parameter makes it.`;
+  throw new CattlegridError("PARAMETER_INVALID", message, {
+    hint: `Give one of ${workspaceModeSchema.options.join(", ")}.`,
+  });
 }
 
 interface Conditional {
