@@ -1,32 +1,8 @@
-import { lintSource } from "@secretlint/core";
-import { secretLintProfiler } from "@secretlint/profiler";
-import { rules } from "@secretlint/secretlint-rule-preset-recommend";
+import { scanSecrets } from "../platform/secret-scan.ts";
 import type { Hold } from "./change.ts";
-
-/** SECURITY: by this rule a comment in a file switches the others off, and the agent writes the comments. */
-const SWITCHES_OFF = "@secretlint/secretlint-rule-filter-comments";
-const RULES = rules.filter(({ meta }) => meta.id !== SWITCHES_OFF);
-const REASONS_MAX = 3;
-// It would keep a hundred marks in memory for every file that is looked at, for as long as the process lives.
-secretLintProfiler.setEnabled(false);
 
 /** Why a text is held back: it looks as if it held secrets. Says which kind and line, never the secret itself. */
 export async function findSecrets(path: string, text: string): Promise<readonly Hold[]> {
-  const { messages } = await lintSource({
-    source: { filePath: path, content: text, ext: extensionOf(path), contentType: "text" },
-    options: {
-      config: { rules: RULES.map((rule) => ({ id: rule.meta.id, rule })) },
-      noPhysicFilePath: true,
-      maskSecrets: true,
-    },
-  });
-  const found = messages.map(({ ruleId, loc }) => {
-    const kind = ruleId.replace(/^.*secretlint-rule-/, "");
-    return `seems to hold a secret (${kind}) in line ${loc.start.line}`;
-  });
-  return [...new Set(found)].slice(0, REASONS_MAX).map((reason) => ({ class: "secret", reason }));
-}
-
-function extensionOf(path: string): string {
-  return /\.[^./]*$/.exec(path)?.[0] ?? "";
+  const reasons = await scanSecrets(path, text);
+  return reasons.map((reason) => ({ class: "secret", reason }));
 }

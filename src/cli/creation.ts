@@ -67,6 +67,7 @@ export async function describeCreation(
         ? await readGitIdentity(caller.environment, signal)
         : undefined,
     mirrors,
+    imported: describeImport(flags, sources),
     origins: findOrigins(flags, sources),
   });
 }
@@ -90,6 +91,17 @@ async function describeTemplate(
     ...(flags.region.length === 0 ? ["regions"] : []),
   ];
   return { name, ...(hasParameters ? { parameters } : {}), yields };
+}
+
+/** Absent without a template: a daemon of before knows no such field. */
+function describeImport(
+  flags: CreationFlags,
+  { settings, verb, template: picked }: CreationSources,
+): SandboxCreate["imported"] {
+  const name = picked ?? flags.template ?? settings.flags["template"] ?? "";
+  if (name !== "") return flags.import === true ? "require" : "ask";
+  if (flags.import !== true) return undefined;
+  throw usage(verb, "--import is for a template that asks for it: name one with --template.");
 }
 
 /** Settings that are a flag's value, by the name `inspect` shows. */

@@ -77,7 +77,7 @@ async function create(
     if (!CattlegridError.is(error) || !mayBeStandIn(error) || request.ephemeral === true) {
       throw error;
     }
-    return context.api.post<Sandbox>("/v1/sandboxes", keepAsked(request, flags));
+    return postTemplated(keepAsked(request, flags), { ...context, asks });
   }
 }
 

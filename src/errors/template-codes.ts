@@ -20,6 +20,10 @@ export const TEMPLATE_CODES = define({
   PARAMETER_INVALID: user(400, "`cattlegrid template show NAME` lists its parameters."),
   PARAMETER_IMMUTABLE: user(409, "Make a new sandbox for another value."),
 
+  IMPORT_UNDECIDED: user(
+    409,
+    "Send in `imported` what is to be taken, or an empty object for nothing.",
+  ),
   MCP_HOST_DENIED: user(403, "Allow the server's host in the template's policy."),
 
   // Their layers

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { importWishSchema } from "./imported.ts";
 import { publishedPortSchema } from "./port.ts";
 import { problemSchema } from "./problem.ts";
 import { bindingsSchema } from "./secret.ts";
@@ -101,6 +102,8 @@ export const sandboxCreateSchema = z
     removeAfterSession: z.boolean().optional(),
     /** What says the rest, and what may be said beside it. */
     template: templateChoiceSchema.optional().meta({ "x-since": 1 }),
+    /** From the person's own configuration of the agent, where the template's `import` names it. Absent: nothing. */
+    imported: importWishSchema.optional().meta({ "x-since": 1 }),
     /** Where each value was said, by the name of its setting; for people. */
     origins: z.record(z.string().max(64), z.string().max(16_384)).optional(),
     /** Stopped after this long with nothing going on in it. */
@@ -187,6 +190,8 @@ export const sandboxSchema = z
         parameters: parameterValuesSchema.readonly(),
         /** Values that count from the next start on. */
         nextParameters: parameterValuesSchema.readonly().exactOptional(),
+        /** Names of what was taken from the owner's own configuration of the agent. */
+        imported: z.object({ steering: stringsSchema, mcpServers: stringsSchema }).exactOptional(),
         /** Where people sign in. */
         identityDirectory: z.object({ startUrl: z.string(), region: z.string() }).exactOptional(),
       })

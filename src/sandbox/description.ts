@@ -9,6 +9,7 @@ import { applyTemplate } from "../template/narrowing.ts";
 import type { Templates, TemplateUse } from "../template/templates.ts";
 import type { WorkspaceSurroundings } from "../workspace/workspace.ts";
 import { compileConfiguration } from "./configuration/agent-configuration.ts";
+import { importedOf, withImported } from "./configuration/imports.ts";
 import { checkServers } from "./configuration/server-checks.ts";
 import { specify, type Wanted } from "./creation.ts";
 import { holdable } from "./demands.ts";
@@ -61,8 +62,10 @@ export async function resolveChoice(
 export async function describeSandbox(
   options: DescriptionOptions,
   id: string,
-  { part, ...wanted }: Wanted & { part: TemplatePart | undefined },
+  { part: said, ...wanted }: Wanted & { part: TemplatePart | undefined },
 ): Promise<Description> {
+  const imported = importedOf(wanted.request);
+  const part = said && { ...said, template: withImported(said.template, imported) };
   const asked = part === undefined ? wanted.request : narrow(part, wanted.request);
   if (asked.agent === undefined) throw agentMissing(asked.name);
   const agent = findAgent(options.agents, asked.agent);

@@ -6,6 +6,7 @@ import type { Store } from "../store/store.ts";
 import { resolveWorkspace } from "../workspace/workspace.ts";
 import type { Clones } from "./clones.ts";
 import type { Wanted } from "./creation.ts";
+import { checkImports } from "./configuration/imports.ts";
 import { describeSandbox, resolveChoice, type DescriptionOptions } from "./description.ts";
 import { defaultName, distinctName } from "./name.ts";
 import { checkSame } from "./sameness.ts";
@@ -104,6 +105,7 @@ export async function describeNew(
     ...wanted,
     part,
   });
+  checkImports(part?.template, request, agent);
   return {
     id,
     owner,

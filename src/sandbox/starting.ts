@@ -155,7 +155,6 @@ export async function planStart(
     workspace?.mode === "clone" ? await options.clones.prepare(row, provider, context) : undefined;
   const certificates = gate.certificates;
   const parts = { protectedPaths, maskedPaths, layers, certificates, ...(source && { source }) };
-  tellImport(specification.template, context.report);
   const kept = { ...row, specification };
   const configuration = compileConfiguration(kept, agent);
   const environment = configuration?.compiled.environment;
@@ -168,14 +167,6 @@ export async function planStart(
     ...(configuration && { configuration }),
     specification: toSpecification(kept, agent, { ...parts, ...(environment && { environment }) }),
   };
-}
-
-/** Whoever relies on it must not believe that it was done. */
-function tellImport(template: ResolvedTemplate | undefined, report: StartContext["report"]): void {
-  const { import: wanted = [] } = template ?? {};
-  if (wanted.length === 0) return;
-  const text = `The template asks for your own ${wanted.join(" and ")}: nothing of it is taken, since that cannot be done yet.`;
-  report({ type: "notice", text });
 }
 
 /** Nothing of an agent's runs before what the template says is in place; without it, nothing does. */

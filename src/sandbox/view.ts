@@ -1,4 +1,6 @@
 import type { Sandbox } from "../protocol/sandbox.ts";
+import type { ResolvedTemplate } from "../protocol/template.ts";
+import { importedOf } from "./configuration/imports.ts";
 import type { SandboxRow, StoredClone, StoredSpecification } from "../store/sandbox-rows.ts";
 import type { SessionRow } from "../store/session-rows.ts";
 
@@ -74,7 +76,25 @@ function showTemplate({ template, making }: StoredSpecification): Pick<Sandbox, 
     startUrl === undefined || region === undefined
       ? {}
       : { identityDirectory: { startUrl, region } };
-  return { template: { name, title, origin, digest, parameters, ...next, ...directory } };
+  const imported = showImported(template, making);
+  return {
+    template: { name, title, origin, digest, parameters, ...next, ...imported, ...directory },
+  };
+}
+
+function showImported(
+  template: ResolvedTemplate,
+  making: StoredSpecification["making"],
+): Pick<NonNullable<Sandbox["template"]>, "imported"> {
+  const { steering = [], mcpServers = {} } = importedOf(making?.request);
+  const counts = ({ name, content }: { name: string; content: string }): boolean =>
+    template.steering.some((each) => each.name === name && each.content === content);
+  const servers = Object.keys(mcpServers).filter((name) => name in template.mcpServers);
+  const imported = {
+    steering: steering.filter(counts).map(({ name }) => name),
+    mcpServers: template.import.includes("mcp") ? servers : [],
+  };
+  return imported.steering.length + imported.mcpServers.length === 0 ? {} : { imported };
 }
 
 /** What about its agent was chosen, and by whom it is signed in. */

@@ -222,13 +222,24 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a template of the stand-in Ki
     expect(await read()).toBe(before);
   });
 
-  test("says that nothing is imported, since that cannot be done yet", async () => {
-    const id = await make({}, { import: ["steering"] });
-    await yard.engine.sandboxes.stop(id);
-    expect(await yard.start(id)).toContainEqual({
-      type: "notice",
-      text: expect.stringContaining("nothing of it is taken"),
+  test("gives it what its person agreed to take along, read-only, and its own of the same name before that", async () => {
+    const steering = [
+      { name: "product.md", content: "The product is called Otherwise.\n" },
+      { name: "own.md", content: "Quails are small.\n" },
+    ];
+    const id = await yard.fromTemplate(
+      { import: ["steering"], steering: STEERING },
+      { imported: { steering } },
+    );
+    expect(await turn(id, "what are you told about quails?")).toMatchObject({
+      answer: "Quails are small.",
     });
+    const look = "cd ~/.kiro/steering && stat -c '%a %n' own.md product.md && cat product.md";
+    expect(await yard.inside(id, look)).toBe(
+      "444 own.md\n644 product.md\nThe product is called Fieldgate.\n",
+    );
+    const unnamed = { imported: { steering } };
+    await expect(yard.fromTemplate({}, unnamed)).rejects.toMatchObject({ code: "REQUEST_INVALID" });
   });
 
   test("takes out of the home what its next version lacks, and nothing else", async () => {

@@ -19,7 +19,7 @@ import { shell } from "../../src/agent/agents/shell/shell.ts";
 import { createAgentRegistry } from "../../src/agent/registry.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { openRuntimeDirectory, resolvePaths } from "../../src/platform/paths.ts";
-import type { StartEvent } from "../../src/protocol/sandbox.ts";
+import type { SandboxCreate, StartEvent } from "../../src/protocol/sandbox.ts";
 import type { TemplateFile } from "../../src/protocol/template.ts";
 import type { SessionCreate, SessionEvent, TurnEvent } from "../../src/protocol/session.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
@@ -206,7 +206,10 @@ export class KiroYard {
   }
 
   /** A sandbox that was made from a template that says this, and runs. */
-  async fromTemplate(said: Partial<TemplateFile>): Promise<string> {
+  async fromTemplate(
+    said: Partial<TemplateFile>,
+    asked: Partial<SandboxCreate> = {},
+  ): Promise<string> {
     const directory = join(this.root, "templates", TEMPLATE);
     mkdirSync(directory, { recursive: true });
     const text = JSON.stringify({ version: 1, agent: "kiro", ...said });
@@ -216,6 +219,7 @@ export class KiroYard {
       template: { name: TEMPLATE },
       workspace: this.workspace,
       mirrors: this.mirrors(),
+      ...asked,
     });
     await this.start(sandbox.id);
     return sandbox.id;

@@ -24,4 +24,8 @@ export const TEMPLATE_FLAGS = {
     help: "make the sandbox from a template; `project` is the workspace's own, and --template= is none",
   },
   ...PARAMETER_FLAGS,
+  import: {
+    kind: "switch",
+    help: "take what the template asks for of your own configuration of the agent, without a question",
+  },
 } as const satisfies Flags;

@@ -4,6 +4,7 @@ import type { ParameterValue } from "../../protocol/template-choice.ts";
 import type { TemplateDetail } from "../../protocol/template-list.ts";
 import { canAsk, tell } from "../caller.ts";
 import type { VerbContext } from "../verb.ts";
+import { agreeToImport, withoutDenied } from "./import-consent.ts";
 import { approveProject, PROJECT_TEMPLATE, templatePath } from "./approval.ts";
 import { askForParameters } from "./questions.ts";
 
@@ -19,10 +20,30 @@ export async function postTemplated(
     try {
       return await context.api.post<Sandbox>("/v1/sandboxes", wanted);
     } catch (error) {
-      if (!mayAsk || !CattlegridError.is(error) || wanted.template === undefined) throw error;
-      wanted = await mend(wanted, error, { asked, context });
+      if (!CattlegridError.is(error) || wanted.template === undefined) throw error;
+      const decided = await decideImport(wanted, error, { ...context, asks });
+      if (decided === undefined && !mayAsk) throw error;
+      wanted = decided ?? (await mend(wanted, error, { asked, context }));
     }
   }
+}
+
+/** Undefined for a refusal that is not about what is taken from a person's own configuration. */
+async function decideImport(
+  request: SandboxCreate,
+  error: CattlegridError,
+  { asks, caller }: VerbContext & { asks: boolean },
+): Promise<SandboxCreate | undefined> {
+  const { imported } = request;
+  if (error.code === "IMPORT_UNDECIDED" && typeof imported === "string") {
+    const consent = { given: imported === "require", asks };
+    return { ...request, imported: await agreeToImport(error, consent, caller) };
+  }
+  if (error.code !== "MCP_HOST_DENIED" || typeof imported !== "object") return undefined;
+  const rest = withoutDenied(imported, error);
+  if (rest === undefined) return undefined;
+  tell(caller, `cattlegrid: left out: ${error.message}`);
+  return { ...request, imported: rest };
 }
 
 interface Mending {

@@ -12,6 +12,7 @@ import type { ResolvedTemplate } from "../../protocol/template.ts";
 import type { SandboxRow } from "../../store/sandbox-rows.ts";
 import { HOME } from "../guest/environment.ts";
 import type { RunningSandbox } from "../provider.ts";
+import { importedOf, markImported } from "./imports.ts";
 import { placeFiles } from "./home-placement.ts";
 import {
   checkHomePath,
@@ -32,7 +33,7 @@ export interface SandboxConfiguration {
 }
 
 export type ConfiguredRow = Pick<SandboxRow, "id"> & {
-  specification: Pick<SandboxRow["specification"], "template" | "workspace" | "layers">;
+  specification: Pick<SandboxRow["specification"], "template" | "making" | "workspace" | "layers">;
 };
 
 /**
@@ -44,7 +45,7 @@ export function compileConfiguration(
   agent: AgentAdapter,
   options: TurnOptions = {},
 ): SandboxConfiguration | undefined {
-  const { template, workspace, layers } = row.specification;
+  const { template, making, workspace, layers } = row.specification;
   if (template === undefined) return undefined;
   const wanted = describeWanted(template, agent.id);
   requireParts(agent, wanted);
@@ -58,7 +59,7 @@ export function compileConfiguration(
     ...(version === undefined ? {} : { version }),
   };
   const compiled = agent.configuration?.compile(wanted, context) ?? NOTHING;
-  const files = [...template.files, ...compiled.files];
+  const files = [...template.files, ...markImported(compiled.files, importedOf(making?.request))];
   for (const { path } of files) checkHomePath(path);
   return { compiled, files };
 }

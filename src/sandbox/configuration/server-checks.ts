@@ -44,6 +44,7 @@ function checkAddress(name: string, url: string, place: ServerPlace): void {
   const { host } = new URL(url);
   const message = `The policy lets nothing out to ${host}, where the MCP server ${name} is.`;
   throw new CattlegridError("MCP_HOST_DENIED", message, {
+    details: { server: name },
     hint: `Add \`allow: [${host}]\` to the template's policy, or --allow ${host} where the template leaves it open.`,
   });
 }
