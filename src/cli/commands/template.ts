@@ -9,7 +9,7 @@ export const TEMPLATE = defineVerb({
     .map(({ usage }) => usage)
     .join("\n       cattlegrid template "),
   description:
-    "Lists the templates that sandboxes can be made from, shows and checks them. `project` is the template of the\n" +
+    "Lists the templates that sandboxes can be made from, shows, checks and builds them. `project` is the template of the\n" +
     "current directory, `.cattlegrid/cattlegrid.template.yaml`: it counts once you have approved what it says, and\n" +
     "again not when it has changed. Make a sandbox with `cattlegrid run --template NAME`.",
   example: "cattlegrid template show my-template --resolved --param team=blue",

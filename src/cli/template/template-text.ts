@@ -1,16 +1,23 @@
+import type { TemplateLayer } from "../../protocol/template-layer.ts";
 import type { TemplateDetail, TemplateSummary } from "../../protocol/template-list.ts";
 import { makeOneLine, makePrintable } from "../error-text.ts";
 import { renderTable } from "../table.ts";
+import { describeBuilt } from "./layer-text.ts";
 
-export function renderTemplates(templates: readonly TemplateSummary[]): string {
+export function renderTemplates(
+  templates: readonly TemplateSummary[],
+  layers: readonly TemplateLayer[],
+): string {
+  const now = Date.now();
   const rows = templates.map((template) => [
     template.name,
     template.origin,
     template.agent ?? "-",
     describeState(template),
+    ...describeBuilt(template.name, template.coveredBy === undefined ? layers : [], now),
     template.title,
   ]);
-  return renderTable(["TEMPLATE", "ORIGIN", "AGENT", "STATE", "TITLE"], rows);
+  return renderTable(["TEMPLATE", "ORIGIN", "AGENT", "STATE", "LAYERS", "BUILT", "TITLE"], rows);
 }
 
 function describeState({ coveredBy, problem, approved }: TemplateSummary): string {

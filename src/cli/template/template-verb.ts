@@ -13,8 +13,26 @@ export const TEMPLATE_VERB_FLAGS = {
     kind: "text",
     value: "AGENT",
     suggest: ["agent"],
-    help: "with show --resolved: for this agent; default: the template's",
+    help: "with show --resolved and build: for this agent; default: the template's",
   },
+  provider: {
+    kind: "text",
+    value: "ID",
+    suggest: ["provider"],
+    help: "with build: where its layers come to lie; default: the template's, or local",
+  },
+  cache: {
+    kind: "switch",
+    negatable: true,
+    isOn: true,
+    help: "with build: run every step anew, whatever is there",
+  },
+  older: {
+    kind: "text",
+    value: "TIME",
+    help: "with gc: what no sandbox started on for this long; default: 7d",
+  },
+  "dry-run": { kind: "switch", help: "with gc: list what would go, and remove nothing" },
   size: {
     kind: "text",
     value: "N",

@@ -24,6 +24,14 @@ export const TEMPLATE_VERBS = {
     usage: "approve [WORKSPACE]",
     load: async () => (await import("./verbs/approve.ts")).approveTemplate,
   },
+  build: {
+    usage: "build NAME [--param NAME=VALUE]... [--no-cache] [--provider ID]",
+    load: async () => (await import("./verbs/build.ts")).buildTemplate,
+  },
+  gc: {
+    usage: "gc [--older TIME] [--dry-run]",
+    load: async () => (await import("./verbs/gc.ts")).collectLayers,
+  },
   warm: {
     usage: "warm [NAME --size N [--param NAME=VALUE]...]",
     load: async () => (await import("./verbs/warm.ts")).warmTemplate,

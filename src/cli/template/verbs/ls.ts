@@ -1,3 +1,4 @@
+import type { TemplateLayersList } from "../../../protocol/template-layer.ts";
 import type { TemplateList } from "../../../protocol/template-list.ts";
 import { tell } from "../../caller.ts";
 import { renderTemplates } from "../template-text.ts";
@@ -8,8 +9,9 @@ export const listTemplates: TemplateVerb = async ({ flags }, context) => {
   const workspace = encodeURIComponent(await currentWorkspace(context));
   const found = await api.get<TemplateList>(`/v1/templates?workspace=${workspace}`);
   const { templates } = found;
-  if (flags.json) caller.output.write(`${JSON.stringify(found, undefined, 2)}\n`);
-  else caller.output.write(renderTemplates(templates));
+  const { layers } = await api.get<TemplateLayersList>("/v1/template-layers");
+  if (flags.json) caller.output.write(`${JSON.stringify({ ...found, layers }, undefined, 2)}\n`);
+  else caller.output.write(renderTemplates(templates, layers));
   for (const { problem } of flags.json ? [] : templates) {
     if (problem !== undefined)
       tell(caller, `cattlegrid: ${problem.message}\n  hint: ${problem.hint}`);
