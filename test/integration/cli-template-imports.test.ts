@@ -9,7 +9,7 @@ import { Screen } from "../support/screen.ts";
 const NEEDS = allOf(program("crun"), program("tmux"));
 const TEMPLATE = "version: 1\nagent: kiro\npolicy: { preset: locked, allow: [tools.example] }\n";
 const SERVERS = {
-  local: { command: "tool" },
+  local: { command: "tool", env: { COLOUR: "red" } },
   allowed: { url: "https://tools.example/mcp" },
   denied: { url: "https://other.example/mcp" },
 };
@@ -55,7 +55,9 @@ describe.skipIf(!NEEDS.met)(NEEDS.title("imports of templates"), () => {
   test("take with --import what is allowed, list it before, and keep it when made anew", async () => {
     const made = await create("given", "both", "--import");
     expect(made.code).toBe(0);
-    expect(made.stderr).toMatch(/steering own\.md[^]*MCP server local: runs inside: tool/);
+    expect(made.stderr).toMatch(
+      /steering own\.md[^]*MCP server local: runs inside: COLOUR=red tool/,
+    );
     expect(made.stderr).toMatch(/left out: .*other\.example/);
     const names = { steering: ["own.md"], mcpServers: ["local", "allowed"] };
     expect(await taken("given")).toEqual(names);

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { CattlegridError } from "../../errors/error.ts";
-import { type Imported, importPlacesSchema } from "../../protocol/imported.ts";
+import { type Imported, type ImportedServer, importPlacesSchema } from "../../protocol/imported.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
 import { makeOneLine } from "../error-text.ts";
 import { readOwnConfiguration } from "./own-configuration.ts";
@@ -48,14 +48,17 @@ async function isAgreed({ input, errors: output }: Caller): Promise<boolean> {
 function describe({ steering = [], mcpServers = {} }: Imported): string[] {
   return [
     ...steering.map(({ name, content }) => `  steering ${name}, ${content.length} characters`),
-    ...Object.entries(mcpServers).map(([name, server]) => {
-      const what =
-        "url" in server
-          ? server.url
-          : `runs inside: ${[server.command, ...(server.args ?? [])].join(" ")}`;
-      return `  MCP server ${name}: ${makeOneLine(what)}`;
-    }),
+    ...Object.entries(mcpServers).map(
+      ([name, server]) => `  MCP server ${name}: ${makeOneLine(describeServer(server))}`,
+    ),
   ];
+}
+
+function describeServer(server: ImportedServer): string {
+  if ("url" in server) return server.url;
+  const { command, args = [], environment = {} } = server;
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  return `runs inside: ${[...variables, command, ...args].join(" ")}`;
 }
 
 /** Undefined unless it is about a server that was taken along: then what remains without it. */
