@@ -1,11 +1,13 @@
 import type { Prune, Prunable } from "../protocol/prune.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
+import type { LayerUse } from "./layer-use.ts";
 import type { SandboxProvider } from "./provider.ts";
 
 export interface PruningOptions {
   store: Store;
   providers: readonly SandboxProvider[];
+  layerUse: LayerUse;
   remove(sandboxId: string): Promise<void>;
   /** Changes of a workspace that exist in the sandbox alone. */
   countChanges(sandboxId: string): Promise<number>;
@@ -19,7 +21,7 @@ export interface PruningWish {
 
 /** What nobody would miss: sandboxes that do not run, and layers that no sandbox stands on. */
 export async function findPrunable(
-  { store, providers, countChanges }: Omit<PruningOptions, "remove">,
+  { store, providers, countChanges }: Omit<PruningOptions, "remove" | "layerUse">,
   { owner, beforeMs }: PruningWish,
 ): Promise<Prunable> {
   const rows = await store.sandboxes.list();
@@ -49,13 +51,35 @@ export async function prune(
   const removed = sandboxes.filter(({ id }) => wanted.has(id));
   for (const { id } of removed) await options.remove(id);
   const unused = (await findPrunable(options, wish)).layers;
-  const layers = unused.filter(({ provider, layer }) =>
-    asked.layers.some((each) => each.provider === provider && each.layer === layer),
-  );
-  for (const { provider, layer } of layers) {
-    await options.providers.find(({ id }) => id === provider)?.layers.remove(layer);
+  const layers: Layer[] = [];
+  for (const each of unused) {
+    if (!asked.layers.some((wanted) => isSame(wanted, each))) continue;
+    if (await removeLayer(options, each)) layers.push(each);
   }
   return { sandboxes: removed, layers };
+}
+
+/** Unless a start has chosen it since, which its row does not say yet. */
+function removeLayer(
+  { store, providers, layerUse }: PruningOptions,
+  { provider: id, layer }: Layer,
+): Promise<boolean> {
+  return layerUse.remove(id, layer, {
+    async isUsed() {
+      const unused = await findUnusedLayers(providers, await store.sandboxes.list(), []);
+      return !unused.some((each) => isSame(each, { provider: id, layer }));
+    },
+    async remove() {
+      await providers.find((each) => each.id === id)?.layers.remove(layer);
+      await store.layers.remove(id, layer);
+    },
+  });
+}
+
+type Layer = Prunable["layers"][number];
+
+function isSame(left: Layer, right: Layer): boolean {
+  return left.provider === right.provider && left.layer === right.layer;
 }
 
 function isPrunable(row: SandboxRow, beforeMs: number): boolean {

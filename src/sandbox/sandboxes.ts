@@ -19,6 +19,7 @@ import type { Ports } from "./ports.ts";
 import type { ProviderHealth } from "./provider-health.ts";
 import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import type { Quarantines } from "./quarantines.ts";
+import type { LayerUse } from "./layer-use.ts";
 import type { Upkeep } from "./upkeep.ts";
 import type { StartWatcher } from "./shared-start.ts";
 import type { InstallInside, LayersFor } from "./starting.ts";
@@ -35,6 +36,8 @@ export interface SandboxesOptions {
   gates: Gates;
   terminals: Terminals;
   layersFor: LayersFor;
+  /** Shared with whatever else chooses and removes layers. */
+  layerUse: LayerUse;
   installInside: InstallInside;
   sessions: SandboxSessions;
   /** Where a workspace may not be. */

@@ -10,6 +10,7 @@ import {
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
+import { LayerUse } from "../sandbox/layer-use.ts";
 import { createConfigure } from "../sandbox/configuration/configuring.ts";
 import { createEngineEvents, type EngineEvents } from "../sandbox/engine-events.ts";
 import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
@@ -188,7 +189,8 @@ async function compose(
     assert(bound.sandboxes !== undefined, "an installation before there are sandboxes");
     return bound.sandboxes.createInternal(wanted);
   };
-  const layerParts = { ...options, stateDirectory, store, createThrowAway };
+  const layerUse = new LayerUse();
+  const layerParts = { ...options, stateDirectory, store, createThrowAway, use: layerUse };
   const templateLayers = openTemplateLayers(layerParts);
   const { layersFor } = templateLayers;
   bound.sandboxes = await createSandboxes({
@@ -208,6 +210,7 @@ async function compose(
         onRecord: tellEgress(store.sandboxes, { events, logger }),
       }),
     layersFor,
+    layerUse,
     installInside,
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),

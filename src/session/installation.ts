@@ -4,6 +4,7 @@ import { checkDiskSpace } from "../platform/disk.ts";
 import { describeLibc } from "../platform/libc.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { StartEvent } from "../protocol/sandbox.ts";
+import type { LayerUse } from "../sandbox/layer-use.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { StartWork } from "../sandbox/shared-start.ts";
 import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
@@ -17,6 +18,7 @@ const INSTALL_TIMEOUT_MS = 15 * 60 * 1000;
 export interface InstallationOptions {
   agents: AgentRegistry;
   createThrowAway(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
+  use: LayerUse;
   /** Its disk is where layers come to lie. */
   stateDirectory: string;
   logger: Logger;
@@ -33,13 +35,18 @@ export function createInstallation(options: InstallationOptions): LayersFor {
     if (!isInstallable(agent)) return [];
     const { provider } = context;
     const key = await keyOf(agent, context);
-    const present = findLayer(key, await provider.layers.list());
+    const choose = async (): Promise<string | undefined> => {
+      const layer = findLayer(key, options.use.without(provider.id, await provider.layers.list()));
+      if (layer !== undefined) context.pins?.use(options.use.pin(provider.id, [layer]));
+      return layer;
+    };
+    const present = await choose();
     if (present !== undefined) return [present];
     const name = JSON.stringify([provider.id, key]);
     const work: StartWork = (signal, report) =>
       install(options, { agent, key, context, signal, report });
     await installations.run(name, work, context);
-    const made = findLayer(key, await provider.layers.list());
+    const made = await choose();
     if (made !== undefined) return [made];
     throw new CattlegridError("INTERNAL", `The layer of ${agent.id} vanished after it was made.`);
   };

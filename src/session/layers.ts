@@ -43,14 +43,13 @@ async function findPresent(
 }
 
 async function make(
-  { agents, installed, building, use }: LayersOptions,
+  { agents, installed, building }: LayersOptions,
   agentId: string,
   context: LayersContext,
 ): Promise<readonly string[]> {
-  const { template, provider, pins } = context;
+  const { template } = context;
   const pin = template === undefined ? {} : pinOf(template);
   const below = await installed(agentId, { ...context, ...pin });
-  pins?.use(use.pin(provider.id, below));
   if (template === undefined) return below;
   const agent = findAgent(agents, agentId);
   return [...below, ...(await building.make({ template, agent, below, context }))];

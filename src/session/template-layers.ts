@@ -3,7 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateLayer } from "../protocol/template-layer.ts";
 import { prepareBase } from "../sandbox/base.ts";
-import { LayerUse } from "../sandbox/layer-use.ts";
+import type { LayerUse } from "../sandbox/layer-use.ts";
 import type { SandboxProvider } from "../sandbox/provider.ts";
 import { findAgent, findProvider } from "../sandbox/registry.ts";
 import { pinOf } from "./agent-pin.ts";
@@ -22,6 +22,8 @@ export interface TemplateLayersOptions extends Pick<
   agents: AgentRegistry;
   providers: readonly SandboxProvider[];
   store: Store;
+  /** Shared with whatever else chooses and removes layers. */
+  use: LayerUse;
   stateDirectory: string;
   logger: Logger;
   now?(): Date;
@@ -51,8 +53,7 @@ export type TemplateBuildWish = Pick<
 };
 
 export function openTemplateLayers(options: TemplateLayersOptions): TemplateLayers {
-  const { agents, store, providers, now = () => new Date() } = options;
-  const use = new LayerUse();
+  const { agents, store, providers, use, now = () => new Date() } = options;
   const { layers } = store;
   const building = createBuilding({ ...options, layers, use, now });
   const installed = createInstallation(options);

@@ -105,7 +105,10 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("how long a sandbox lasts"), (
     const none = await cli.run(["prune", "--older-than", "1d", "--yes", "--json"]);
     expect(JSON.parse(none.stdout)).toEqual({ sandboxes: [], layers: [] });
     const { code, stderr } = await cli.run(["prune", "--yes"]);
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/removed \d+ sandboxes and 0 /)]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/removed \d+ sandboxes, 0 installed agents, 0 /),
+    ]);
     expect(readdirSync(join(cli.paths.providerDirectory("local"), "trash"))).toEqual([]);
     expect(codeOf(await cli.run(["inspect", "rest-1"]))).toEqual([125, "SANDBOX_NOT_FOUND"]);
     expect((await inspect("busy")).status).toBe("running");

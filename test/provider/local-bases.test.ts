@@ -167,7 +167,10 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a template's base"), () => {
 
   test.skipIf(IS_ROOT)("has no root where an ordinary user runs it", async () => {
     template(`{ tar: ${shared}/small.tar }`, ROOTED);
-    await expect(buildTemplate(engine, "based")).rejects.toMatchObject({ code: "BASE_UNSUITABLE" });
+    await expect(buildTemplate(engine, "based")).rejects.toMatchObject({
+      code: "BASE_UNSUITABLE",
+      hint: expect.stringContaining("`usermod --add-subuids`) do not help"),
+    });
   });
 
   describe.skipIf(!IMAGES.met)(IMAGES.title("as an image"), () => {

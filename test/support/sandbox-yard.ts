@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import type { SandboxCreate } from "../../src/protocol/sandbox.ts";
+import { LayerUse } from "../../src/sandbox/layer-use.ts";
 import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
 import { createSandboxes } from "../../src/sandbox/live-sandboxes.ts";
 import type { Sandboxes, SandboxesOptions } from "../../src/sandbox/sandboxes.ts";
@@ -112,6 +113,7 @@ export class SandboxYard {
       }),
       terminals,
       layersFor: async () => [],
+      layerUse: new LayerUse(),
       installInside: async () => undefined,
       sessions: {
         endAll: async (id) => void ended.push(id),

@@ -10,7 +10,8 @@ export const PRUNE = defineVerb({
   verb: "prune",
   usage: "[FLAGS]",
   description:
-    "Removes sandboxes that do not run, with their home and sign-in, and installed agents that no sandbox uses any more.\n" +
+    "Removes sandboxes that do not run, with their home and sign-in, and what no sandbox stands on any more:\n" +
+    "installed agents and layers of templates.\n" +
     "What would go is listed first, and removed once you agree. Nothing that runs is touched, nor any workspace.",
   example: "cattlegrid prune --older-than 14d",
   operands: { min: 0, max: 0, names: "" },
@@ -40,11 +41,22 @@ export const PRUNE = defineVerb({
     const sandboxes = found.sandboxes.map(({ id }) => id);
     const removed = await api.post<Prunable>("/v1/prune", { sandboxes, layers: found.layers });
     show(caller, removed, flags.json === true);
-    const counts = `${count(removed.sandboxes, "sandbox", "es")} and ${count(removed.layers, "installed agent", "s")}`;
+    const agents = removed.layers.filter(({ layer }) => !isSetup(layer));
+    const setup = removed.layers.filter(({ layer }) => isSetup(layer));
+    const counts = [
+      count(removed.sandboxes, "sandbox", "es"),
+      count(agents, "installed agent", "s"),
+      count(setup, "template layer", "s"),
+    ].join(", ");
     tell(caller, `cattlegrid: removed ${counts}.`);
     return 0;
   },
 });
+
+/** What a template's setup left is named so by the engine; all others are of agents. */
+function isSetup(layer: string): boolean {
+  return layer.startsWith("setup-");
+}
 
 function count({ length }: { length: number }, noun: string, plural: string): string {
   return `${length} ${noun}${length === 1 ? "" : plural}`;
@@ -60,7 +72,11 @@ function show(caller: Caller, found: Prunable, asJson: boolean): void {
 export function renderPrunable({ sandboxes, layers }: Prunable): string {
   const rows = [
     ...sandboxes.map(({ name, status, since }) => ["sandbox", name, `${status} since ${since}`]),
-    ...layers.map(({ provider, layer }) => ["agent", layer, `used by no ${provider} sandbox`]),
+    ...layers.map(({ provider, layer }) => [
+      isSetup(layer) ? "template" : "agent",
+      layer,
+      `used by no ${provider} sandbox`,
+    ]),
   ];
   return renderTable(["WHAT", "NAME", "WHY"], rows);
 }

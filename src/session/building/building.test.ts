@@ -269,7 +269,18 @@ describe("collecting layers", () => {
     const layers = await layersFor(wanted, { pins });
     expect(await yard.engine.templateLayers.collect(Date.now() + 60_000)).toEqual([]);
     expect(await setupLayers()).toEqual(layers.slice(1));
+    const asked = layers.map((layer) => ({ provider: yard.provider.id, layer }));
+    const prune = async (): Promise<readonly string[]> => {
+      const wanted = { sandboxes: [], layers: asked };
+      const pruned = await yard.engine.sandboxes.upkeep.prune("local:7", wanted);
+      return pruned.layers.map(({ layer }) => layer);
+    };
+    expect(await prune()).toEqual([]);
+    expect(await yard.provider.layers.list()).toEqual(expect.arrayContaining([...layers]));
     pins.dispose();
     expect(await yard.engine.templateLayers.collect(Date.now() + 60_000)).toHaveLength(1);
+    // The agent's own is no template's: only pruning takes it.
+    expect(await prune()).toEqual(layers.slice(0, 1));
+    expect(await yard.provider.layers.list()).toEqual([]);
   });
 });

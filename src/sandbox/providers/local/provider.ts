@@ -314,6 +314,6 @@ function requireIds({ isRoot }: Machine): void {
   if (isRoot) return;
   const message = "Nothing can be root in a sandbox that an ordinary user runs.";
   throw new CattlegridError("BASE_UNSUITABLE", message, {
-    hint: "Use a base that has the packages already, the Docker provider, or run Cattlegrid as root.",
+    hint: "Use a base that has the packages already, the Docker provider, or run Cattlegrid as root. Subordinate ids (`usermod --add-subuids`) do not help: such a sandbox has the id of its agent alone.",
   });
 }
