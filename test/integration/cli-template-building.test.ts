@@ -116,7 +116,7 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates are built"), () => 
     expect(await layersOf("gc", "--older", "1ms")).toEqual([]);
     expect((await cli.run(["rm", "--force", "user"])).code).toBe(0);
     const prunable = await cli.run(["prune", "--dry-run"]);
-    expect(prunable.stdout).toMatch(/^template +setup-\w+ +used by no local sandbox$/m);
+    expect(prunable.stdout).toMatch(/^template +setup-[\w-]+ +used by no local sandbox$/m);
     expect((await layersOf("gc", "--older", "1ms")).map(({ layer }) => layer)).toEqual(layers);
     expect((await template("gc", "--older", "1ms")).stderr).toContain("nothing to remove");
     expect(existsSync(join(cli.paths.stateDirectory, "builds"))).toBe(true);
