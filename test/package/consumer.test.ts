@@ -58,7 +58,7 @@ describeSandboxProvider("mine", {
   requirement: requirement("a service", () => process.env["SERVICE"] ? undefined : "not there"),
   capabilities: {
     isolation: ["none"], workspaceModes: ["direct", "readonly"], workspaceFiles: "shared",
-    layers: true, egress: "enforced", ports: false, snapshot: false, warmPool: false,
+    layers: true, egress: "enforced", ports: false, snapshot: false, warmPool: true,
   },
 });
 `;

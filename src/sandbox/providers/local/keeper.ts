@@ -117,8 +117,10 @@ export class Keeper {
     return this.#child.pid;
   }
 
+  /** Its channel closes with it; what holds it ends later, when every process inside has. */
   get isAlive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    const { connected, exitCode, signalCode } = this.#child;
+    return connected && exitCode === null && signalCode === null;
   }
 
   /** The command prefix that runs a program where the keeper is. */
@@ -179,6 +181,7 @@ export class Keeper {
   /** Kills everything in a sandbox and resolves when it is gone, with its network namespace. */
   async close(sandbox: number): Promise<void> {
     if (this.isAlive) await this.#ask({ kind: "close", sandbox });
+    else await this.ended;
   }
 
   /** Returns the number of the user namespace's descriptor in the keeper. */

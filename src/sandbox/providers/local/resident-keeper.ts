@@ -39,9 +39,13 @@ export class ResidentKeeper {
     this.#residence = residence;
   }
 
-  get(): Promise<LaunchedKeeper> {
+  async get(): Promise<LaunchedKeeper> {
     this.#launched ??= this.#launch();
-    return this.#launched;
+    const launched = await this.#launched;
+    if (launched.keeper.isAlive) return launched;
+    // It is dying: the next one begins where nothing of it is left.
+    await launched.keeper.ended;
+    return this.get();
   }
 
   get isWanted(): boolean {
