@@ -85,10 +85,11 @@ export class BenchDaemon implements AsyncDisposable {
   }
 
   async post<T>(path: string, body: unknown): Promise<T> {
-    const answer = await this.#send("POST", path, body);
-    const text = await readText(answer);
-    if ((answer.statusCode ?? 500) < 400) return JSON.parse(text) as T;
-    throw new CattlegridError("INTERNAL", `POST ${path}: ${text}`);
+    return this.#ask<T>("POST", path, body);
+  }
+
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>("PUT", path, body);
   }
 
   /** A sandbox that runs, with a shell for an agent; it lives no longer than this client. */
@@ -124,6 +125,13 @@ export class BenchDaemon implements AsyncDisposable {
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     await exited;
+  }
+
+  async #ask<T>(method: string, path: string, body: unknown): Promise<T> {
+    const answer = await this.#send(method, path, body);
+    const text = await readText(answer);
+    if ((answer.statusCode ?? 500) < 400) return JSON.parse(text) as T;
+    throw new CattlegridError("INTERNAL", `${method} ${path}: ${text}`);
   }
 
   async #send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {

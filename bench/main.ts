@@ -11,6 +11,7 @@ import { measureEgress } from "./egress.ts";
 import { measureExec } from "./exec.ts";
 import { measureNeighbour } from "./neighbour.ts";
 import { measureSoak } from "./soak.ts";
+import { measureTemplate } from "./template.ts";
 import { measureToolchain } from "./toolchain.ts";
 import { measureTerminal } from "./terminal.ts";
 import { describeMachine, missedGates, renderTable, type Figure, type Report } from "./report.ts";
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   DOCKER: measureDocker,
   NEIGHBOUR: measureNeighbour,
   SOAK: measureSoak,
+  TEMPLATE: measureTemplate,
 };
 /** More than half an hour: only when asked for. */
 const UNASKED = Object.keys(BENCHES).filter((name) => name !== "SOAK");
