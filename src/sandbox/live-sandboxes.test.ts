@@ -194,6 +194,17 @@ describe("stopping and removing", () => {
     await expect.poll(() => yard.sandboxes.find(OWNER, going).catch(() => "gone")).toBe("gone");
     expect(await yard.statusOf(staying)).toBe("created");
   });
+
+  test("an ephemeral one goes with its lease, so that its changes can be looked at after a session", async () => {
+    const [leased, going] = [
+      await yard.make({ removeAfterSession: true, ephemeral: true }),
+      await yard.make({ removeAfterSession: true, agent: "other" }),
+    ];
+    yard.sandboxes.afterSession(leased, "s");
+    yard.sandboxes.afterSession(going, "s");
+    await expect.poll(() => yard.sandboxes.find(OWNER, going).catch(() => "gone")).toBe("gone");
+    expect(await yard.statusOf(leased)).toBe("created");
+  });
 });
 
 describe("a throw-away sandbox", () => {

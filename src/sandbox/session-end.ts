@@ -26,6 +26,8 @@ export async function settleSession(
   await changes.fetch(id, AbortSignal.timeout(COUNT_TIMEOUT_MS));
   const row = await store.sandboxes.get(id);
   if (row?.specification.removeAfterSession !== true) return;
+  // Who holds its lease still looks at what was changed, and it goes with that.
+  if (row.ephemeral) return;
   const unapplied = await changes.count(id, AbortSignal.timeout(COUNT_TIMEOUT_MS));
   if (unapplied === 0) options.removeLater(id);
   else logger.info("kept after its session for its changes", { id, unapplied });
