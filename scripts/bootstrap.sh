@@ -75,6 +75,7 @@ find_missing() {
   need umoci has umoci
   need zstd has zstd
   need xz-utils has xz
+  need jq has jq
   need openssl has openssl
   need zsh has zsh
   need fish has fish
