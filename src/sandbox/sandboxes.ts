@@ -84,9 +84,9 @@ export interface Sandboxes {
   showParameters(id: string): Promise<SandboxParameters>;
   /** Of mutable ones, from the next start on. Throws PARAMETER_IMMUTABLE or PARAMETER_INVALID. */
   setParameters(id: string, given: ParameterValues): Promise<SandboxParameters>;
-  /** Keeps an ephemeral sandbox alive until it is closed. */
   /** Sandboxes that stand ready before they are asked for. */
   readonly warm: Pick<WarmPools, "set" | "list">;
+  /** Keeps an ephemeral sandbox alive until it is closed. */
   lease(id: string): Lease;
   /** Lets an ephemeral sandbox stay. Idempotent. */
   keep(id: string): Promise<Sandbox>;
