@@ -10,9 +10,11 @@ import type {
 import { listOf } from "../../simulator/daytona/sandbox-request.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
+import { holdable } from "../../src/sandbox/demands.ts";
 import type { Gate, GateRequest, Gates } from "../../src/sandbox/gates.ts";
 import { HOME } from "../../src/sandbox/guest/environment.ts";
 import type {
+  PresentCapabilities,
   ProcessEnding,
   RunningSandbox,
   SandboxProcess,
@@ -53,7 +55,11 @@ export class LocalMachines implements Machines, AsyncDisposable {
 
   async start(plan: MachinePlan): Promise<Machine> {
     const prepared = this.#gates.prepare(this.#gateRequest(plan, plan.network));
-    const specification = toSpecification(plan, prepared.certificates);
+    const capabilities = await this.#provider.capabilities(NEVER);
+    const specification = toSpecification(plan, {
+      certificates: prepared.certificates,
+      capabilities,
+    });
     if (!this.#created.has(plan.id)) await this.#provider.create(specification, NEVER);
     this.#created.add(plan.id);
     const gate = await prepared.open();
@@ -92,7 +98,11 @@ export class LocalMachines implements Machines, AsyncDisposable {
   }
 }
 
-function toSpecification(plan: MachinePlan, certificates: readonly string[]): SandboxSpecification {
+/** An ordinary user's machine may hold no limits: its sandboxes then have none, as the API cannot tell. */
+function toSpecification(
+  plan: MachinePlan,
+  given: { certificates: readonly string[]; capabilities: PresentCapabilities },
+): SandboxSpecification {
   const { id, resources } = plan;
   return {
     id,
@@ -101,8 +111,11 @@ function toSpecification(plan: MachinePlan, certificates: readonly string[]): Sa
     homeLayers: [],
     toolchains: [],
     environment: {},
-    certificates,
-    limits: { cpus: resources.cpu, memoryBytes: resources.memoryGib * GIB },
+    certificates: given.certificates,
+    limits: holdable(
+      { cpus: resources.cpu, memoryBytes: resources.memoryGib * GIB },
+      given.capabilities,
+    ),
   };
 }
 

@@ -8,10 +8,10 @@ import {
   type FakeDaytonaOptions,
 } from "../../simulator/daytona/daytona.ts";
 import { LocalMachines, type DaytonaMachinesOptions } from "./daytona-machines.ts";
-import { allOf, program, root } from "./requirement.ts";
+import { allOf, program } from "./requirement.ts";
 
-/** What a fake Daytona takes whose commands run in the local provider. As an ordinary user they do not start yet. */
-export const DAYTONA_NEEDS = allOf(root(), program("crun"), program("unshare"), program("nsenter"));
+/** What a fake Daytona takes whose commands run in the local provider. */
+export const DAYTONA_NEEDS = allOf(program("crun"), program("unshare"), program("nsenter"));
 
 export type OpenFakeDaytonaOptions = Omit<FakeDaytonaOptions, "machines"> &
   Pick<DaytonaMachinesOptions, "mirrors">;

@@ -73,9 +73,7 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     section(stated("layers", layers), describeLayers);
     section(stated("enforced egress", egress === "enforced"), describeCapture);
     section(stated("ports", ports), describePorts);
-    // An ordinary user's are not taken over yet: a claim then starts in the usual way.
-    const isRoot = process.getuid?.() === 0;
-    section(stated("a warm pool as root", warmPool && isolates.met && isRoot), describeTakingOver);
+    section(stated("a warm pool", warmPool && isolates.met), describeTakingOver);
     section(
       stated("the mode overlay", workspaceModes.includes("overlay") && isShared),
       describeOverlay,

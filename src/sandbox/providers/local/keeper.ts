@@ -246,6 +246,8 @@ function launchCommand(
     ...(isRoot ? [] : ["--user", "--map-root-user"]),
     ...(isRoot || !withRange ? [] : ["--map-auto"]),
     "--net",
+    // Of its own, to which it may come back after it has named a sandbox.
+    "--uts",
     "--mount",
     // Mounts made on the host later are seen inside; nothing made inside reaches the host.
     "--propagation=slave",
