@@ -73,7 +73,10 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
   return { ...parts, url: `${origin}/api`, key: FAKE_KEY, log, [Symbol.asyncDispose]: dispose };
 }
 
-/** What falls due by the real clock is done too. Returns what ends it. */
+/**
+ * What falls due by the real clock is done too; what fails stays due, and the next sweep tries it again. Returns what
+ * ends it.
+ */
 function keepSweeping(sandboxes: Sandboxes): () => void {
   const timer = setInterval(() => void sandboxes.sweep().catch(() => undefined), SWEEP_INTERVAL_MS);
   timer.unref();

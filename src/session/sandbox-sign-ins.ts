@@ -6,16 +6,15 @@ import type { LoginProfiles, Renewal } from "../login/profiles.ts";
 import { takeApart } from "../login/sign-in-parts.ts";
 import { expire } from "../login/sign-in-parts.ts";
 import { decodeFiles, type StoredSignIn } from "../login/stored-sign-in.ts";
-import type { RunningSandbox, SandboxProvider } from "../sandbox/provider.ts";
-import { findProvider } from "../sandbox/registry.ts";
+import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
 import type { SandboxRow } from "../store/sandbox-rows.ts";
 import type { Store } from "../store/store.ts";
-import { checkSignIn, type CheckingPlace } from "./sign-in-check.ts";
+import { findCheckingPlace, type CheckingPlaceOptions } from "./checking-place.ts";
+import { checkSignIn } from "./sign-in-check.ts";
 
-export interface SandboxSignInsOptions {
+export interface SandboxSignInsOptions extends CheckingPlaceOptions {
   store: Pick<Store, "sandboxes" | "sessions" | "lentSignIns">;
-  providers: readonly SandboxProvider[];
   profiles: LoginProfiles;
   createThrowAway(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
   /** Called with every sign-in that a running sandbox has a copy of. */
@@ -189,9 +188,9 @@ class LentSignIns implements SandboxSignIns {
     const [name = ""] = kept.files;
     const whole = files.get(name) ?? Buffer.alloc(0);
     const expired = new Map([[name, await expire(database, whole)]]);
-    const { providers, createThrowAway } = this.#options;
-    const place = describePlace(findProvider(providers, row.provider), row, stored.regions);
-    const checked = await checkSignIn(createThrowAway, {
+    const { regions } = stored;
+    const place = await findCheckingPlace(this.#options, { row, regions, signal });
+    const checked = await checkSignIn(this.#options.createThrowAway, {
       agent,
       kept,
       files: expired,
@@ -217,15 +216,6 @@ async function judgeRenewal(
   }
   const message = `The sign-in of ${agent.title} could not be renewed: its service did not answer.`;
   throw new CattlegridError("SIGN_IN_RENEWAL_FAILED", message);
-}
-
-function describePlace(
-  provider: SandboxProvider,
-  { specification }: SandboxRow,
-  regions: readonly string[] | undefined,
-): CheckingPlace {
-  const { isolation, mirrors, layers } = specification;
-  return { provider, isolation, mirrors, layers, regions: regions ?? specification.regions };
 }
 
 function canAsk(agent: AgentAdapter): agent is AgentAdapter & { signIn: AgentSignIn } {

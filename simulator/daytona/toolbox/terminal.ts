@@ -157,6 +157,7 @@ export class Terminal {
   /** The machine under it goes away. */
   async lose(): Promise<void> {
     this.drop();
+    // A start that failed was told to whoever asked for it, and has left nothing to end.
     await this.#started?.catch(() => undefined);
     await this.#program?.kill();
   }
