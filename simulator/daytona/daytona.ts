@@ -73,12 +73,14 @@ export async function startFakeDaytona(options: FakeDaytonaOptions): Promise<Fak
   return { ...parts, url: `${origin}/api`, key: FAKE_KEY, log, [Symbol.asyncDispose]: dispose };
 }
 
-/**
- * What falls due by the real clock is done too; what fails stays due, and the next sweep tries it again. Returns what
- * ends it.
- */
+/** What falls due by the real clock is done too, and what fails of it is told. Returns what ends it. */
 function keepSweeping(sandboxes: Sandboxes): () => void {
-  const timer = setInterval(() => void sandboxes.sweep().catch(() => undefined), SWEEP_INTERVAL_MS);
+  const sweep = (): void => {
+    sandboxes.sweep().catch((error: unknown) => {
+      process.stderr.write(`the fake Daytona could not do what was due: ${String(error)}\n`);
+    });
+  };
+  const timer = setInterval(sweep, SWEEP_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
