@@ -1,10 +1,8 @@
 import { CattlegridError } from "../../../errors/error.ts";
+import { checkRequest } from "../../guest/program-start.ts";
 import type { ProcessRequest } from "../../provider.ts";
 import type { ProcessDefaults } from "./bundle.ts";
 import type { ExecTarget } from "./exec-target.ts";
-
-/** What execve takes as one argument or one variable, its closing zero byte included. */
-const ARGUMENT_BYTES_MAX = 128 * 1024;
 
 /**
  * What a terminal cannot give a program by itself, in the order of its descriptors from 3 on. `gate`: two-way, tells
@@ -52,7 +50,7 @@ function redirect(extra: ExtraDescriptor, fd: number): string {
 
 /** The whole OCI process object: whatever it leaves out, the runtime would weaken. */
 export function specifyProcess(target: ExecTarget, request: ProcessRequest): object {
-  checkArguments(request);
+  checkRequest(request);
   const { terminal } = request;
   const extras = extraDescriptors(request);
   const { env, ...defaults } = processOf(target, request);
@@ -86,20 +84,4 @@ function mergeEnvironment(
 ): readonly string[] {
   const kept = base.filter((entry) => !Object.hasOwn(added, entry.slice(0, entry.indexOf("="))));
   return [...kept, ...Object.entries(added).map(([name, value]) => `${name}=${value}`)];
-}
-
-function checkArguments({ argv, environment, secrets, cwd }: ProcessRequest): void {
-  if (argv[0] === undefined || argv[0] === "") {
-    throw new CattlegridError("COMMAND_NOT_FOUND", "The command is empty.");
-  }
-  const variables = Object.entries({ ...environment, ...secrets });
-  const texts = [...argv, cwd ?? "", ...variables.map(([name, value]) => `${name}=${value}`)];
-  if (texts.some((text) => text.includes("\0"))) {
-    const message = "An argument or a variable of the command holds a zero byte.";
-    throw new CattlegridError("REQUEST_INVALID", message, { hint: "Remove the zero byte." });
-  }
-  const long = texts.find((text) => Buffer.byteLength(text) >= ARGUMENT_BYTES_MAX);
-  if (long === undefined) return;
-  const message = `One argument or variable of ${argv[0]} is ${Buffer.byteLength(long)} bytes long.`;
-  throw new CattlegridError("COMMAND_ARGUMENT_TOO_LONG", message);
 }
