@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CaptureSockets, SandboxSpecification } from "../src/sandbox/provider.ts";
+import type { CaptureSockets } from "../src/sandbox/capture/capture-sockets.ts";
+import type { SandboxSpecification } from "../src/sandbox/provider.ts";
 import type { Figure } from "./report.ts";
 
 /** What a promise measures itself with. */

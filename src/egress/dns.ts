@@ -1,6 +1,6 @@
 import type { SocketAddress } from "../platform/socket-address.ts";
 import type { EgressReason } from "../protocol/egress.ts";
-import type { CaptureDatagrams } from "../sandbox/provider.ts";
+import type { CaptureDatagrams } from "../sandbox/capture/capture-sockets.ts";
 import { parseAddress } from "./address.ts";
 import { decide, type Denied } from "./decide.ts";
 import {

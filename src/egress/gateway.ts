@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { asCattlegridError } from "../errors/error.ts";
 import { readOriginalDestination } from "../platform/native/original-destination.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
-import type { CaptureSockets } from "../sandbox/provider.ts";
+import type { CaptureSockets } from "../sandbox/capture/capture-sockets.ts";
 import { GatewayConnection, type ConnectionContext } from "./connection.ts";
 import type { Inspection } from "./inspection/inspect.ts";
 import { serveDns, type LookupOutcome } from "./dns.ts";

@@ -1,7 +1,8 @@
 import { CattlegridError } from "../errors/error.ts";
 import { readTar } from "../platform/tar/tar-reader.ts";
 import { endEntry, endTar, writeHeader } from "../platform/tar/tar-writer.ts";
-import type { ProcessEnding, RunningSandbox, SandboxProcess } from "./provider.ts";
+import type { ProcessEnding, SandboxProcess } from "./process.ts";
+import type { RunningSandbox } from "./provider.ts";
 
 const BYTES_MAX = 64 * 1024 * 1024;
 const EXIT_NOTHING = 3;

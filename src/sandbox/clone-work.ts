@@ -5,7 +5,7 @@ import {
   parseExportHeader,
   type ExportedWork,
 } from "../workspace/clone/export.ts";
-import type { SandboxProcess } from "./provider.ts";
+import type { SandboxProcess } from "./process.ts";
 
 const PACK_BYTES_MAX = 4 * 2 ** 30;
 const ERRORS_LENGTH_MAX = 2000;

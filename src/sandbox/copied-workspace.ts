@@ -1,6 +1,7 @@
 import { INVENTORY_FORMAT } from "../changes/copied/inventory.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { ProcessRequest, RunningSandbox, SandboxProcess } from "./provider.ts";
+import type { ProcessRequest, SandboxProcess } from "./process.ts";
+import type { RunningSandbox } from "./provider.ts";
 
 const LIST_BYTES_MAX = 256 * 1024 * 1024;
 const ERRORS_LENGTH_MAX = 2000;

@@ -4,7 +4,8 @@ import type { EgressPolicy } from "../egress/policy.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { StoredSpecification } from "../store/sandbox-rows.ts";
-import type { AddressPolicy, CaptureSockets, Egress } from "./provider.ts";
+import type { AddressPolicy, Egress } from "./provider.ts";
+import type { CaptureSockets } from "./capture/capture-sockets.ts";
 
 export interface GateRequest {
   sandboxId: string;

@@ -22,7 +22,7 @@ import type { EgressRecord } from "../protocol/egress.ts";
 import { addressPolicyOf } from "./address-policy.ts";
 import { demandedEgress } from "./demands.ts";
 import type { Gate, GateRequest, Gates } from "./gates.ts";
-import type { CaptureSockets } from "./provider.ts";
+import type { CaptureSockets } from "./capture/capture-sockets.ts";
 
 export interface GatewayGatesOptions {
   /** Where records lie, outside every sandbox. Made when it is first needed. */

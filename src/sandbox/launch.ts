@@ -1,8 +1,8 @@
 import { CattlegridError } from "../errors/error.ts";
 import { requireCapabilities } from "./demands.ts";
 import type { Gate, PreparedGate } from "./gates.ts";
+import type { CaptureSockets } from "./capture/capture-sockets.ts";
 import type {
-  CaptureSockets,
   PresentCapabilities,
   RunningSandbox,
   SandboxProvider,

@@ -1,5 +1,5 @@
 import type { Exec } from "../protocol/process.ts";
-import type { ProcessRequest } from "./provider.ts";
+import type { ProcessRequest } from "./process.ts";
 
 /** What a provider is asked to run, of what the API was asked for. */
 export function toProcessRequest(exec: Exec): ProcessRequest {

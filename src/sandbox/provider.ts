@@ -1,8 +1,7 @@
-import type { EventEmitter } from "node:events";
-import type { Server, Socket } from "node:net";
-import type { SocketAddress } from "../platform/socket-address.ts";
-import type { Readable, Writable } from "node:stream";
+import type { Socket } from "node:net";
 import type { Logger } from "../platform/logger.ts";
+import type { CaptureSockets } from "./capture/capture-sockets.ts";
+import type { ProcessRequest, SandboxProcess } from "./process.ts";
 
 /**
  * The strength of the boundary, weakest first; `remote` repeats what a service states of itself. Only a fake, in which
@@ -47,17 +46,6 @@ export interface SandboxSpecification {
   limits: { cpus?: number; memoryBytes?: number; pids?: number };
 }
 
-/** Emits `connection` with the socket of each, and `error`. A server of Node's is one. */
-export interface CaptureListener extends EventEmitter, Pick<Server, "listening"> {
-  close(done?: () => void): unknown;
-}
-
-/** Emits `message` with its bytes and who sent them, `error`, and `close` once closed. A datagram socket of Node's is one. */
-export interface CaptureDatagrams extends EventEmitter {
-  send(...sent: [bytes: Uint8Array, port: number, address: string, done?: () => void]): void;
-  close(): unknown;
-}
-
 /** A root file system that `SandboxBases.prepare` made or looked at. Plain data. */
 export interface SandboxBase {
   /** Of its content: letters, digits and hyphens. Also what programs are made for that are installed on it. */
@@ -82,65 +70,6 @@ export interface SandboxBases {
   /** Those that are kept, by id. */
   list(): Promise<readonly string[]>;
   remove(id: string): Promise<void>;
-}
-
-/** The sockets inside a sandbox's network namespace at which every connection and DNS query lands. */
-export interface CaptureSockets {
-  /** One for IPv4 and IPv6. */
-  tcp: CaptureListener;
-  /** For DNS, on 127.0.0.1 and ::1. */
-  udp: readonly CaptureDatagrams[];
-  /** Where a connection was going; undefined when nobody knows. Absent: this machine's kernel says. */
-  originalDestination?: (connection: Socket) => SocketAddress | undefined;
-}
-
-export interface ProcessRequest {
-  /** The program and its arguments; the program is looked up on PATH inside. Never a shell string. */
-  argv: readonly string[];
-  /** Default: the workspace, else the home directory. */
-  cwd?: string;
-  /** Laid over the sandbox's own environment. */
-  environment?: Readonly<Record<string, string>>;
-  /** SECURITY: laid over the environment of this process tree only; never stored, logged or on a command line. */
-  secrets?: Readonly<Record<string, string>>;
-  /** Present: the process has a controlling terminal. Absent: three pipes. */
-  terminal?: {
-    columns: number;
-    rows: number;
-    /** Output processing off: LF stays LF. Default false. */
-    rawOutput?: boolean;
-    /** stderr comes by a descriptor of its own instead of the terminal. Default false. */
-    separateErrors?: boolean;
-  };
-  /**
-   * As root inside, with what root may do there. SECURITY: only where the specification says `hasRoot`, and nothing of any
-   * person is. Default: false.
-   */
-  root?: boolean;
-  /** With `terminal`: bytes that the process reads as standard input instead of the terminal's. */
-  inputBytes?: Uint8Array;
-}
-
-/** How a process ended. `code` is 128 + signal number when a signal ended it. */
-export type ProcessEnding =
-  | { kind: "exited"; code: number }
-  | { kind: "signalled"; code: number; signal: string }
-  | { kind: "lost"; code: 125; reason: string };
-
-/** A process inside a sandbox. Its owner reads both streams to their end, then sees `ended`. */
-export interface SandboxProcess {
-  /** Terminal bytes, or stdout. Ends only after the last byte. */
-  readonly output: Readable;
-  /** stderr, when it has a descriptor of its own. */
-  readonly errors: Readable | undefined;
-  readonly input: Writable;
-  /** Resolves after the program ended and every byte has been pushed into the streams. Never rejects. */
-  readonly ended: Promise<ProcessEnding>;
-  resize(size: { columns: number; rows: number }): void;
-  /** Sends a signal to the whole process group. Does nothing once ended. */
-  signal(name: NodeJS.Signals): Promise<void>;
-  /** Hangs up and kills the group: nothing of it stays. Idempotent; resolves when it is gone. */
-  kill(): Promise<void>;
 }
 
 export type SandboxEnding = { kind: "stopped" } | { kind: "died"; reason: string };

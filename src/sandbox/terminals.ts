@@ -7,7 +7,7 @@ import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
 import { Attendance } from "./attendance.ts";
 import type { Activity } from "./lifetime-watch.ts";
-import type { SandboxProcess } from "./provider.ts";
+import type { SandboxProcess } from "./process.ts";
 
 /** How long an ended terminal waits for somebody to read what it left. */
 const KEPT_MS = 60_000;

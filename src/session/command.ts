@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type { CommandResult } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { ProcessEnding, ProcessRequest, RunningSandbox } from "../sandbox/provider.ts";
+import type { ProcessEnding, ProcessRequest } from "../sandbox/process.ts";
+import type { RunningSandbox } from "../sandbox/provider.ts";
 import { createOutputWindow } from "./output-window.ts";
 
 const OUTPUT_BYTES_MAX = 512 * 1024;

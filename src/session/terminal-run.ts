@@ -1,6 +1,6 @@
 import { Transform } from "node:stream";
 import type { TerminalEnding } from "../protocol/process.ts";
-import type { ProcessRequest, SandboxProcess } from "../sandbox/provider.ts";
+import type { ProcessRequest, SandboxProcess } from "../sandbox/process.ts";
 import type { SessionContext } from "./context.ts";
 
 export interface TerminalRun {

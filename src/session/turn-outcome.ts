@@ -1,6 +1,6 @@
 import type { TurnJudgement } from "../agent/agent.ts";
 import type { TurnOutcome } from "../protocol/session.ts";
-import type { ProcessEnding } from "../sandbox/provider.ts";
+import type { ProcessEnding } from "../sandbox/process.ts";
 import type { StopCause } from "./turn-process.ts";
 
 const EXIT_SUCCEEDED = 0;

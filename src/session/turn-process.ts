@@ -1,4 +1,4 @@
-import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../sandbox/process.ts";
 import { ignoreClosedInput } from "./command.ts";
 import { OrderedOutput } from "./ordered-output.ts";
 

@@ -6,7 +6,8 @@ import { PassThrough } from "node:stream";
 import { asyncProperty, assert as check, array, integer } from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createProcessProvider } from "../../test/support/process-provider.ts";
-import type { ProcessEnding, RunningSandbox, SandboxProcess } from "../sandbox/provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../sandbox/process.ts";
+import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { Attachment } from "./attachment.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
 

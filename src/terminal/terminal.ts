@@ -1,7 +1,7 @@
 import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import type { TerminalEnding, TerminalSize } from "../protocol/process.ts";
 import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
-import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../sandbox/process.ts";
 import { Announcements } from "./announcements.ts";
 import { Attachment, type AttachmentSource } from "./attachment.ts";
 import { OutputLog, type OutputStream } from "./output-log.ts";

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SILENT_LOGGER } from "../platform/logger.ts";
 import type { TerminalSize } from "../protocol/process.ts";
-import type { ProcessEnding, SandboxProcess } from "../sandbox/provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../sandbox/process.ts";
 import type { Attachment, TerminalEvent } from "./attachment.ts";
 import { Screens } from "./screens.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";

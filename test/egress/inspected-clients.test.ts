@@ -6,7 +6,8 @@ import { openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
 import { runProcess } from "../../src/platform/process.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
-import type { CaptureSockets, RunningSandbox } from "../../src/sandbox/provider.ts";
+import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";
+import type { RunningSandbox } from "../../src/sandbox/provider.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import {
   NEVER,

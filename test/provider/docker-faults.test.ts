@@ -12,7 +12,7 @@ import { runProcess, spawnProcess } from "../../src/platform/process.ts";
 import { Engine } from "../../src/sandbox/providers/docker/engine.ts";
 import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
 import { runtimeOf } from "../../src/sandbox/providers/docker/isolation.ts";
-import type { CaptureSockets } from "../../src/sandbox/provider.ts";
+import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { DOCKER, DockerRig, IMAGE } from "../support/docker-rig.ts";

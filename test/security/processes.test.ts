@@ -8,7 +8,8 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runProcess } from "../../src/platform/process.ts";
-import type { RunningSandbox, SandboxProcess } from "../../src/sandbox/provider.ts";
+import type { RunningSandbox } from "../../src/sandbox/provider.ts";
+import type { SandboxProcess } from "../../src/sandbox/process.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import {
   answer,

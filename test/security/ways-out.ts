@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CONNECTIONS_MAX, openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
-import type { CaptureSockets, RunningSandbox } from "../../src/sandbox/provider.ts";
+import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";
+import type { RunningSandbox } from "../../src/sandbox/provider.ts";
 import {
   answer,
   NEVER,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openNftables } from "../../src/platform/native/nftables.ts";
 import { runProcess, type CompletedProcess } from "../../src/platform/process.ts";
-import type { CaptureSockets } from "../../src/sandbox/provider.ts";
+import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";
 import { openNetworkNamespace } from "../../src/sandbox/capture/network.ts";
 import { allOf, program, requirement, root } from "./requirement.ts";
 

@@ -15,12 +15,11 @@ import type { Gate, GateRequest, Gates } from "../../src/sandbox/gates.ts";
 import { HOME } from "../../src/sandbox/guest/environment.ts";
 import type {
   PresentCapabilities,
-  ProcessEnding,
   RunningSandbox,
-  SandboxProcess,
   SandboxProvider,
   SandboxSpecification,
 } from "../../src/sandbox/provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../../src/sandbox/process.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 
 export interface DaytonaMachinesOptions {

@@ -10,12 +10,12 @@ import { CattlegridError } from "../../src/errors/error.ts";
 import type {
   CaptureDatagrams,
   CaptureSockets,
-  ProcessEnding,
-  ProcessRequest,
+} from "../../src/sandbox/capture/capture-sockets.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../src/sandbox/process.ts";
+import type {
   RunningSandbox,
   SandboxCapabilities,
   SandboxEnding,
-  SandboxProcess,
   SandboxProvider,
   SandboxSpecification,
 } from "../../src/sandbox/provider.ts";

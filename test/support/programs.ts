@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { CattlegridError } from "../../src/errors/error.ts";
 import type { ErrorCode } from "../../src/errors/codes.ts";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../src/sandbox/provider.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../src/sandbox/process.ts";
 import { execProcess } from "../../src/sandbox/providers/local/process.ts";
 import type { CrunContainer } from "./crun-container.ts";
 

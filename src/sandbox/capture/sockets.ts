@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { createServer, Socket } from "node:net";
 import { assert } from "../../errors/error.ts";
-import type { CaptureSockets } from "../provider.ts";
+import type { CaptureSockets } from "./capture-sockets.ts";
 
 /** Takes over capture sockets by their descriptors: TCP, then UDP over IPv4 and, where there is IPv6, over that. */
 export function openCaptureSockets([tcpFd, ...udpFds]: readonly number[]): CaptureSockets {

@@ -1,7 +1,8 @@
 import { CattlegridError } from "../../errors/error.ts";
 import { readTar } from "../../platform/tar/tar-reader.ts";
 import { endEntry, endTar, writeHeader } from "../../platform/tar/tar-writer.ts";
-import type { ProcessEnding, RunningSandbox, SandboxProcess } from "../provider.ts";
+import type { ProcessEnding, SandboxProcess } from "../process.ts";
+import type { RunningSandbox } from "../provider.ts";
 import type { HomeFile, HomePlan } from "./home-plan.ts";
 import { PLACEMENT_SCRIPT } from "./placement-script.ts";
 

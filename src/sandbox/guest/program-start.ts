@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
-import type { ProcessRequest } from "../provider.ts";
+import type { ProcessRequest } from "../process.ts";
 
 /** What `execve` takes as one argument or one variable, its closing zero byte included. */
 const ARGUMENT_BYTES_MAX = 128 * 1024;

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { ProcessEnding } from "../provider.ts";
+import type { ProcessEnding } from "../process.ts";
 
 /** A shell reports 128 + N for signal N; what a program itself returns above 128 reads alike. */
 export function endingOf(code: number): ProcessEnding {

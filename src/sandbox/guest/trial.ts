@@ -1,11 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type {
-  CaptureSockets,
-  ProcessRequest,
-  RunningSandbox,
-  SandboxSpecification,
-  StartHooks,
-} from "../provider.ts";
+import type { CaptureSockets } from "../capture/capture-sockets.ts";
+import type { ProcessRequest } from "../process.ts";
+import type { RunningSandbox, SandboxSpecification, StartHooks } from "../provider.ts";
 
 /** How a sandbox is started and removed here. */
 export interface TrialGround {

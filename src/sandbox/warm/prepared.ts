@@ -1,5 +1,6 @@
 import { toCanonicalJson } from "../../platform/canonical-json.ts";
-import type { CaptureSockets, RunningSandbox, SandboxSpecification } from "../provider.ts";
+import type { CaptureSockets } from "../capture/capture-sockets.ts";
+import type { RunningSandbox, SandboxSpecification } from "../provider.ts";
 
 /** A sandbox that runs for nobody yet: no workspace, no gateway, and nothing of anybody's in it. */
 export interface PreparedSandbox {

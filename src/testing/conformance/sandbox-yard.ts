@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Requirement } from "../requirement.ts";
+import type { CaptureSockets } from "../../sandbox/capture/capture-sockets.ts";
+import type { ProcessRequest } from "../../sandbox/process.ts";
 import type {
-  CaptureSockets,
-  ProcessRequest,
   RunningSandbox,
   SandboxProvider,
   SandboxSpecification,

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { PassThrough, Transform, type Readable, type Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../sandbox/provider.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../sandbox/process.ts";
 import type { FakeProgram, FakeRun } from "./program.ts";
 
 export type Surroundings = Pick<

@@ -2,13 +2,12 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { CattlegridError } from "../../errors/error.ts";
+import type { CaptureSockets } from "../../sandbox/capture/capture-sockets.ts";
+import type { ProcessRequest, SandboxProcess } from "../../sandbox/process.ts";
 import type {
-  CaptureSockets,
-  ProcessRequest,
   RunningSandbox,
   SandboxCapabilities,
   SandboxEnding,
-  SandboxProcess,
   SandboxProvider,
   SandboxSpecification,
 } from "../../sandbox/provider.ts";

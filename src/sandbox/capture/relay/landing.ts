@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { readSocketAddress, writeSocketAddress } from "../../../platform/socket-address.ts";
-import type { CaptureDatagrams, CaptureListener } from "../../provider.ts";
+import type { CaptureDatagrams, CaptureListener } from "../capture-sockets.ts";
 
 /** The listener of a sandbox whose kernel socket is a relay's. */
 export class RelayedListener extends EventEmitter implements CaptureListener {

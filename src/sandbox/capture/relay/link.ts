@@ -7,7 +7,7 @@ import {
   ROUTE_PROTOCOL,
 } from "../../../platform/netlink-message.ts";
 import { readSocketAddress, type SocketAddress } from "../../../platform/socket-address.ts";
-import type { CaptureSockets } from "../../provider.ts";
+import type { CaptureSockets } from "../capture-sockets.ts";
 import { CAPTURE_PORT } from "../network.ts";
 import { ruleRequests } from "../rule-messages.ts";
 import { RelayedConnection } from "./connection.ts";

@@ -5,7 +5,7 @@ import type { Logger } from "../../../platform/logger.ts";
 import { AttachedOutput } from "../../guest/attached-output.ts";
 import { checkRequest } from "../../guest/program-start.ts";
 import { endingOf } from "../../guest/shell-status.ts";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../process.ts";
 import { ProgramFiles } from "./program-files.ts";
 import { ProgramInput } from "./program-input.ts";
 import { checkVariables, hasErrors, writeStart } from "./start-file.ts";

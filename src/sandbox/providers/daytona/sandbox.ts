@@ -1,13 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { Logger } from "../../../platform/logger.ts";
-import type {
-  AddressPolicy,
-  ProcessRequest,
-  RunningSandbox,
-  SandboxEnding,
-  SandboxProcess,
-} from "../../provider.ts";
+import type { AddressPolicy, RunningSandbox, SandboxEnding } from "../../provider.ts";
+import type { ProcessRequest, SandboxProcess } from "../../process.ts";
 import { checkNetwork, networkOf } from "./network.ts";
 import { execProcess, type ExecTarget } from "./remote-process.ts";
 import type { ControlApi } from "./control-api.ts";

@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../../errors/error.ts";
-import type { ProcessRequest } from "../../provider.ts";
+import type { ProcessRequest } from "../../process.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

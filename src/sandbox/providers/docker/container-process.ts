@@ -4,7 +4,7 @@ import { CattlegridError } from "../../../errors/error.ts";
 import { endingOf } from "../../guest/shell-status.ts";
 import { checkRequest, explainAnnouncement } from "../../guest/program-start.ts";
 import { NOTHING_LEFT, signalSession } from "../../guest/session-signal.ts";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../process.ts";
 import { AttachedProgram, type ProgramEnd, type ProgramStart } from "./attached-program.ts";
 import type { Engine } from "./engine.ts";
 import { scriptFor } from "./exec-script.ts";

@@ -1,11 +1,7 @@
 import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
-import type {
-  ProcessRequest,
-  RunningSandbox,
-  SandboxEnding,
-  SandboxProcess,
-} from "../../provider.ts";
+import type { ProcessRequest, SandboxProcess } from "../../process.ts";
+import type { RunningSandbox, SandboxEnding } from "../../provider.ts";
 import { execProcess, type ExecTarget } from "./container-process.ts";
 
 export interface DockerSandboxParts {

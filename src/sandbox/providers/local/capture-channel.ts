@@ -4,7 +4,7 @@ import { assert } from "../../../errors/error.ts";
 import { openMessagePair } from "../../../platform/native/descriptor.ts";
 import { receiveDescriptors } from "../../../platform/native/descriptor-message.ts";
 import { openCaptureSockets, openConnection } from "../../capture/sockets.ts";
-import type { CaptureSockets } from "../../provider.ts";
+import type { CaptureSockets } from "../../capture/capture-sockets.ts";
 
 /**
  * The way by which capture sockets come from the keeper: those of one sandbox in one message, where Node's own channel

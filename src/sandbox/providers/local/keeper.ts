@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { ERROR_CODES, type ErrorCode } from "../../../errors/codes.ts";
 import { assert, CattlegridError } from "../../../errors/error.ts";
 import { spawnProcess, type ChildProcess } from "../../../platform/process.ts";
-import type { CaptureSockets } from "../../provider.ts";
+import type { CaptureSockets } from "../../capture/capture-sockets.ts";
 import type { UnprotectedPath } from "../../mounts/protection.ts";
 import { CaptureChannel } from "./capture-channel.ts";
 import type {

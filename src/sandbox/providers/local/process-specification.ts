@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import { checkRequest } from "../../guest/program-start.ts";
-import type { ProcessRequest } from "../../provider.ts";
+import type { ProcessRequest } from "../../process.ts";
 import type { ProcessDefaults } from "./bundle.ts";
 import type { ExecTarget } from "./exec-target.ts";
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Readable, Writable } from "node:stream";
 import { ERROR_CODES } from "../../../errors/codes.ts";
 import type { CattlegridError } from "../../../errors/error.ts";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../provider.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../process.ts";
 import { startOnOwnTerminal } from "./own-terminal.ts";
 import { startPiped } from "./piped-process.ts";
 import { isTooEarly } from "./process-failure.ts";

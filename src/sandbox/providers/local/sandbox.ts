@@ -1,12 +1,7 @@
 import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
-import type {
-  ProcessRequest,
-  RunningSandbox,
-  SandboxEnding,
-  SandboxProcess,
-  SandboxSpecification,
-} from "../../provider.ts";
+import type { ProcessRequest, SandboxProcess } from "../../process.ts";
+import type { RunningSandbox, SandboxEnding, SandboxSpecification } from "../../provider.ts";
 import type { ExecTarget } from "./exec-target.ts";
 import { execProcess } from "./process.ts";
 import type { TakenOver } from "./taking-over.ts";

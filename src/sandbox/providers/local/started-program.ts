@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { CattlegridError } from "../../../errors/error.ts";
-import type { ProcessRequest } from "../../provider.ts";
+import type { ProcessRequest } from "../../process.ts";
 import { explainFailedStart } from "./process-failure.ts";
 import type { ExecTarget } from "./exec-target.ts";
 import type { ProgramOutput } from "./program-output.ts";

@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
-import type { ProcessRequest } from "../../provider.ts";
+import type { ProcessRequest } from "../../process.ts";
 import { CONTAINER_REMEDY, SENTRY_REMEDY } from "./runtimes/choice.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 

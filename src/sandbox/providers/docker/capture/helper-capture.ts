@@ -7,7 +7,7 @@ import { ERROR_CODES, type ErrorCode } from "../../../../errors/codes.ts";
 import { CattlegridError } from "../../../../errors/error.ts";
 import { closeAll, DescriptorInbox } from "../../../../platform/descriptor-inbox.ts";
 import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
-import type { CaptureSockets } from "../../../provider.ts";
+import type { CaptureSockets } from "../../../capture/capture-sockets.ts";
 import { planHelper } from "./helper-plan.ts";
 import {
   unavailable as refusal,

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { CattlegridError } from "../../../../errors/error.ts";
-import type { CaptureSockets } from "../../../provider.ts";
+import type { CaptureSockets } from "../../../capture/capture-sockets.ts";
 import type { Engine } from "../engine.ts";
 import type { CompiledProgram } from "./compiled-program.ts";
 
