@@ -1,4 +1,4 @@
-import { describeTemplateFile } from "../src/protocol/template.ts";
+import { describeTemplateFile } from "../src/protocol/template-file.ts";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";

@@ -1,4 +1,4 @@
-import type { TemplateFile } from "../protocol/template.ts";
+import type { TemplateFile } from "../protocol/template-file.ts";
 
 type Entry<Name extends "setup" | "files" | "steering"> = NonNullable<TemplateFile[Name]>[number];
 

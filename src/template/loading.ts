@@ -4,7 +4,7 @@ import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import { openPlainFile, readPlainFile } from "../platform/plain-file.ts";
 import type { YamlFile, YamlPath } from "../platform/yaml-file.ts";
-import type { TemplateFile } from "../protocol/template.ts";
+import type { TemplateFile } from "../protocol/template-file.ts";
 import type { LoadedTemplate, TemplateContent } from "./content.ts";
 import { digestBytes, digestData } from "./digest.ts";
 import { mergeContents } from "./merge.ts";

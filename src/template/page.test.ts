@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OWNER, SandboxYard } from "../../test/support/sandbox-yard.ts";
-import { templateFileSchema } from "../protocol/template.ts";
+import { templateFileSchema } from "../protocol/template-file.ts";
 import { TEMPLATE_FILE } from "./places.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/templates.md"), "utf8");

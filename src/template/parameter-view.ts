@@ -1,5 +1,5 @@
 import type { ParameterView } from "../protocol/template-list.ts";
-import type { TemplateParameter } from "../protocol/template.ts";
+import type { TemplateParameter } from "../protocol/template-file.ts";
 
 /** A parameter as the API shows it, in one form for every type. */
 export function showParameter(name: string, parameter: TemplateParameter): ParameterView {

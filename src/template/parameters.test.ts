@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { TemplateParameter } from "../protocol/template.ts";
+import type { TemplateParameter } from "../protocol/template-file.ts";
 import { answerParameters, readValue } from "./parameters.ts";
 import { matchesWhole } from "./pattern.ts";
 

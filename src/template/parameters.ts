@@ -1,7 +1,7 @@
 import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import { SECRET_NAME } from "../protocol/secret-limits.ts";
-import type { TemplateParameter } from "../protocol/template.ts";
+import type { TemplateParameter } from "../protocol/template-file.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import type { ParameterValues } from "./interpolation.ts";
 import { matchesWhole } from "./pattern.ts";

@@ -1,7 +1,8 @@
 import { lstat, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CattlegridError } from "../errors/error.ts";
-import { TEMPLATE_NAME, type TemplateOrigin } from "../protocol/template.ts";
+import { TEMPLATE_NAME } from "../protocol/template-file.ts";
+import type { TemplateOrigin } from "../protocol/template.ts";
 
 import { TEMPLATE_FILE } from "../platform/state-directory.ts";
 

@@ -1,6 +1,6 @@
 import type { YamlFile, YamlPath, YamlProblem } from "../platform/yaml-file.ts";
 import { findNearest } from "../platform/nearest-name.ts";
-import type { TemplateFile } from "../protocol/template.ts";
+import type { TemplateFile } from "../protocol/template-file.ts";
 import { findReferences, wholeReference } from "./interpolation.ts";
 import type { Parameters } from "./parameters.ts";
 

@@ -8,7 +8,7 @@ import {
   templateFileSchema,
   type TemplateFile,
   type TemplateParameter,
-} from "../protocol/template.ts";
+} from "../protocol/template-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { POLICY_PRESETS } from "../egress/policy.ts";
 import { readAllowText, readDenyText, type Reading } from "../egress/rule-text.ts";

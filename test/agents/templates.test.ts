@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { TurnEvent } from "../../src/protocol/session.ts";
-import type { TemplateAgent, TemplateFile } from "../../src/protocol/template.ts";
+import type { TemplateAgent, TemplateFile } from "../../src/protocol/template-file.ts";
 import { CommandLine } from "../support/command-line.ts";
 import { allOf, program } from "../support/requirement.ts";
 import { REGISTRY_IN_REACH } from "./registry.ts";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { TemplateAgent, TemplateFile } from "../../src/protocol/template.ts";
+import type { TemplateAgent, TemplateFile } from "../../src/protocol/template-file.ts";
 import { KIRO_NEEDS } from "../support/kiro-needs.ts";
 import { KiroYard } from "../support/kiro-yard.ts";
 

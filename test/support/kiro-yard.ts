@@ -20,7 +20,7 @@ import { createAgentRegistry } from "../../src/agent/registry.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { openRuntimeDirectory, resolvePaths } from "../../src/platform/paths.ts";
 import type { SandboxCreate, StartEvent } from "../../src/protocol/sandbox.ts";
-import type { TemplateFile } from "../../src/protocol/template.ts";
+import type { TemplateFile } from "../../src/protocol/template-file.ts";
 import type { SessionCreate, SessionEvent, TurnEvent } from "../../src/protocol/session.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";

@@ -1,5 +1,5 @@
 import type { ArgumentChange } from "../../protocol/argument-rule.ts";
-import type { TemplateAgent, TemplateMcpServer } from "../../protocol/template.ts";
+import type { TemplateAgent, TemplateMcpServer } from "../../protocol/template-file.ts";
 import type { Tree } from "./tree.ts";
 
 /** What a template says to one agent. */

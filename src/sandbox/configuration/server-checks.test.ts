@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compilePolicy } from "../../egress/compile-policy.ts";
-import type { ResolvedTemplate, TemplateMcpServer } from "../../protocol/template.ts";
+import type { ResolvedTemplate } from "../../protocol/template.ts";
+import type { TemplateMcpServer } from "../../protocol/template-file.ts";
 import { checkServers } from "./server-checks.ts";
 
 const URL = "https://tools.example/mcp";

@@ -2,7 +2,8 @@ import type { EgressPolicy } from "../../egress/policy.ts";
 import { forecastDecision } from "../../egress/forecast.ts";
 import { readWish } from "../../egress/wish.ts";
 import { CattlegridError } from "../../errors/error.ts";
-import type { ResolvedTemplate, TemplateMcpServer } from "../../protocol/template.ts";
+import type { ResolvedTemplate } from "../../protocol/template.ts";
+import type { TemplateMcpServer } from "../../protocol/template-file.ts";
 
 /** Headers whose values are secrets, whoever the server is. */
 const SECRET_HEADER = /^(?:proxy-)?authorization$|^cookie$|key|token|secret|password/i;

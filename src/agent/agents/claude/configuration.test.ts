@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TemplateAgent } from "../../../protocol/template.ts";
+import type { TemplateAgent } from "../../../protocol/template-file.ts";
 import type { CompiledConfiguration } from "../../configuration/configuration.ts";
 import { configuration } from "./configuration.ts";
 

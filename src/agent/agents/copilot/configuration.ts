@@ -1,4 +1,4 @@
-import type { TemplateMcpServer } from "../../../protocol/template.ts";
+import type { TemplateMcpServer } from "../../../protocol/template-file.ts";
 import type {
   AgentConfiguration,
   CompiledConfiguration,

@@ -1,4 +1,4 @@
-import type { TemplateAgent, TemplateMcpServer, Trust } from "../../../protocol/template.ts";
+import type { TemplateAgent, TemplateMcpServer, Trust } from "../../../protocol/template-file.ts";
 import type { WantedConfiguration } from "../../configuration/configuration.ts";
 import { toMilliseconds } from "../../configuration/duration.ts";
 import { settingUnavailable } from "../../configuration/refusal.ts";

@@ -1,4 +1,4 @@
-import type { TemplateAgent } from "../../../protocol/template.ts";
+import type { TemplateAgent } from "../../../protocol/template-file.ts";
 import type {
   AgentConfiguration,
   CompiledConfiguration,
