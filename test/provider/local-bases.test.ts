@@ -17,12 +17,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { runProcess } from "../../src/platform/process.ts";
 import type { Engine } from "../../src/session/engine.ts";
 import { buildTemplate, openBuildingEngine, writeTemplate } from "../support/building-engine.ts";
-import { allOf, program } from "../support/requirement.ts";
+import { allOf, ordinaryUser, program, root as asRoot } from "../support/requirement.ts";
 import { makeSmallBase } from "../support/small-base.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));
 const IMAGES = allOf(RUNTIME, program("skopeo"), program("umoci"));
-const IS_ROOT = process.getuid?.() === 0;
 const NEVER = new AbortController().signal;
 
 async function sh(script: string, ...words: string[]): Promise<string> {
@@ -155,23 +154,29 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a template's base"), () => {
     "  - run: if echo x > /opt/x; then exit 1; fi",
   ].join("\n");
 
-  test.skipIf(!IS_ROOT)("lets a step of setup be root inside, and no program later", async () => {
-    template(`{ tar: ${shared}/small.tar }`, ROOTED);
-    expect(await say("cat /opt/tool; stat -c '%U %a' /opt/tool; rm /opt/tool; id -u")).toMatch(
-      /^tool\nwww 4755\nrm: .*Permission denied\n1000$/,
-    );
-    const roots = join(root, "state/providers/local/roots");
-    const owner = await sh('stat -c %u "$1"/*/opt', roots);
-    expect(Number(owner)).toBeGreaterThan(65_536);
-  });
+  test.skipIf(!asRoot().met)(
+    asRoot().title("lets a step of setup be root inside, and no program later"),
+    async () => {
+      template(`{ tar: ${shared}/small.tar }`, ROOTED);
+      expect(await say("cat /opt/tool; stat -c '%U %a' /opt/tool; rm /opt/tool; id -u")).toMatch(
+        /^tool\nwww 4755\nrm: .*Permission denied\n1000$/,
+      );
+      const roots = join(root, "state/providers/local/roots");
+      const owner = await sh('stat -c %u "$1"/*/opt', roots);
+      expect(Number(owner)).toBeGreaterThan(65_536);
+    },
+  );
 
-  test.skipIf(IS_ROOT)("has no root where an ordinary user runs it", async () => {
-    template(`{ tar: ${shared}/small.tar }`, ROOTED);
-    await expect(buildTemplate(engine, "based")).rejects.toMatchObject({
-      code: "BASE_UNSUITABLE",
-      hint: expect.stringContaining("`usermod --add-subuids`) do not help"),
-    });
-  });
+  test.skipIf(!ordinaryUser().met)(
+    ordinaryUser().title("has no root where an ordinary user runs it"),
+    async () => {
+      template(`{ tar: ${shared}/small.tar }`, ROOTED);
+      await expect(buildTemplate(engine, "based")).rejects.toMatchObject({
+        code: "BASE_UNSUITABLE",
+        hint: expect.stringContaining("`usermod --add-subuids`) do not help"),
+      });
+    },
+  );
 
   describe.skipIf(!IMAGES.met)(IMAGES.title("as an image"), () => {
     /** A layout with one image, of which a second layer removes a file of the first. */

@@ -9,7 +9,7 @@ import { runProcess, spawnProcess } from "../../src/platform/process.ts";
 import type { Engine } from "../../src/session/engine.ts";
 import { buildTemplate, openBuildingEngine, writeTemplate } from "../support/building-engine.ts";
 import { commandOf, keeperOf, membersOf } from "../support/process-table.ts";
-import { allOf, program } from "../support/requirement.ts";
+import { allOf, program, root as asRoot } from "../support/requirement.ts";
 
 const RUNTIME = allOf(program("crun"), program("unshare"));
 const CUT_OFF = join(import.meta.dirname, "../support/cut-off-build.ts");
@@ -124,9 +124,10 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("building templates in local sandbox
   });
 });
 
-const CAN_MOUNT = process.getuid?.() === 0;
+/** Who may mount a small disk. */
+const MOUNTS = allOf(RUNTIME, asRoot());
 
-describe.skipIf(!RUNTIME.met || !CAN_MOUNT)("a build on a disk that fills", () => {
+describe.skipIf(!MOUNTS.met)(MOUNTS.title("a build on a disk that fills"), () => {
   let root: string;
   beforeEach(async () => {
     root = realpathSync(mkdtempSync(join(tmpdir(), "cg-full-")));

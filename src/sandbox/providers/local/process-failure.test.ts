@@ -34,6 +34,8 @@ test.each([
 
 test("only a container whose namespaces cannot be entered yet is worth another try", () => {
   expect(isTooEarly(explain("setns(pid=7, CLONE_*): Operation not permitted"))).toBe(true);
+  const later = "fail startup; setns(pid=7, CLONE_*): Operation not permitted";
+  expect(isTooEarly(explain(later))).toBe(true);
   expect(isTooEarly(explain("something else"))).toBe(false);
   expect(isTooEarly(explain("the container `box` is not running"))).toBe(false);
 });

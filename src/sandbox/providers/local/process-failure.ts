@@ -42,7 +42,7 @@ export function explainFailedStart({ program, cwd, text }: FailedStart): Cattleg
  */
 export function isTooEarly(error: unknown): boolean {
   if (!CattlegridError.is(error, "SANDBOX_START_FAILED")) return false;
-  return /^setns\(.*Operation not permitted/.test(String(error.details["text"]));
+  return /\bsetns\(.*Operation not permitted/.test(String(error.details["text"]));
 }
 
 function isRefusedExecution(text: string): boolean {
