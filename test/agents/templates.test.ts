@@ -35,7 +35,11 @@ afterAll(async () => {
   await line.close();
   await world[Symbol.asyncDispose]();
 });
-afterEach(() => rmSync(line.workspace, { recursive: true }));
+/** Empty, and there: every command starts in it. */
+afterEach(() => {
+  rmSync(line.workspace, { recursive: true });
+  mkdirSync(line.workspace);
+});
 
 type Ended = Pick<TurnEvent & { type: "turn-end" }, "outcome" | "reason" | "answer">;
 
