@@ -10,6 +10,7 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ["*.test.ts", "../daytona-sdk/*.test.ts"],
     pool: "forks",
+    maxWorkers: 2,
     passWithNoTests: false,
     testTimeout: 600_000,
     hookTimeout: 120_000,
