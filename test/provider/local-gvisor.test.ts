@@ -6,6 +6,7 @@ import { describeSandboxProvider } from "../../src/testing/conformance/sandbox-p
 import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { allOf, program, root } from "../support/requirement.ts";
 import { makeSentryProvider, SENTRY } from "../support/sentry.ts";
+import { describeTemplateBases } from "../support/template-bases.ts";
 
 describeSandboxProvider("local sandbox provider under gVisor", {
   makeProvider: makeSentryProvider,
@@ -141,4 +142,12 @@ describe.skipIf(!CRUN.met)(CRUN.title("a gVisor that does not work"), () => {
     expect(lacking?.[0]).toMatchObject({ isolation: "gvisor" });
     await yard.close();
   });
+});
+
+describeTemplateBases({
+  name: "at the local provider under gVisor",
+  needed: SENTRY,
+  makeProvider: makeSentryProvider,
+  isolation: "gvisor",
+  rooted: root(),
 });

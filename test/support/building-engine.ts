@@ -6,9 +6,16 @@ import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { resolvePaths } from "../../src/platform/paths.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import { createEngine, type Engine } from "../../src/session/engine.ts";
+import type { MakeProvider } from "../../src/testing/conformance/sandbox-yard.ts";
 
-/** An engine with real sandboxes and the templates of `root`/templates; everything of it lies below `root`. */
-export async function openBuildingEngine(root: string): Promise<Engine> {
+/**
+ * An engine with real sandboxes and the templates of `root`/templates; everything of it lies below `root`. `makeProvider`
+ * default: the local one.
+ */
+export async function openBuildingEngine(
+  root: string,
+  makeProvider: MakeProvider = createLocalProvider,
+): Promise<Engine> {
   const environment = { CATTLEGRID_HOME: join(root, "state") };
   const uid = process.getuid?.() ?? 0;
   const paths = resolvePaths({ environment, uid, homeDirectory: join(root, "home") });
@@ -16,7 +23,7 @@ export async function openBuildingEngine(root: string): Promise<Engine> {
     paths,
     homeDirectory: join(root, "home"),
     providers: [
-      createLocalProvider({
+      makeProvider({
         stateDirectory: join(root, "state/providers/local"),
         runtimeDirectory: join(root, "run"),
       }),

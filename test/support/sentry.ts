@@ -40,6 +40,7 @@ export function underSentry(provider: SandboxProvider): SandboxProvider {
     id: provider.id,
     declared: { ...provider.declared, warmPool: false },
     layers: provider.layers,
+    ...(provider.bases === undefined ? {} : { bases: provider.bases }),
     ...(provider.overlays === undefined ? {} : { overlays: provider.overlays }),
     // No mount can be added to a sandbox of gVisor's.
     capabilities: async (signal) => ({ ...(await provider.capabilities(signal)), warmPool: false }),

@@ -251,11 +251,7 @@ class LocalProvider implements SandboxProvider {
     await tryRuntime(ground, { runtime, version: await residence.version() }, signal);
   }
 
-  #residenceOf({ isolation = "namespaces", base }: SandboxSpecification): Residence {
-    if (base !== undefined && isolation !== "namespaces") {
-      const message = `A base of a template's own takes isolation namespaces here, and not ${isolation}.`;
-      throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
-    }
+  #residenceOf({ isolation = "namespaces" }: SandboxSpecification): Residence {
     if (isolation === "namespaces" || isolation === "gvisor") return this.#residences[isolation];
     const message = `The local sandbox provider has no isolation ${isolation}.`;
     throw new CattlegridError("PROVIDER_UNSUPPORTED", message);

@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SandboxSpecification } from "../../../provider.ts";
 import type { Cgroup } from "../cgroup.ts";
 import { lendSentryNamespace, sentryOwner } from "../id-map.ts";
 import { sandboxMemory, STATE } from "../keeper/message.ts";
@@ -24,6 +25,7 @@ interface OpenSandbox {
   networkFd: number;
   /** As the container runtimes take it. */
   configuration: object;
+  specification: Pick<SandboxSpecification, "hasRoot">;
 }
 
 export interface Way {
@@ -40,7 +42,7 @@ export async function prepareWay(
   { launched, machine, runtime }: WayContext,
   sandbox: OpenSandbox,
 ): Promise<Way> {
-  const { number, cgroup, files, networkFd, configuration } = sandbox;
+  const { number, cgroup, files, networkFd, configuration, specification } = sandbox;
   const { keeper } = launched;
   const enter = [...(cgroup?.enter ?? []), ...keeper.enter];
   const { directory, insideKeeper } = files;
@@ -69,7 +71,9 @@ export async function prepareWay(
     "--",
   ];
   return {
-    enterToRun: [...enter, ...filtered(), ...toSentry],
+    // SECURITY: packages bring set-user-id programs, which are a subordinate id's outside; where they are installed nothing of
+    // the user's is laid in that could take such a bit.
+    enterToRun: [...enter, ...(specification.hasRoot === true ? [] : filtered()), ...toSentry],
     enter: [...enter, ...toSentry],
     bundle: insideKeeper,
     stateRoot: `${sandboxMemory(number)}/${STATE}`,
