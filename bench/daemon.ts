@@ -3,7 +3,7 @@ import { Agent, request, type IncomingMessage } from "node:http";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { TerminalLink, type TerminalSink } from "../src/cli/terminal-link.ts";
+import { TerminalLink, type TerminalSink } from "../src/cli/terminal/terminal-link.ts";
 import { CattlegridError } from "../src/errors/error.ts";
 import { daemonEntry } from "../src/platform/daemon-start.ts";
 import { resolvePaths } from "../src/platform/paths.ts";

@@ -8,14 +8,14 @@ import { readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { compilePolicy } from "../src/egress/compile-policy.ts";
+import { compilePolicy } from "../src/egress/policy/compile-policy.ts";
 import { openGateway, type Gateway } from "../src/egress/gateway.ts";
 import type { HostName } from "../src/egress/host-name.ts";
 import { openAuthority } from "../src/egress/inspection/authority.ts";
 import { HostTrust } from "../src/egress/inspection/host-trust.ts";
 import { ServerContexts } from "../src/egress/inspection/server-contexts.ts";
 import { parseMirrors } from "../src/egress/mirrors.ts";
-import type { EgressPolicy } from "../src/egress/policy.ts";
+import type { EgressPolicy } from "../src/egress/policy/policy.ts";
 
 export type RelayKind = "gateway" | "relay" | "tls-proxy";
 export type RelayOrder = { kind: "policy"; allow: string[] } | { kind: "memory" };

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { ROUTES } from "../src/protocol/routes/all.ts";
 import { describeAdapterFile } from "../src/agent/adapter-files/schema.ts";
-import { describePolicyFile } from "../src/egress/policy-schema.ts";
+import { describePolicyFile } from "../src/egress/policy/policy-schema.ts";
 import { configurationSchema, projectConfigurationSchema } from "../src/protocol/configuration.ts";
 import { renderApiDocuments } from "./api-documents.ts";
 

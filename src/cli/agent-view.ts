@@ -1,5 +1,5 @@
 import type { AgentSummary } from "../protocol/agent.ts";
-import { renderTable } from "./table.ts";
+import { renderTable } from "./output/table.ts";
 
 export function renderAgents(agents: readonly AgentSummary[]): string {
   const rows = agents.map(({ id, title, version, takesPrompts }) => [

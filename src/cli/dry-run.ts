@@ -4,7 +4,7 @@ import type { AgentSummary } from "../protocol/agent.ts";
 import type { SessionCreate } from "../protocol/session.ts";
 import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
 import type { TemplateDetail } from "../protocol/template-list.ts";
-import { resolveWorkspace } from "./creation.ts";
+import { resolveWorkspace } from "./creation/creation.ts";
 import type { Settings } from "./settings.ts";
 import { templatePath } from "./template/approval.ts";
 import type { VerbContext } from "./verb.ts";

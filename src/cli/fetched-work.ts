@@ -3,7 +3,7 @@ import type { Fetched } from "../protocol/fetch.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
 import { type Api, sandboxPath } from "./api.ts";
 import { type Caller, tell } from "./caller.ts";
-import { makeOneLine } from "./error-text.ts";
+import { makeOneLine } from "./output/error-text.ts";
 
 const SHORT = 10;
 

@@ -1,7 +1,7 @@
 import type { SessionCreate } from "../protocol/session.ts";
-import { parseDuration } from "./amount.ts";
+import { parseDuration } from "./creation/amount.ts";
 import { usage, type FlagValues } from "./arguments.ts";
-import type { DIRECTORY_FLAGS, LOGIN_TIMEOUT_FLAG } from "./creation-flags.ts";
+import type { DIRECTORY_FLAGS, LOGIN_TIMEOUT_FLAG } from "./creation/creation-flags.ts";
 import type { Settings } from "./settings.ts";
 
 type LoginFlags = FlagValues<typeof DIRECTORY_FLAGS & typeof LOGIN_TIMEOUT_FLAG>;

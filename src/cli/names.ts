@@ -1,6 +1,6 @@
 import { CattlegridError } from "../errors/error.ts";
 import { type Caller, write } from "./caller.ts";
-import { renderError } from "./error-text.ts";
+import { renderError } from "./output/error-text.ts";
 import { exitCodeOf } from "./exit-code.ts";
 
 /** Does the same with each name, past those it fails for. The exit status is that of the first failure. */

@@ -3,7 +3,7 @@ import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import { findDaemon } from "../platform/daemon-file.ts";
 import { resolvePaths } from "../platform/paths.ts";
 import { Api } from "./api.ts";
-import { answerLack } from "./provider-variables.ts";
+import { answerLack } from "./creation/provider-variables.ts";
 import { type Caller, isReaderGone, write } from "./caller.ts";
 import { type ShellSignal, Signals } from "./signals.ts";
 import { findNearest } from "../platform/nearest-name.ts";
@@ -50,11 +50,11 @@ async function reportFailure(
   thrown: unknown,
   { caller, endedBy, argv, api }: FailedCommand,
 ): Promise<number> {
-  const { renderError } = await import("./error-text.ts");
+  const { renderError } = await import("./output/error-text.ts");
   const { exitCodeOf } = await import("./exit-code.ts");
   let error = asCattlegridError(thrown);
   if (NAMES_SOMETHING.has(error.code)) {
-    const { suggestName } = await import("./name-suggestion.ts");
+    const { suggestName } = await import("./creation/name-suggestion.ts");
     error = await suggestName(error, argv, api);
   }
   const text = renderError(error);

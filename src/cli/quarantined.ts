@@ -4,7 +4,7 @@ import type { QuarantineList } from "../protocol/quarantine.ts";
 import type { Sandbox } from "../protocol/sandbox.ts";
 import { type Api, sandboxPath } from "./api.ts";
 import { type Caller, tell } from "./caller.ts";
-import { makeOneLine } from "./error-text.ts";
+import { makeOneLine } from "./output/error-text.ts";
 
 /** Has what the session made for this machine to run moved away, and tells what was. */
 export async function tellQuarantined(

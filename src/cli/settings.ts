@@ -6,7 +6,7 @@ import { openPlainFile } from "../platform/plain-file.ts";
 import type { Configuration } from "../protocol/configuration.ts";
 import type { Caller } from "./caller.ts";
 import type { ConfigurationFile, ConfigurationKind } from "./configuration-file.ts";
-import { narrow } from "./narrowing.ts";
+import { narrow } from "./creation/narrowing.ts";
 
 export const ORGANISATION_FILE = "/etc/cattlegrid/config.yaml";
 const PROJECT_FILE = ".cattlegrid/config.yaml";

@@ -1,7 +1,7 @@
 import { createFileAgents } from "../agent/adapter-files/file-agents.ts";
 import type { AgentAdapter } from "../agent/agent.ts";
 import { createAgentRegistry } from "../agent/registry.ts";
-import type { CeilingPlace } from "../egress/ceilings.ts";
+import type { CeilingPlace } from "../egress/ceiling/ceilings.ts";
 import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { locatePackageDirectory, readProgramVersion } from "../platform/version.ts";

@@ -3,19 +3,19 @@ import type { Socket } from "node:net";
 import type { EgressRecord } from "../protocol/egress.ts";
 import { formatAddress } from "./address.ts";
 import type { Dialled } from "./dial.ts";
-import { decide, type EgressRequest } from "./decide.ts";
+import { decide, type EgressRequest } from "./policy/decide.ts";
 import type { HostName } from "./host-name.ts";
-import { passHttp1 } from "./http1-passage.ts";
+import { passHttp1 } from "./http/http1-passage.ts";
 import { inspect, type Inspection } from "./inspection/inspect.ts";
 import type { Passage, RelayEnding, RequestGate } from "./passage.ts";
 import { Refusal } from "./refusal.ts";
 import { refuseSocket } from "./refuse-socket.ts";
 import { passBytes, resetSocket } from "./relay.ts";
-import { createRequestGate } from "./request-gate.ts";
+import { createRequestGate } from "./http/request-gate.ts";
 import { dialRoute, findRoute, type Route, type RouteContext } from "./route.ts";
-import type { Protocol } from "./rule.ts";
+import type { Protocol } from "./policy/rule.ts";
 import { hearClient, OPAQUE_SPEECH, type Speech } from "./speech.ts";
-import type { SyntheticAddresses } from "./synthetic-addresses.ts";
+import type { SyntheticAddresses } from "./dns/synthetic-addresses.ts";
 import {
   askAbout,
   formatTarget,

@@ -6,8 +6,8 @@ import {
   type HttpPlace,
   type HttpProblem,
   type RequestHead,
-} from "./http-head.ts";
-import { MessageReader, REQUEST_RULES } from "./http-message.ts";
+} from "./http/http-head.ts";
+import { MessageReader, REQUEST_RULES } from "./http/http-message.ts";
 
 /** What a client said first. `bytes` are all that it said. */
 export type FirstBytes =

@@ -5,13 +5,13 @@ import type { EgressRecord } from "../protocol/egress.ts";
 import type { CaptureSockets } from "../sandbox/capture/capture-sockets.ts";
 import { GatewayConnection, type ConnectionContext } from "./connection.ts";
 import type { Inspection } from "./inspection/inspect.ts";
-import { serveDns, type LookupOutcome } from "./dns.ts";
+import { serveDns, type LookupOutcome } from "./dns/dns.ts";
 import { NO_MIRRORS, type Mirrors } from "./mirrors.ts";
-import { createNameResolver, type ResolveName } from "./name-resolver.ts";
-import { NewNames } from "./new-names.ts";
-import type { EgressPolicy } from "./policy.ts";
+import { createNameResolver, type ResolveName } from "./dns/name-resolver.ts";
+import { NewNames } from "./dns/new-names.ts";
+import type { EgressPolicy } from "./policy/policy.ts";
 import { HALF_OPEN_IDLE_MS, resetSocket } from "./relay.ts";
-import { SyntheticAddresses } from "./synthetic-addresses.ts";
+import { SyntheticAddresses } from "./dns/synthetic-addresses.ts";
 import type { OriginalDestination } from "./target.ts";
 import type { Upstream } from "./upstream/tunnel.ts";
 

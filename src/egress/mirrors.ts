@@ -1,7 +1,7 @@
 import { CattlegridError } from "../errors/error.ts";
 import { formatAddress, parseAddress } from "./address.ts";
 import { quoteHost, readHostName, type HostName } from "./host-name.ts";
-import { parsePortSpan } from "./port-set.ts";
+import { parsePortSpan } from "./policy/port-set.ts";
 
 export interface MirrorTarget {
   address: string;

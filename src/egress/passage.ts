@@ -1,4 +1,4 @@
-import type { HttpRequest } from "./http-scope.ts";
+import type { HttpRequest } from "./policy/http-scope.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** `ended`: by both sides, in good order; `silent`: one had ended it, and the other let its deadline pass. */

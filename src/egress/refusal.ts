@@ -1,8 +1,8 @@
 import type { EgressReason } from "../protocol/egress.ts";
-import type { Denied } from "./decide.ts";
-import type { HttpRequest } from "./http-scope.ts";
-import type { PolicyCeiling } from "./policy.ts";
-import type { Rule } from "./rule.ts";
+import type { Denied } from "./policy/decide.ts";
+import type { HttpRequest } from "./policy/http-scope.ts";
+import type { PolicyCeiling } from "./policy/policy.ts";
+import type { Rule } from "./policy/rule.ts";
 
 export interface RefusalDetails {
   /** `error`: policy had nothing against it. Default `deny`. */

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import { explainDenial, type DenialPlace } from "./explain.ts";
-import { looksLikeRequest } from "./http-head.ts";
+import { explainDenial, type DenialPlace } from "./advice/explain.ts";
+import { looksLikeRequest } from "./http/http-head.ts";
 import type { Refusal } from "./refusal.ts";
 import { resetSocket } from "./relay.ts";
-import type { Protocol } from "./rule.ts";
+import type { Protocol } from "./policy/rule.ts";
 
 export interface RefusedClient extends DenialPlace {
   refusal: Refusal;

@@ -1,13 +1,13 @@
 import { classifyAddress } from "./address-class.ts";
 import { formatAddress, parseAddress, rangeContains, type Address } from "./address.ts";
-import { decide, type Decision, type EgressRequest } from "./decide.ts";
+import { decide, type Decision, type EgressRequest } from "./policy/decide.ts";
 import { dialFirst, type Dialled, type DialTarget } from "./dial.ts";
 import { matchesHost, type HostName } from "./host-name.ts";
 import { findMirror, formatMirror, type Mirrors } from "./mirrors.ts";
-import type { ResolveName } from "./name-resolver.ts";
-import type { EgressPolicy } from "./policy.ts";
+import type { ResolveName } from "./dns/name-resolver.ts";
+import type { EgressPolicy } from "./policy/policy.ts";
 import { Refusal } from "./refusal.ts";
-import type { Protocol } from "./rule.ts";
+import type { Protocol } from "./policy/rule.ts";
 import { askAbout, formatTarget, type Target } from "./target.ts";
 import type { Upstream } from "./upstream/tunnel.ts";
 

@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import { decide } from "./decide.ts";
+import { decide } from "./policy/decide.ts";
 import { readFirstBytes, type FirstBytes } from "./first-bytes.ts";
 import { quoteHost, readAsciiName, type HostName } from "./host-name.ts";
-import type { EgressPolicy } from "./policy.ts";
+import type { EgressPolicy } from "./policy/policy.ts";
 import { Refusal } from "./refusal.ts";
-import type { Protocol, Rule } from "./rule.ts";
+import type { Protocol, Rule } from "./policy/rule.ts";
 import { askAbout, type Target } from "./target.ts";
 
 /** What a client turned out to speak, as far as it may. */

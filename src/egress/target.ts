@@ -1,9 +1,9 @@
 import { classifyAddress } from "./address-class.ts";
 import { formatAddress, parseAddress, type Address } from "./address.ts";
-import type { EgressRequest } from "./decide.ts";
+import type { EgressRequest } from "./policy/decide.ts";
 import type { HostName } from "./host-name.ts";
 import { Refusal } from "./refusal.ts";
-import { isSynthetic, type SyntheticAddresses } from "./synthetic-addresses.ts";
+import { isSynthetic, type SyntheticAddresses } from "./dns/synthetic-addresses.ts";
 
 /** Where a captured connection was going, as the kernel tells it. */
 export interface OriginalDestination {

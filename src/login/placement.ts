@@ -2,7 +2,7 @@ import type { KeptSignIn } from "../agent/agent.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { readTar } from "../platform/tar/tar-reader.ts";
 import { endEntry, endTar, writeHeader } from "../platform/tar/tar-writer.ts";
-import { exportFiles, importFiles } from "../sandbox/carried-files.ts";
+import { exportFiles, importFiles } from "../sandbox/making/carried-files.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { SignInFiles } from "./bundle.ts";
 import { describeReplacement } from "./database.ts";

@@ -5,8 +5,8 @@ import type { Logger } from "../platform/logger.ts";
 import { type Recording, Recordings } from "../terminal/recordings.ts";
 import { Screens } from "../terminal/screens.ts";
 import { Terminal } from "../terminal/terminal.ts";
-import { Attendance } from "./attendance.ts";
-import type { Activity } from "./lifetime-watch.ts";
+import { Attendance } from "./life/attendance.ts";
+import type { Activity } from "./life/lifetime-watch.ts";
 import type { SandboxProcess } from "./process.ts";
 
 /** How long an ended terminal waits for somebody to read what it left. */

@@ -1,5 +1,5 @@
 import { LOGIN_ROUTES } from "../protocol/routes/login.ts";
-import type { Logins } from "../session/logins.ts";
+import type { Logins } from "../session/sign-in/logins.ts";
 import type { Api } from "./api.ts";
 import { authorise, type Action, type Principal } from "./authorise.ts";
 import { closedSignal } from "./event-stream.ts";

@@ -1,7 +1,7 @@
-import { POLICY_PRESETS } from "../egress/policy.ts";
-import { PRESET_SUMMARIES, presetRules } from "../egress/preset.ts";
+import { POLICY_PRESETS } from "../egress/policy/policy.ts";
+import { PRESET_SUMMARIES, presetRules } from "../egress/policy/preset.ts";
 import { POLICY_ROUTES } from "../protocol/routes/policy.ts";
-import { showRule } from "../sandbox/policy-view.ts";
+import { showRule } from "../sandbox/egress/policy-view.ts";
 import { openSandbox, type Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
 import { serve } from "./serve.ts";

@@ -3,7 +3,7 @@ import type { SessionCreate, SessionEvent } from "../protocol/session.ts";
 import type { Configure } from "../sandbox/configuration/configuring.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
-import type { SandboxSignIns } from "./sandbox-sign-ins.ts";
+import type { SandboxSignIns } from "./sign-in/sandbox-sign-ins.ts";
 
 /** What the parts of one session share. */
 export interface SessionContext {

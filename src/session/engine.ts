@@ -1,21 +1,21 @@
 import type { AgentRegistry } from "../agent/registry.ts";
-import { probeCeilings } from "../egress/ceiling-probe.ts";
-import { CeilingWatch } from "../egress/ceiling-watch.ts";
+import { probeCeilings } from "../egress/ceiling/ceiling-probe.ts";
+import { CeilingWatch } from "../egress/ceiling/ceiling-watch.ts";
 import {
   createCeilings,
   type CeilingPlace,
   type CeilingState,
   type Ceilings,
-} from "../egress/ceilings.ts";
+} from "../egress/ceiling/ceilings.ts";
 import { assert } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
-import { LayerUse } from "../sandbox/layer-use.ts";
+import { LayerUse } from "../sandbox/upkeep/layer-use.ts";
 import { createConfigure } from "../sandbox/configuration/configuring.ts";
 import { createEngineEvents, type EngineEvents } from "../sandbox/engine-events.ts";
-import { createGatewayGates, type UpstreamOptions } from "../sandbox/gateway-gates.ts";
-import { createHostKeys, type HostKeys } from "../sandbox/host-keys.ts";
-import type { Gates } from "../sandbox/gates.ts";
+import { createGatewayGates, type UpstreamOptions } from "../sandbox/egress/gateway-gates.ts";
+import { createHostKeys, type HostKeys } from "../sandbox/ports/host-keys.ts";
+import type { Gates } from "../sandbox/egress/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
 import { ProviderVariables } from "../sandbox/provider-variables.ts";
@@ -23,18 +23,18 @@ import type { ProviderHealth } from "../sandbox/provider-health.ts";
 import { createSandboxes } from "../sandbox/live-sandboxes.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import { createTerminals, type Terminals } from "../sandbox/terminals.ts";
-import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/throw-away.ts";
+import type { ThrowAwayOptions, ThrowAwaySandbox } from "../sandbox/life/throw-away.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createSecrets, type Secrets } from "../secret/secrets.ts";
 import type { TemplateDirectories } from "../template/places.ts";
 import { createTemplates, type Templates } from "../template/templates.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
-import { installInside } from "./inside-installation.ts";
+import { installInside } from "./installation/inside-installation.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
 import { fetchAfterTurns, tellEgress, tellTurns } from "./happenings.ts";
 import { openTemplateLayers, type TemplateLayers } from "./template-layers.ts";
-import { createLogins, type Logins, type LoginsOptions } from "./logins.ts";
+import { createLogins, type Logins, type LoginsOptions } from "./sign-in/logins.ts";
 import { createSessions } from "./live-sessions.ts";
 import type { Sessions } from "./sessions.ts";
 

@@ -3,7 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { EgressRecord } from "../protocol/egress.ts";
 import type { TurnEvent } from "../protocol/session.ts";
 import type { EngineEvents } from "../sandbox/engine-events.ts";
-import type { WorkspaceChanges } from "../sandbox/workspace-changes.ts";
+import type { WorkspaceChanges } from "../sandbox/workspace/workspace-changes.ts";
 import type { SandboxRepository } from "../store/sandbox-rows.ts";
 
 export interface TurnPlace {

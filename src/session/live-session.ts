@@ -8,14 +8,14 @@ import { runCommand } from "./command.ts";
 import type { TurnSetup } from "../agent/agent.ts";
 import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
 import type { SessionContext } from "./context.ts";
-import { isStillThere, type Conversation } from "./conversation.ts";
+import { isStillThere, type Conversation } from "./turn/conversation.ts";
 import { createEventLog, type EventLog } from "./event-log.ts";
 import { describeFailure } from "./problem.ts";
-import { lendSignIn, signIn, signInUnasked } from "./sign-in.ts";
+import { lendSignIn, signIn, signInUnasked } from "./sign-in/sign-in.ts";
 import { isOver, nextSessionStatus, type SessionHappening } from "./status.ts";
 import { runInTerminal } from "./terminal-run.ts";
 import { untilAborted } from "./until-aborted.ts";
-import { checkPrompt, createTurn, type Turn } from "./turn.ts";
+import { checkPrompt, createTurn, type Turn } from "./turn/turn.ts";
 
 const EXIT_INTERRUPTED = 130;
 const TAKE_BACK_TIMEOUT_MS = 10_000;

@@ -19,10 +19,10 @@ import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { TurnPlace } from "./happenings.ts";
-import { requireKept } from "./logins.ts";
+import { requireKept } from "./sign-in/logins.ts";
 import { LiveSession, showSession } from "./live-session.ts";
 import { openReaderLease, type ReaderLease } from "./reader-lease.ts";
-import type { SandboxSignIns } from "./sandbox-sign-ins.ts";
+import type { SandboxSignIns } from "./sign-in/sandbox-sign-ins.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 

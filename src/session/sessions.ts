@@ -5,7 +5,7 @@ import type {
   TurnCreate,
   TurnEvent,
 } from "../protocol/session.ts";
-import type { SandboxSessions } from "../sandbox/lifecycle.ts";
+import type { SandboxSessions } from "../sandbox/life/lifecycle.ts";
 
 /**
  * Sessions of every sandbox. Whoever calls has authorised the caller already. Methods that name a session throw

@@ -3,7 +3,7 @@ import {
   type SharedStart,
   type StartWatcher,
   type StartWork,
-} from "../sandbox/shared-start.ts";
+} from "../sandbox/life/shared-start.ts";
 
 /** Work that is done once for all who ask for it at the same time, by what it makes. */
 export interface SharedWork {

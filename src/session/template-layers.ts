@@ -2,18 +2,18 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateLayer } from "../protocol/template-layer.ts";
-import { prepareBase } from "../sandbox/base.ts";
-import type { LayerUse } from "../sandbox/layer-use.ts";
+import { prepareBase } from "../sandbox/making/base.ts";
+import type { LayerUse } from "../sandbox/upkeep/layer-use.ts";
 import type { SandboxProvider } from "../sandbox/provider.ts";
 import { findAgent, findProvider } from "../sandbox/registry.ts";
-import { pinOf } from "./agent-pin.ts";
-import type { LayersContext, LayersFor } from "../sandbox/starting.ts";
+import { pinOf } from "./installation/agent-pin.ts";
+import type { LayersContext, LayersFor } from "../sandbox/life/starting.ts";
 import type { Store } from "../store/store.ts";
 import type { BuildingOptions } from "./building/build.ts";
 import { createBuilding } from "./building/building.ts";
 import { isSetupLayer } from "./building/layer-chain.ts";
-import { createInstallation } from "./installation.ts";
-import { createLayersFor } from "./layers.ts";
+import { createInstallation } from "./installation/installation.ts";
+import { createLayersFor } from "./installation/layers.ts";
 
 export interface TemplateLayersOptions extends Pick<
   BuildingOptions,

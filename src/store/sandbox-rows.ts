@@ -3,7 +3,7 @@ import type { SandboxCreate, SandboxStatus } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { ParameterValue } from "../protocol/template-choice.ts";
 import type { PlacedFiles } from "../sandbox/configuration/home-plan.ts";
-import type { Lifetime } from "../sandbox/lifetime.ts";
+import type { Lifetime } from "../sandbox/life/lifetime.ts";
 import type { Egress, Isolation, SandboxBase, WorkspaceMode } from "../sandbox/provider.ts";
 import type { KeptTemplate } from "../template/content.ts";
 import { typed } from "./database.ts";

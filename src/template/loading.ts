@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path";
-import { readPolicyFile } from "../egress/policy-file.ts";
+import { readPolicyFile } from "../egress/policy/policy-file.ts";
 import { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import { openPlainFile, readPlainFile } from "../platform/plain-file.ts";

@@ -10,8 +10,8 @@ import {
   type TemplateParameter,
 } from "../protocol/template-file.ts";
 import { CattlegridError } from "../errors/error.ts";
-import { POLICY_PRESETS } from "../egress/policy.ts";
-import { readAllowText, readDenyText, type Reading } from "../egress/rule-text.ts";
+import { POLICY_PRESETS } from "../egress/policy/policy.ts";
+import { readAllowText, readDenyText, type Reading } from "../egress/policy/rule-text.ts";
 import { findReferences } from "./interpolation.ts";
 import { readValue } from "./parameters.ts";
 import { refusePattern } from "./pattern.ts";

@@ -1,11 +1,11 @@
 /** DNS queries in odd and broken forms: each is answered from policy alone, as an independent reader reads it. */
 import { decode } from "dns-packet";
 import { expect, test } from "vitest";
-import { compilePolicy } from "../../src/egress/compile-policy.ts";
-import { answerQuery, type DnsReply, type NameAnswering } from "../../src/egress/dns.ts";
-import { readQuery } from "../../src/egress/dns-message.ts";
-import { NewNames } from "../../src/egress/new-names.ts";
-import { SyntheticAddresses } from "../../src/egress/synthetic-addresses.ts";
+import { compilePolicy } from "../../src/egress/policy/compile-policy.ts";
+import { answerQuery, type DnsReply, type NameAnswering } from "../../src/egress/dns/dns.ts";
+import { readQuery } from "../../src/egress/dns/dns-message.ts";
+import { NewNames } from "../../src/egress/dns/new-names.ts";
+import { SyntheticAddresses } from "../../src/egress/dns/synthetic-addresses.ts";
 import { Mutator, readCorpus } from "../support/mutation.ts";
 
 const TOKENS = [

@@ -4,9 +4,13 @@ import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { HostName } from "../../src/egress/host-name.ts";
-import { readRequestHead, type HttpPlace } from "../../src/egress/http-head.ts";
-import { MessageReader, REQUEST_RULES, RESPONSE_RULES } from "../../src/egress/http-message.ts";
-import { readResponseHead } from "../../src/egress/http-response.ts";
+import { readRequestHead, type HttpPlace } from "../../src/egress/http/http-head.ts";
+import {
+  MessageReader,
+  REQUEST_RULES,
+  RESPONSE_RULES,
+} from "../../src/egress/http/http-message.ts";
+import { readResponseHead } from "../../src/egress/http/http-response.ts";
 import { Mutator, readCorpus } from "../support/mutation.ts";
 
 const PLACE: HttpPlace = { name: "a.example" as HostName, port: 80, scheme: "http" };

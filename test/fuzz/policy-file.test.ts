@@ -1,8 +1,8 @@
 /** Policy files in odd and broken forms: each is a policy or an error with its place, never anything else. */
 import { expect, test } from "vitest";
-import { compilePolicy } from "../../src/egress/compile-policy.ts";
-import { readAllowText, readDenyText } from "../../src/egress/rule-text.ts";
-import type { Rule } from "../../src/egress/rule.ts";
+import { compilePolicy } from "../../src/egress/policy/compile-policy.ts";
+import { readAllowText, readDenyText } from "../../src/egress/policy/rule-text.ts";
+import type { Rule } from "../../src/egress/policy/rule.ts";
 import { CattlegridError } from "../../src/errors/error.ts";
 import { Mutator, readCorpus } from "../support/mutation.ts";
 

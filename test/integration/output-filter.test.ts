@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import headless from "@xterm/headless";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { OutputFilter } from "../../src/cli/output-filter.ts";
+import { OutputFilter } from "../../src/cli/output/output-filter.ts";
 import { spawnProcess } from "../../src/platform/process.ts";
 import { allOf, program } from "../support/requirement.ts";
 

@@ -10,7 +10,7 @@ import { formatAddress, parseAddress } from "../../src/egress/address.ts";
 import { openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { HostTrust } from "../../src/egress/inspection/host-trust.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
-import type { ResolveName } from "../../src/egress/name-resolver.ts";
+import type { ResolveName } from "../../src/egress/dns/name-resolver.ts";
 import { createUpstream, type Upstream } from "../../src/egress/upstream/tunnel.ts";
 import type { EgressRecord } from "../../src/protocol/egress.ts";
 import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";

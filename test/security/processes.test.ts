@@ -1,7 +1,7 @@
 /**
  * Groups D, F and G of the attack list: processes, descriptors, terminals, secrets. Covered elsewhere: F68–F70 and F75
  * test/conformance/isolation.ts and src/sandbox/guest/seccomp.test.ts; F76 and F77 in part conformance/life.ts;
- * F78's terminals src/sandbox/providers/local/terminal-process.test.ts; G81 and G85 src/cli/error-text.test.ts and
+ * F78's terminals src/sandbox/providers/local/process/terminal-process.test.ts; G81 and G85 src/cli/output/error-text.test.ts and
  * src/egress/recorder.test.ts; D44's files test/integration/kiro-cli-privacy.test.ts.
  */
 import { once } from "node:events";

@@ -14,9 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
 import { ProcessLauncher } from "../../src/platform/process-launcher.ts";
-import type { ExecTarget } from "../../src/sandbox/providers/local/exec-target.ts";
+import type { ExecTarget } from "../../src/sandbox/providers/local/process/exec-target.ts";
 import { CRUN as CRUN_RUNTIME } from "../../src/sandbox/providers/local/runtimes/crun.ts";
-import { SeccompProgram } from "../../src/sandbox/providers/local/seccomp-program.ts";
+import { SeccompProgram } from "../../src/sandbox/providers/local/system-calls/seccomp-program.ts";
 import { allOf, program, requirement } from "./requirement.ts";
 
 export const CRUN = allOf(

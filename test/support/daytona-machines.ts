@@ -9,9 +9,9 @@ import type {
 } from "../../simulator/daytona/machine.ts";
 import { listOf } from "../../simulator/daytona/sandbox-request.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
-import { createGatewayGates } from "../../src/sandbox/gateway-gates.ts";
-import { holdable } from "../../src/sandbox/demands.ts";
-import type { Gate, GateRequest, Gates } from "../../src/sandbox/gates.ts";
+import { createGatewayGates } from "../../src/sandbox/egress/gateway-gates.ts";
+import { holdable } from "../../src/sandbox/making/demands.ts";
+import type { Gate, GateRequest, Gates } from "../../src/sandbox/egress/gates.ts";
 import { HOME } from "../../src/sandbox/guest/environment.ts";
 import type {
   PresentCapabilities,

@@ -4,12 +4,12 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { decode, encode, type RecordType } from "dns-packet";
 import { afterEach, expect } from "vitest";
 import { parseAddress } from "../../src/egress/address.ts";
-import { compilePolicy } from "../../src/egress/compile-policy.ts";
+import { compilePolicy } from "../../src/egress/policy/compile-policy.ts";
 import type { Inspection } from "../../src/egress/inspection/inspect.ts";
 import { openGateway, type Gateway } from "../../src/egress/gateway.ts";
 import { parseMirrors } from "../../src/egress/mirrors.ts";
-import type { ResolveName } from "../../src/egress/name-resolver.ts";
-import type { EgressPolicy } from "../../src/egress/policy.ts";
+import type { ResolveName } from "../../src/egress/dns/name-resolver.ts";
+import type { EgressPolicy } from "../../src/egress/policy/policy.ts";
 import type { OriginalDestination } from "../../src/egress/target.ts";
 import type { Upstream } from "../../src/egress/upstream/tunnel.ts";
 import { egressRecordSchema, type EgressRecord } from "../../src/protocol/egress.ts";

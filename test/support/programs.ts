@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { CattlegridError } from "../../src/errors/error.ts";
 import type { ErrorCode } from "../../src/errors/codes.ts";
 import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../src/sandbox/process.ts";
-import { execProcess } from "../../src/sandbox/providers/local/process.ts";
+import { execProcess } from "../../src/sandbox/providers/local/process/process.ts";
 import type { CrunContainer } from "./crun-container.ts";
 
 export const TERMINAL = { columns: 100, rows: 30 };

@@ -1,4 +1,4 @@
-import { readAllowEntry } from "../../egress/policy-entry.ts";
+import { readAllowEntry } from "../../egress/policy/policy-entry.ts";
 import {
   readYamlFile,
   type YamlFile,

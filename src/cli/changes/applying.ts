@@ -1,7 +1,7 @@
 import type { ChangeApply, ChangesApplied } from "../../protocol/changes.ts";
 import { sandboxPath } from "../api.ts";
 import { type Caller, tell } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import type { VerbContext } from "../verb.ts";
 import { showPath } from "./diff-text.ts";
 

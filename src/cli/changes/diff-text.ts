@@ -1,5 +1,5 @@
 import type { Change, Clash } from "../../protocol/changes.ts";
-import { makeOneLine, makePrintable } from "../error-text.ts";
+import { makeOneLine, makePrintable } from "../output/error-text.ts";
 
 /** Paints parts of a text; identity functions where there is no colour. */
 export interface Paint {

@@ -2,7 +2,7 @@ import { CattlegridError } from "../../errors/error.ts";
 import type { Change, ChangeApply } from "../../protocol/changes.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import { tell } from "../caller.ts";
-import { renderError } from "../error-text.ts";
+import { renderError } from "../output/error-text.ts";
 import type { VerbContext } from "../verb.ts";
 import { applyAndTell } from "./applying.ts";
 import { renderStatistics } from "./diff-text.ts";

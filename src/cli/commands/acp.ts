@@ -5,12 +5,12 @@ import type { Session, SessionCreate } from "../../protocol/session.ts";
 import { AcpFence } from "../acp-fence.ts";
 import type { Flags } from "../arguments.ts";
 import type { Caller } from "../caller.ts";
-import { CREATION_FLAGS, INSTALL_TIMEOUT_FLAG } from "../creation-flags.ts";
-import { LineFilter } from "../line-filter.ts";
-import { ensureRunning, openSandbox } from "../opening.ts";
+import { CREATION_FLAGS, INSTALL_TIMEOUT_FLAG } from "../creation/creation-flags.ts";
+import { LineFilter } from "../output/line-filter.ts";
+import { ensureRunning, openSandbox } from "../creation/opening.ts";
 import { describeBindings } from "../secret/binding-flag.ts";
 import { postBound } from "../secret/bound-request.ts";
-import { SessionView } from "../session-view.ts";
+import { SessionView } from "../chat/session-view.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

@@ -5,7 +5,7 @@ import type { AgentList, AgentSummary } from "../../protocol/agent.ts";
 import { renderAgent, renderAgents } from "../agent-view.ts";
 import { usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const AGENTS = defineVerb({

@@ -4,7 +4,7 @@ import { canAsk, tell } from "../caller.ts";
 import { applyAndTell } from "../changes/applying.ts";
 import { askForHunks, readHunkFlags } from "../changes/hunk-choice.ts";
 import { cleanPath, fetchChanges, paintFor } from "../changes/listing.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 const FLAGS = {

@@ -1,13 +1,13 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { Session } from "../../protocol/session.ts";
-import { parseOffset } from "../amount.ts";
+import { parseOffset } from "../creation/amount.ts";
 import { type Api, sandboxPath } from "../api.ts";
 import { tell, wantsTerminal } from "../caller.ts";
-import { DETACH_KEYS_FLAG, RECORD_FLAG } from "../creation-flags.ts";
-import { readDetachKeys } from "../detach.ts";
-import { recordInto, wantsEngineRecording } from "../recording.ts";
-import { SessionView } from "../session-view.ts";
+import { DETACH_KEYS_FLAG, RECORD_FLAG } from "../creation/creation-flags.ts";
+import { readDetachKeys } from "../terminal/detach.ts";
+import { recordInto, wantsEngineRecording } from "../terminal/recording.ts";
+import { SessionView } from "../chat/session-view.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb } from "../verb.ts";
 

@@ -5,12 +5,12 @@ import { basename } from "node:path";
 import { asCattlegridError, CattlegridError } from "../../errors/error.ts";
 import type { Sandbox, SandboxCreate } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
-import { parseChoice, parseDuration } from "../amount.ts";
+import { parseChoice, parseDuration } from "../creation/amount.ts";
 import type { Api } from "../api.ts";
 import type { Flags, FlagValues } from "../arguments.ts";
 import { tell, terminalEnvironment, terminalSize, wantsTerminal, write } from "../caller.ts";
 import { offerChanges } from "../changes/last-look.ts";
-import { ChatLoop } from "../chat-loop.ts";
+import { ChatLoop } from "../chat/chat-loop.ts";
 import {
   CREATION_FLAGS,
   INPUT_FLAG,
@@ -18,22 +18,22 @@ import {
   DIRECTORY_FLAGS,
   LOGIN_TIMEOUT_FLAG,
   RECORD_FLAG,
-} from "../creation-flags.ts";
-import type { GivenEnvironment } from "../environment.ts";
+} from "../creation/creation-flags.ts";
+import type { GivenEnvironment } from "../creation/environment.ts";
 import { describeLogin } from "../login-request.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { hasten, Lease } from "../lease.ts";
-import { ensureRunning, openSandbox, type SandboxTarget } from "../opening.ts";
+import { ensureRunning, openSandbox, type SandboxTarget } from "../creation/opening.ts";
 import {
   createGivenPrompts,
   createPipedPrompts,
   type PromptSource,
   TypedPrompts,
-} from "../prompts.ts";
-import { recordInto, requireFile } from "../recording.ts";
+} from "../chat/prompts.ts";
+import { recordInto, requireFile } from "../terminal/recording.ts";
 import { describeBindings } from "../secret/binding-flag.ts";
 import { postBound } from "../secret/bound-request.ts";
-import { SessionView } from "../session-view.ts";
+import { SessionView } from "../chat/session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

@@ -4,7 +4,7 @@ import type { ProviderList } from "../../protocol/provider.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { SecretList } from "../../protocol/secret.ts";
 import type { TemplateList } from "../../protocol/template-list.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import type { Api } from "../api.ts";
 import { type Caller, write } from "../caller.ts";
 import {
@@ -12,15 +12,15 @@ import {
   completeArguments,
   type Completion,
   type NameSource,
-} from "../completion.ts";
+} from "../completion/completion.ts";
 import {
   COMPLETION_SCRIPTS,
   DIRECTORIES_LINE,
   FILES_LINE,
   type Shell,
   SHELLS,
-} from "../completion-scripts.ts";
-import { makeOneLine } from "../error-text.ts";
+} from "../completion/completion-scripts.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 import { VERBS } from "../verbs.ts";
 

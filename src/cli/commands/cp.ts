@@ -1,14 +1,14 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox } from "../../protocol/sandbox.ts";
-import { parseCount, parseMemory } from "../amount.ts";
+import { parseCount, parseMemory } from "../creation/amount.ts";
 import { sandboxPath } from "../api.ts";
 import { type Flags, type FlagValues, usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
 import { watchCopy } from "../copy/copy-progress.ts";
 import { type CopyPlace, readPlace } from "../copy/place.ts";
 import { Tally } from "../copy/tally.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { makeOneLine } from "../error-text.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 /** As cp(1): some of it was not copied, and stderr says what. */

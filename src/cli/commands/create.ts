@@ -1,6 +1,6 @@
 import { tell } from "../caller.ts";
-import { CREATION_FLAGS, INPUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
-import { openSandbox } from "../opening.ts";
+import { CREATION_FLAGS, INPUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
+import { openSandbox } from "../creation/opening.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb } from "../verb.ts";
 

@@ -1,9 +1,9 @@
 import { ensureDaemon, findDaemon } from "../../platform/daemon-start.ts";
 import type { DaemonVersion } from "../../protocol/daemon.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { tell, write } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { stopDaemon } from "../daemon-stop.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { stopDaemon } from "../daemon/daemon-stop.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 /** As with system services: asked for its state, and not running. */
@@ -90,7 +90,7 @@ async function showStatus({ api, caller }: VerbContext, asJson: boolean): Promis
 }
 
 async function showLog({ api, caller }: VerbContext, follow: boolean): Promise<number> {
-  const { readLog } = await import("../daemon-log.ts");
+  const { readLog } = await import("../daemon/daemon-log.ts");
   for await (const bytes of readLog(caller.paths.logFile, { follow, signal: api.signal })) {
     if (!(await write(caller.output, bytes))) break;
   }

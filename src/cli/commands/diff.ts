@@ -2,7 +2,7 @@ import { tell } from "../caller.ts";
 import { renderDiff, renderStatistics } from "../changes/diff-text.ts";
 import { cleanPath, fetchChanges, paintFor } from "../changes/listing.ts";
 import { writePaged } from "../changes/pager.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { defineVerb } from "../verb.ts";
 
 export const DIFF = defineVerb({

@@ -2,7 +2,7 @@ import { CattlegridError } from "../../errors/error.ts";
 import { sandboxPath } from "../api.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
 import { fetchChanges } from "../changes/listing.ts";
-import { INPUT_FLAG } from "../creation-flags.ts";
+import { INPUT_FLAG } from "../creation/creation-flags.ts";
 import { defineVerb } from "../verb.ts";
 
 export const DISCARD = defineVerb({

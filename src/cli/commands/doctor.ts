@@ -4,9 +4,9 @@ import { readDistribution, translateInstall } from "../../platform/system-packag
 import type { Paths } from "../../platform/paths.ts";
 import type { DoctorProbe, DoctorReport, ProviderHealth } from "../../protocol/doctor.ts";
 import type { Api } from "../api.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { makePrintable } from "../error-text.ts";
-import { giveAllVariables } from "../provider-variables.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { makePrintable } from "../output/error-text.ts";
+import { giveAllVariables } from "../creation/provider-variables.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

@@ -3,9 +3,9 @@ import type { Exec, ProcessStarted } from "../../protocol/process.ts";
 import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
-import { ENV_FILE_FLAG, RECORD_FLAG, SECRET_FLAG } from "../creation-flags.ts";
-import { exitCodeOfEnding } from "../ending.ts";
-import { recordInto, wantsEngineRecording } from "../recording.ts";
+import { ENV_FILE_FLAG, RECORD_FLAG, SECRET_FLAG } from "../creation/creation-flags.ts";
+import { exitCodeOfEnding } from "../terminal/ending.ts";
+import { recordInto, wantsEngineRecording } from "../terminal/recording.ts";
 import { describeBindings } from "../secret/binding-flag.ts";
 import { postBound } from "../secret/bound-request.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
@@ -74,8 +74,8 @@ async function describeSurroundings(
   const own = hasTerminal ? terminalEnvironment(caller) : {};
   const terminal = hasTerminal ? { terminal: terminalSize(caller) } : {};
   if (flags.env.length + flags["env-file"].length === 0) return { environment: own, ...terminal };
-  const { takeEnvironment } = await import("../environment.ts");
-  const { listVariables } = await import("../environment-file.ts");
+  const { takeEnvironment } = await import("../creation/environment.ts");
+  const { listVariables } = await import("../creation/environment-file.ts");
   const entries = await listVariables(flags, caller);
   const { environment, secrets } = await takeEnvironment(entries, caller.environment, api);
   return { environment: { ...own, ...environment }, secrets, ...terminal };
@@ -86,6 +86,6 @@ async function loadLink(hasTerminal: boolean) {
   await nextTurn();
   const { preloadWebSocket } = await import("../../platform/websocket-client.ts");
   preloadWebSocket();
-  if (!hasTerminal) return (await import("../pipe.ts")).pipeTerminal;
-  return (await import("../exec-view.ts")).viewExec;
+  if (!hasTerminal) return (await import("../terminal/pipe.ts")).pipeTerminal;
+  return (await import("../terminal/exec-view.ts")).viewExec;
 }

@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../errors/error.ts";
 import { findSandbox } from "../agent-choice.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { fetchWork } from "../fetched-work.ts";
 import { defineVerb } from "../verb.ts";
 

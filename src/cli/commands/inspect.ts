@@ -1,8 +1,8 @@
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import { formatDuration } from "../../protocol/duration.ts";
 import { sandboxPath } from "../api.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { makeOneLine } from "../error-text.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { defineVerb } from "../verb.ts";
 
 export const INSPECT = defineVerb({

@@ -2,7 +2,7 @@ import { readMirrors } from "../../client/mirrors.ts";
 import type { AgentSummary } from "../../protocol/agent.ts";
 import type { LoginImport, LoginProfile } from "../../protocol/login.ts";
 import { chooseAgent } from "../agent-choice.ts";
-import { parseDuration } from "../amount.ts";
+import { parseDuration } from "../creation/amount.ts";
 import { type Flags, type FlagValues, usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
 import {
@@ -12,7 +12,7 @@ import {
   INSTALL_TIMEOUT_FLAG,
   JSON_FLAG,
   LOGIN_TIMEOUT_FLAG,
-} from "../creation-flags.ts";
+} from "../creation/creation-flags.ts";
 import { readBundleFile, writeBundleFile } from "../login/bundle-file.ts";
 import { signInOnce } from "../login/device-login.ts";
 import { profilePath, showProfiles } from "../login/profile-list.ts";

@@ -1,5 +1,5 @@
 import { tell } from "../caller.ts";
-import { CREATION_FLAGS } from "../creation-flags.ts";
+import { CREATION_FLAGS } from "../creation/creation-flags.ts";
 import { profilePath } from "../login/profile-list.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb } from "../verb.ts";

@@ -1,11 +1,11 @@
 import type { EgressRecord } from "../../protocol/egress.ts";
-import { parseDuration, parseFactor } from "../amount.ts";
+import { parseDuration, parseFactor } from "../creation/amount.ts";
 import type { Api } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { type Caller, write } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { readEgress, renderRecord } from "../policy/log.ts";
-import { exportRecording, listRecordings, playRecording } from "../recording-choice.ts";
+import { exportRecording, listRecordings, playRecording } from "../terminal/recording-choice.ts";
 import { defineVerb } from "../verb.ts";
 
 export const LOGS = defineVerb({

@@ -1,7 +1,7 @@
 import type { Sandbox } from "../../protocol/sandbox.ts";
 import { tell } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { renderTable } from "../table.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { renderTable } from "../output/table.ts";
 import { defineVerb } from "../verb.ts";
 
 export const LS = defineVerb({

@@ -1,8 +1,8 @@
 import type { SandboxParameters } from "../../protocol/template-list.ts";
 import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { renderTable } from "../table.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { renderTable } from "../output/table.ts";
 import { readAssignments } from "../template/given-parameters.ts";
 import { defineVerb } from "../verb.ts";
 

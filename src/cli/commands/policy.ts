@@ -1,10 +1,10 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { PolicyPresets, PolicyForecast } from "../../protocol/policy.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { sandboxPath } from "../api.ts";
 import { usage, type FlagValues, type Flags } from "../arguments.ts";
 import { type Caller, write } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { readEgress, renderRecord, renderSummary, summarise } from "../policy/log.ts";
 import {
   addRules,

@@ -2,8 +2,8 @@ import type { PortPublish, PublishedPort } from "../../protocol/port.ts";
 import { sandboxPath } from "../api.ts";
 import { usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { renderTable } from "../table.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { renderTable } from "../output/table.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const PORTS = defineVerb({

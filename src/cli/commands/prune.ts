@@ -1,9 +1,9 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { Prunable } from "../../protocol/prune.ts";
-import { parseLongDuration } from "../amount.ts";
+import { parseLongDuration } from "../creation/amount.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
-import { INPUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
-import { renderTable } from "../table.ts";
+import { INPUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
+import { renderTable } from "../output/table.ts";
 import { defineVerb } from "../verb.ts";
 
 export const PRUNE = defineVerb({

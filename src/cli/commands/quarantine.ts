@@ -1,12 +1,12 @@
 import { join, resolve } from "node:path";
 import { CattlegridError } from "../../errors/error.ts";
 import type { QuarantinedPath, QuarantineList } from "../../protocol/quarantine.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { tell } from "../caller.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { makeOneLine } from "../error-text.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { forEachName } from "../names.ts";
-import { renderTable } from "../table.ts";
+import { renderTable } from "../output/table.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const QUARANTINE = defineVerb({

@@ -1,9 +1,9 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { Sandbox, SandboxRecreate, SandboxRecreated } from "../../protocol/sandbox.ts";
-import { parseDuration } from "../amount.ts";
+import { parseDuration } from "../creation/amount.ts";
 import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
-import { INSTALL_TIMEOUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
+import { INSTALL_TIMEOUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
 import { readMirrors } from "../../client/mirrors.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";

@@ -3,8 +3,8 @@ import { CattlegridError } from "../../errors/error.ts";
 import { checkStateDirectory } from "../../platform/state-directory.ts";
 import { removeState } from "../../platform/state-removal.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
-import { INPUT_FLAG } from "../creation-flags.ts";
-import { stopDaemon, watchDaemon } from "../daemon-stop.ts";
+import { INPUT_FLAG } from "../creation/creation-flags.ts";
+import { stopDaemon, watchDaemon } from "../daemon/daemon-stop.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const RESET = defineVerb({

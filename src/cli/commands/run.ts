@@ -14,17 +14,17 @@ import {
   DIRECTORY_FLAGS,
   LOGIN_TIMEOUT_FLAG,
   RECORD_FLAG,
-} from "../creation-flags.ts";
-import { readDetachKeys } from "../detach.ts";
-import type { GivenEnvironment } from "../environment.ts";
-import { introduceSandbox } from "../first-run.ts";
+} from "../creation/creation-flags.ts";
+import { readDetachKeys } from "../terminal/detach.ts";
+import type { GivenEnvironment } from "../creation/environment.ts";
+import { introduceSandbox } from "../creation/first-run.ts";
 import { describeLogin } from "../login-request.ts";
 import { hasten } from "../lease.ts";
-import { ensureRunning, type OpenedSandbox, openSandbox } from "../opening.ts";
-import { recordInto, requireFile, wantsEngineRecording } from "../recording.ts";
+import { ensureRunning, type OpenedSandbox, openSandbox } from "../creation/opening.ts";
+import { recordInto, requireFile, wantsEngineRecording } from "../terminal/recording.ts";
 import { describeBindings } from "../secret/binding-flag.ts";
 import { postBound } from "../secret/bound-request.ts";
-import { SessionView } from "../session-view.ts";
+import { SessionView } from "../chat/session-view.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

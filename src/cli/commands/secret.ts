@@ -1,8 +1,8 @@
 import type { SecretList } from "../../protocol/secret.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { type Flags, type FlagValues, usage } from "../arguments.ts";
 import { tell } from "../caller.ts";
-import { INPUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
+import { INPUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
 import { describeKey, renderSecrets } from "../secret/secret-text.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 

@@ -1,9 +1,9 @@
 import { CattlegridError } from "../../errors/error.ts";
 import { findSandbox } from "../agent-choice.ts";
 import { tell } from "../caller.ts";
-import { INSTALL_TIMEOUT_FLAG } from "../creation-flags.ts";
+import { INSTALL_TIMEOUT_FLAG } from "../creation/creation-flags.ts";
 import { forEachName } from "../names.ts";
-import { ensureRunning } from "../opening.ts";
+import { ensureRunning } from "../creation/opening.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb } from "../verb.ts";
 

@@ -1,4 +1,4 @@
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { TEMPLATE_VERB_FLAGS } from "../template/template-verb.ts";
 import { TEMPLATE_VERB_NAMES, TEMPLATE_VERBS } from "../template/verbs.ts";
 import { defineVerb } from "../verb.ts";

@@ -4,8 +4,8 @@ import { findDaemon } from "../../platform/daemon-file.ts";
 import { readProgramVersion } from "../../platform/version.ts";
 import type { DaemonVersion } from "../../protocol/daemon.ts";
 import { API_VERSION } from "../../protocol/version.ts";
-import { JSON_FLAG } from "../creation-flags.ts";
-import { readRuntimes } from "../runtimes.ts";
+import { JSON_FLAG } from "../creation/creation-flags.ts";
+import { readRuntimes } from "../creation/runtimes.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const VERSION = defineVerb({

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Exec, ProcessStarted, TerminalEnding } from "../../protocol/process.ts";
 import { sandboxPath } from "../api.ts";
-import { TerminalLink, type TerminalSink } from "../terminal-link.ts";
+import { TerminalLink, type TerminalSink } from "../terminal/terminal-link.ts";
 import type { VerbContext } from "../verb.ts";
 
 const ERRORS_CHARACTERS_MAX = 4000;

@@ -3,12 +3,12 @@ import { readMirrors } from "../../client/mirrors.ts";
 import type { Sandbox, SandboxCreate } from "../../protocol/sandbox.ts";
 import type { Session, SessionCreate } from "../../protocol/session.ts";
 import { readAgent } from "../agent-choice.ts";
-import { parseChoice } from "../amount.ts";
+import { parseChoice } from "../creation/amount.ts";
 import { type Caller, terminalEnvironment, terminalSize, wantsTerminal } from "../caller.ts";
 import { describeLogin } from "../login-request.ts";
 import { Lease } from "../lease.ts";
-import { ensureRunning } from "../opening.ts";
-import { SessionView } from "../session-view.ts";
+import { ensureRunning } from "../creation/opening.ts";
+import { SessionView } from "../chat/session-view.ts";
 import type { Settings } from "../settings.ts";
 import type { VerbContext } from "../verb.ts";
 

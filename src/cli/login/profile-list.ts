@@ -1,6 +1,6 @@
 import type { LoginProfile } from "../../protocol/login.ts";
 import { tell } from "../caller.ts";
-import { renderTable } from "../table.ts";
+import { renderTable } from "../output/table.ts";
 import type { VerbContext } from "../verb.ts";
 
 const HEADINGS = ["AGENT", "PROFILE", "STATUS", "ACCOUNT", "SAVED", "SANDBOXES"];

@@ -4,7 +4,7 @@ import type { Sandbox } from "../../protocol/sandbox.ts";
 import type { LearnedPolicy } from "../../protocol/policy.ts";
 import { sandboxPath } from "../api.ts";
 import { canAsk, tell } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { Lease } from "../lease.ts";
 import type { VerbContext } from "../verb.ts";
 

@@ -1,7 +1,7 @@
 import type { EgressRecord } from "../../protocol/egress.ts";
 import { sandboxPath, type Api } from "../api.ts";
-import { makeOneLine } from "../error-text.ts";
-import { renderTable } from "../table.ts";
+import { makeOneLine } from "../output/error-text.ts";
+import { renderTable } from "../output/table.ts";
 
 /** Records of one sandbox, oldest first; with `follow` until interrupted. */
 export function readEgress(api: Api, name: string, follow: boolean): AsyncIterable<EgressRecord> {

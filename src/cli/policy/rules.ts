@@ -9,8 +9,8 @@ import type {
 } from "../../protocol/policy.ts";
 import { sandboxPath, type Api } from "../api.ts";
 import { tell, type Caller } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
-import { renderTable } from "../table.ts";
+import { makeOneLine } from "../output/error-text.ts";
+import { renderTable } from "../output/table.ts";
 
 export async function showPolicy(api: Api, name: string): Promise<Policy> {
   return api.get<Policy>(sandboxPath(name, "/egress/policy"));

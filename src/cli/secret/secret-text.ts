@@ -1,6 +1,6 @@
 import type { Secret, SecretList, SecretReference } from "../../protocol/secret.ts";
-import { makeOneLine } from "../error-text.ts";
-import { renderTable } from "../table.ts";
+import { makeOneLine } from "../output/error-text.ts";
+import { renderTable } from "../output/table.ts";
 
 export function renderSecrets(secrets: readonly Secret[]): string {
   const rows = secrets.map((secret) =>

@@ -3,9 +3,9 @@ import type { ServerChannel } from "ssh2";
 import { asCattlegridError } from "../../errors/error.ts";
 import type { Exec, ProcessStarted, TerminalSize } from "../../protocol/process.ts";
 import { type Api, sandboxPath } from "../api.ts";
-import { exitCodeOfEnding } from "../ending.ts";
-import { renderError } from "../error-text.ts";
-import { TerminalLink } from "../terminal-link.ts";
+import { exitCodeOfEnding } from "../terminal/ending.ts";
+import { renderError } from "../output/error-text.ts";
+import { TerminalLink } from "../terminal/terminal-link.ts";
 import { ChannelOutput } from "./channel-output.ts";
 
 /** What OpenSSH ends with when it was not the command that ended. */

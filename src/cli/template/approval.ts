@@ -1,7 +1,7 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { TemplateDetail, TemplateSummary } from "../../protocol/template-list.ts";
 import { canAsk, tell } from "../caller.ts";
-import { makeOneLine, makePrintable } from "../error-text.ts";
+import { makeOneLine, makePrintable } from "../output/error-text.ts";
 import type { VerbContext } from "../verb.ts";
 
 export const PROJECT_TEMPLATE = "project";

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { CattlegridError } from "../../errors/error.ts";
 import { type Imported, type ImportedServer, importPlacesSchema } from "../../protocol/imported.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import { readOwnConfiguration } from "./own-configuration.ts";
 
 export interface Consent {

@@ -1,6 +1,6 @@
 import type { TemplateLayer } from "../../protocol/template-layer.ts";
-import { makeOneLine } from "../error-text.ts";
-import { renderTable } from "../table.ts";
+import { makeOneLine } from "../output/error-text.ts";
+import { renderTable } from "../output/table.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 const AGES: readonly [number, string][] = [

@@ -4,7 +4,7 @@ import type { TemplateList, TemplateSummary } from "../../protocol/template-list
 import { chooseAgent } from "../agent-choice.ts";
 import type { Api } from "../api.ts";
 import { canAsk, type Caller } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
+import { makeOneLine } from "../output/error-text.ts";
 
 export interface Picking {
   caller: Caller;

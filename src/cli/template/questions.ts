@@ -4,7 +4,7 @@ import type { SecretList } from "../../protocol/secret.ts";
 import type { ParameterValue } from "../../protocol/template-choice.ts";
 import type { ParameterView } from "../../protocol/template-list.ts";
 import { tell } from "../caller.ts";
-import { makeOneLine } from "../error-text.ts";
+import { makeOneLine } from "../output/error-text.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** Asks a person at the terminal for the values of parameters, one after the other. Throws INTERRUPTED. */

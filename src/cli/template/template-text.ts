@@ -1,7 +1,7 @@
 import type { TemplateLayer } from "../../protocol/template-layer.ts";
 import type { TemplateDetail, TemplateSummary } from "../../protocol/template-list.ts";
-import { makeOneLine, makePrintable } from "../error-text.ts";
-import { renderTable } from "../table.ts";
+import { makeOneLine, makePrintable } from "../output/error-text.ts";
+import { renderTable } from "../output/table.ts";
 import { describeBuilt } from "./layer-text.ts";
 
 export function renderTemplates(

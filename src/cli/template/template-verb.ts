@@ -1,5 +1,5 @@
 import type { Flags, FlagValues } from "../arguments.ts";
-import { INPUT_FLAG, JSON_FLAG } from "../creation-flags.ts";
+import { INPUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
 import type { VerbContext } from "../verb.ts";
 import { PARAMETER_FLAGS } from "./template-flags.ts";
 
@@ -54,6 +54,6 @@ export type TemplateVerb = (wish: TemplateWish, context: VerbContext) => Promise
 
 /** The workspace whose own template counts here: the current directory. */
 export async function currentWorkspace({ caller }: VerbContext): Promise<string> {
-  const { resolveWorkspace } = await import("../creation.ts");
+  const { resolveWorkspace } = await import("../creation/creation.ts");
   return resolveWorkspace(undefined, caller.directory);
 }

@@ -10,8 +10,8 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { judgeAuthority, type HttpPlace } from "../http-head.ts";
-import { METHOD_OVERRIDE_FIELDS, type HttpRequest } from "../http-scope.ts";
+import { judgeAuthority, type HttpPlace } from "../http/http-head.ts";
+import { METHOD_OVERRIDE_FIELDS, type HttpRequest } from "../policy/http-scope.ts";
 import type { Passage, RelayEnding, RequestGate } from "../passage.ts";
 import { Refusal } from "../refusal.ts";
 import { followEnds } from "../relay.ts";

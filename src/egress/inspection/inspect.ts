@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { HttpPlace } from "../http-head.ts";
-import { passHttp1 } from "../http1-passage.ts";
+import type { HttpPlace } from "../http/http-head.ts";
+import { passHttp1 } from "../http/http1-passage.ts";
 import type { Passage, RequestGate } from "../passage.ts";
 import { Refusal } from "../refusal.ts";
 import { answerHttp } from "../refuse-socket.ts";

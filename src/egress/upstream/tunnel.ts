@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { MessageReader, RESPONSE_RULES } from "../http-message.ts";
-import { readResponseHead, type ResponseHead } from "../http-response.ts";
+import { MessageReader, RESPONSE_RULES } from "../http/http-message.ts";
+import { readResponseHead, type ResponseHead } from "../http/http-response.ts";
 import { resetSocket } from "../relay.ts";
 import type { HostTrust } from "../inspection/host-trust.ts";
 import type { ProxyCredentials } from "./credentials.ts";

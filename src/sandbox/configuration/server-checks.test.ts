@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compilePolicy } from "../../egress/compile-policy.ts";
+import { compilePolicy } from "../../egress/policy/compile-policy.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import type { TemplateMcpServer } from "../../protocol/template-file.ts";
 import { checkServers } from "./server-checks.ts";

@@ -1,6 +1,6 @@
-import type { EgressPolicy } from "../../egress/policy.ts";
-import { forecastDecision } from "../../egress/forecast.ts";
-import { readWish } from "../../egress/wish.ts";
+import type { EgressPolicy } from "../../egress/policy/policy.ts";
+import { forecastDecision } from "../../egress/advice/forecast.ts";
+import { readWish } from "../../egress/advice/wish.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import type { TemplateMcpServer } from "../../protocol/template-file.ts";

@@ -1,7 +1,7 @@
-import type { DescriptionOptions } from "../description.ts";
-import { describeNew } from "../making.ts";
-import type { Recovery } from "../recovery.ts";
-import { planStart, type StartingOptions } from "../starting.ts";
+import type { DescriptionOptions } from "../making/description.ts";
+import { describeNew } from "../making/making.ts";
+import type { Recovery } from "../life/recovery.ts";
+import { planStart, type StartingOptions } from "../life/starting.ts";
 import { WarmPools, type WarmPoolsOptions } from "./pools.ts";
 
 export type WarmPoolParts = Omit<WarmPoolsOptions, "describe" | "plan"> &

@@ -6,7 +6,7 @@ import type { WarmPool, WarmPoolSet } from "../../protocol/warm-pool.ts";
 import type { SandboxRow } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";
 import type { WarmPoolRow } from "../../store/warm-pool-rows.ts";
-import { requireLaunchable, type Launch, type LaunchedSandbox } from "../launch.ts";
+import { requireLaunchable, type Launch, type LaunchedSandbox } from "../life/launch.ts";
 import type { CaptureSockets } from "../capture/capture-sockets.ts";
 import type { SandboxProvider } from "../provider.ts";
 import { providerOf } from "../registry.ts";

@@ -1,9 +1,9 @@
 import { CattlegridError } from "../../errors/error.ts";
 import { describeLibc } from "../../platform/libc.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
-import type { LayerUse } from "../../sandbox/layer-use.ts";
+import type { LayerUse } from "../../sandbox/upkeep/layer-use.ts";
 import type { SandboxProvider } from "../../sandbox/provider.ts";
-import type { LayersContext } from "../../sandbox/starting.ts";
+import type { LayersContext } from "../../sandbox/life/starting.ts";
 import { createSharedWork } from "../shared-work.ts";
 import { build, type BuildingOptions, type BuildWish } from "./build.ts";
 import {

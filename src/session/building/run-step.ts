@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../errors/error.ts";
 import type { StartEvent } from "../../protocol/sandbox.ts";
-import type { ThrowAwaySandbox } from "../../sandbox/throw-away.ts";
+import type { ThrowAwaySandbox } from "../../sandbox/life/throw-away.ts";
 import { runCommand } from "../command.ts";
 import type { BuildLog } from "./build-log.ts";
 import type { BuildStep } from "./step.ts";

@@ -14,7 +14,7 @@ export const DATAGRAMS: readonly NetworkCase[] = [
       lookup(`${SECRET}.evil.example`, { type }),
     ),
     permitted: [ALLOWED_LOOKUP],
-    elsewhere: [{ file: "src/egress/dns.test.ts", title: "is refused at once for %s" }],
+    elsewhere: [{ file: "src/egress/dns/dns.test.ts", title: "is refused at once for %s" }],
   },
   {
     id: "B18",
@@ -28,7 +28,10 @@ export const DATAGRAMS: readonly NetworkCase[] = [
     ],
     permitted: [lookup("one.tree.example"), lookup("b.w.example")],
     elsewhere: [
-      { file: "src/egress/dns.test.ts", title: "gives new names under a wildcard only so often" },
+      {
+        file: "src/egress/dns/dns.test.ts",
+        title: "gives new names under a wildcard only so often",
+      },
     ],
   },
   {

@@ -70,7 +70,7 @@ export function namesAndRoutes({ port }: Pick<Outside, "port">): readonly Networ
       limit: "Nothing starts, so that nothing can be tried from inside.",
       elsewhere: [
         {
-          file: "src/egress/compile-policy.test.ts",
+          file: "src/egress/policy/compile-policy.test.ts",
           title: "cut off in any place is an error or allows no more than the whole",
         },
         {
@@ -107,7 +107,9 @@ export function namesAndRoutes({ port }: Pick<Outside, "port">): readonly Networ
       title: "cloud metadata, under a policy that allows everything public too",
       forbidden: [...onPort(80, METADATA), ...from("open", onPort(80, METADATA))],
       permitted: [granted],
-      elsewhere: [{ file: "src/egress/decide.test.ts", title: "the table in docs/egress.md" }],
+      elsewhere: [
+        { file: "src/egress/policy/decide.test.ts", title: "the table in docs/egress.md" },
+      ],
     },
     {
       id: "A8",
@@ -211,7 +213,9 @@ export function namesAndRoutes({ port }: Pick<Outside, "port">): readonly Networ
         ),
       ],
       permitted: [tcp("b.w.example", 7000), tls("part.example", request("part.example", "/x"))],
-      elsewhere: [{ file: "src/egress/decide.test.ts", title: "the table in docs/egress.md" }],
+      elsewhere: [
+        { file: "src/egress/policy/decide.test.ts", title: "the table in docs/egress.md" },
+      ],
     },
   ];
 }

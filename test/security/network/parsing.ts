@@ -126,7 +126,7 @@ export const PARSING: readonly NetworkCase[] = [
     ],
     elsewhere: [
       {
-        file: "src/egress/http-message.test.ts",
+        file: "src/egress/http/http-message.test.ts",
         title: "%s, as a second request and in small pieces",
       },
     ],

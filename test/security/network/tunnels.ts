@@ -63,7 +63,7 @@ export const TUNNELS: readonly NetworkCase[] = [
     ]),
     elsewhere: [
       {
-        file: "src/egress/request-path.test.ts",
+        file: "src/egress/http/request-path.test.ts",
         title:
           "is the same however much of it is escaped, and never holds what a server could resolve",
       },

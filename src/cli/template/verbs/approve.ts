@@ -1,6 +1,6 @@
 import { usage } from "../../arguments.ts";
 import { tell } from "../../caller.ts";
-import { resolveWorkspace } from "../../creation.ts";
+import { resolveWorkspace } from "../../creation/creation.ts";
 import { approveProject } from "../approval.ts";
 import type { TemplateVerb } from "../template-verb.ts";
 

@@ -3,9 +3,9 @@ import type { TemplateBuild, TemplateBuildEvent } from "../../../protocol/templa
 import { readMirrors } from "../../../client/mirrors.ts";
 import { usage } from "../../arguments.ts";
 import { tell } from "../../caller.ts";
-import { giveVariables } from "../../provider-variables.ts";
+import { giveVariables } from "../../creation/provider-variables.ts";
 import { readSettings } from "../../settings.ts";
-import { InstallProgress } from "../../start-progress.ts";
+import { InstallProgress } from "../../creation/start-progress.ts";
 import type { VerbContext } from "../../verb.ts";
 import { readParameters } from "../given-parameters.ts";
 import { currentWorkspace, type TemplateVerb } from "../template-verb.ts";

@@ -1,5 +1,5 @@
 import type { TemplateLayersList } from "../../../protocol/template-layer.ts";
-import { parseLongDuration } from "../../amount.ts";
+import { parseLongDuration } from "../../creation/amount.ts";
 import { usage } from "../../arguments.ts";
 import { tell } from "../../caller.ts";
 import { renderLayers } from "../layer-text.ts";

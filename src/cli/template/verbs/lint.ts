@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { TemplateList, TemplateSummary } from "../../../protocol/template-list.ts";
 import { tell } from "../../caller.ts";
-import { makeOneLine, renderError } from "../../error-text.ts";
+import { makeOneLine, renderError } from "../../output/error-text.ts";
 import { currentWorkspace, type TemplateVerb } from "../template-verb.ts";
 import type { VerbContext } from "../../verb.ts";
 

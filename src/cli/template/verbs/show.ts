@@ -1,7 +1,7 @@
 import type { ResolvedTemplate } from "../../../protocol/template.ts";
 import type { TemplateDetail } from "../../../protocol/template-list.ts";
 import { usage } from "../../arguments.ts";
-import { makePrintable } from "../../error-text.ts";
+import { makePrintable } from "../../output/error-text.ts";
 import { templatePath } from "../approval.ts";
 import { readParameters } from "../given-parameters.ts";
 import { renderTemplate } from "../template-text.ts";

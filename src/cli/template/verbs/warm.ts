@@ -1,11 +1,11 @@
 import { CattlegridError } from "../../../errors/error.ts";
 import type { WarmPool } from "../../../protocol/warm-pool.ts";
 import { readMirrors } from "../../../client/mirrors.ts";
-import { parseCount } from "../../amount.ts";
+import { parseCount } from "../../creation/amount.ts";
 import { usage } from "../../arguments.ts";
 import { tell } from "../../caller.ts";
 import { readSettings } from "../../settings.ts";
-import { renderTable } from "../../table.ts";
+import { renderTable } from "../../output/table.ts";
 import type { VerbContext } from "../../verb.ts";
 import { readParameters } from "../given-parameters.ts";
 import type { TemplateVerb, TemplateWish } from "../template-verb.ts";

@@ -5,15 +5,15 @@ import { AGENT_ID, sandboxEnvironment } from "../../guest/environment.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import type { Directories } from "../../storage/directories.ts";
 import type { BaseRoot } from "./base-root.ts";
-import type { ResourceBounds } from "./bundle.ts";
+import type { ResourceBounds } from "./bundle/bundle.ts";
 import type { Cgroup, CgroupPlace } from "./cgroup.ts";
 import { systemNames, toolchainPath, toolchainSources } from "./host-facts.ts";
-import { lendIdMap } from "./id-map.ts";
+import { lendIdMap } from "./bundle/id-map.ts";
 import type { Machine } from "./machine.ts";
 import type { Protection } from "./protection.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
-import { rootLayout, type RootLayout } from "./root-layout.ts";
-import type { SandboxFiles } from "./runtime-files.ts";
+import { rootLayout, type RootLayout } from "./bundle/root-layout.ts";
+import type { SandboxFiles } from "./runtimes/runtime-files.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 
 export interface StartContext {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import { moveOnce } from "../../guest/trust-stores.ts";
 import { discardTree, isDirectory, type Directories } from "../../storage/directories.ts";
-import { KEEPER_DIRECTORIES } from "./bundle.ts";
-import { lendBaseNamespace } from "./id-map.ts";
+import { KEEPER_DIRECTORIES } from "./bundle/bundle.ts";
+import { lendBaseNamespace } from "./bundle/id-map.ts";
 import type { Machine } from "./machine.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
 

@@ -19,9 +19,9 @@ import { AGENT_ID, HOME, homePathScript } from "../../guest/environment.ts";
 import { moveOnce } from "../../guest/trust-stores.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import { layerName, type Directories } from "../../storage/directories.ts";
-import { KEEPER_DIRECTORIES } from "./bundle.ts";
+import { KEEPER_DIRECTORIES } from "./bundle/bundle.ts";
 import { sandboxMemory } from "./keeper/message.ts";
-import { BASE_TREE } from "./root-layout.ts";
+import { BASE_TREE } from "./bundle/root-layout.ts";
 
 const ACCOUNTS_BYTES_MAX = 256 * 1024;
 

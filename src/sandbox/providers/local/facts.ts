@@ -1,5 +1,5 @@
 import type { SandboxSpecification } from "../../provider.ts";
-import type { ResourceBounds } from "./bundle.ts";
+import type { ResourceBounds } from "./bundle/bundle.ts";
 import type { UnprotectedPath } from "../../mounts/protection.ts";
 import type { Machine } from "./machine.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";

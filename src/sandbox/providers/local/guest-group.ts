@@ -2,8 +2,8 @@ import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { openAnonymousFile, openPipe } from "../../../platform/native/descriptor.ts";
 import { signalSession } from "../../guest/session-signal.ts";
-import type { ExecTarget } from "./exec-target.ts";
-import type { ProgramGroup } from "./process-group.ts";
+import type { ExecTarget } from "./process/exec-target.ts";
+import type { ProgramGroup } from "./process/process-group.ts";
 
 const PAUSE_MS = 20;
 const PAUSE_MS_MAX = 500;

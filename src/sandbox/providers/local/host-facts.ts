@@ -2,8 +2,8 @@ import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "n
 import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { SandboxSpecification } from "../../provider.ts";
-import type { ResourceBounds } from "./bundle.ts";
-import type { SystemName } from "./root-layout.ts";
+import type { ResourceBounds } from "./bundle/bundle.ts";
+import type { SystemName } from "./bundle/root-layout.ts";
 
 const SYSTEM_NAMES = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 const PIDS_DEFAULT = 4096;

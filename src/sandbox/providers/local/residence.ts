@@ -1,5 +1,5 @@
 import { ResidentKeeper, type KeeperResidence, type LaunchedKeeper } from "./resident-keeper.ts";
-import { removeRuntimeFiles } from "./runtime-files.ts";
+import { removeRuntimeFiles } from "./runtimes/runtime-files.ts";
 import type { OciRuntime } from "./runtimes/oci-runtime.ts";
 import { readRuntimeVersion } from "./runtimes/version.ts";
 

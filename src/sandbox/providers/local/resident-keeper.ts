@@ -4,8 +4,8 @@ import { Keeper } from "./keeper.ts";
 import type { Directories } from "../../storage/directories.ts";
 import type { Machine } from "./machine.ts";
 import { runtimePath } from "./keeper/message.ts";
-import { SeccompProgram } from "./seccomp-program.ts";
-import { openRuntimeFiles, type RuntimeFiles } from "./runtime-files.ts";
+import { SeccompProgram } from "./system-calls/seccomp-program.ts";
+import { openRuntimeFiles, type RuntimeFiles } from "./runtimes/runtime-files.ts";
 
 export interface KeeperResidence {
   machine: Machine;

@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
 import type { ProcessRequest, SandboxProcess } from "../../process.ts";
 import type { RunningSandbox, SandboxEnding, SandboxSpecification } from "../../provider.ts";
-import type { ExecTarget } from "./exec-target.ts";
-import { execProcess } from "./process.ts";
+import type { ExecTarget } from "./process/exec-target.ts";
+import { execProcess } from "./process/process.ts";
 import type { TakenOver } from "./taking-over.ts";
 
 export interface LocalSandboxParts {

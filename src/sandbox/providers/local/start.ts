@@ -10,25 +10,25 @@ import {
   rootProcess,
   type BundleSources,
   type ProcessDefaults,
-} from "./bundle.ts";
+} from "./bundle/bundle.ts";
 import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgroup.ts";
 import { layerName, openWorkDirectories } from "../../storage/directories.ts";
 import { AGENT_ID, HOME } from "../../guest/environment.ts";
 import { findBaseRoot, giveTree } from "./base-root.ts";
-import { writeOwnEtc } from "./etc.ts";
+import { writeOwnEtc } from "./bundle/etc.ts";
 import { factsOf } from "./facts.ts";
 import { resourceBounds } from "./host-facts.ts";
 import type { OpenedSandbox } from "./keeper.ts";
 import { explainOverlay } from "./refusal.ts";
 import { guard, takeOver } from "./taking-over.ts";
-import { runContainer } from "./runtime.ts";
+import { runContainer } from "./runtimes/runtime.ts";
 import { prepareWay } from "./runtimes/way.ts";
 import {
   emptyHomeLayer,
   etcLayers,
   makeSandboxFiles,
   removeSandboxFiles,
-} from "./runtime-files.ts";
+} from "./runtimes/runtime-files.ts";
 import { LocalSandbox } from "./sandbox.ts";
 
 const NEVER = (): Promise<never> => new Promise(() => undefined);

@@ -3,11 +3,11 @@ import { CattlegridError } from "../../../errors/error.ts";
 import type { UnprotectedPath } from "../../mounts/protection.ts";
 import { HOME } from "../../guest/environment.ts";
 import type { SandboxSpecification } from "../../provider.ts";
-import { processDefaults } from "./bundle.ts";
-import { writeNames } from "./etc.ts";
-import type { ExecTarget } from "./exec-target.ts";
+import { processDefaults } from "./bundle/bundle.ts";
+import { writeNames } from "./bundle/etc.ts";
+import type { ExecTarget } from "./process/exec-target.ts";
 import { Protection } from "./protection.ts";
-import { MEMORY, OVERLAID } from "./root-layout.ts";
+import { MEMORY, OVERLAID } from "./bundle/root-layout.ts";
 import { environmentOf, planLayout, type Attempt, type StartContext } from "./attempt.ts";
 
 /** How processes start in it from then on. */

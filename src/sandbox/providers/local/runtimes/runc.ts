@@ -69,6 +69,6 @@ function pidFileBeside(stateRoot: string): string {
 }
 
 function lead(command: "run" | "exec", report: string, pidFile: string): readonly string[] {
-  const leader = new URL(`../runtime-leader${extname(import.meta.url)}`, import.meta.url);
+  const leader = new URL(`./runtime-leader${extname(import.meta.url)}`, import.meta.url);
   return [process.execPath, ...NODE_FLAGS, fileURLToPath(leader), command, report, pidFile];
 }

@@ -3,13 +3,13 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SandboxSpecification } from "../../../provider.ts";
 import type { Cgroup } from "../cgroup.ts";
-import { lendSentryNamespace, sentryOwner } from "../id-map.ts";
+import { lendSentryNamespace, sentryOwner } from "../bundle/id-map.ts";
 import { sandboxMemory, STATE } from "../keeper/message.ts";
 import type { Machine } from "../machine.ts";
 import type { LaunchedKeeper } from "../resident-keeper.ts";
-import type { SandboxFiles } from "../runtime-files.ts";
-import { sentryConfiguration } from "../sentry-configuration.ts";
-import { stagedBundle } from "../staged-bundle.ts";
+import type { SandboxFiles } from "./runtime-files.ts";
+import { sentryConfiguration } from "./sentry-configuration.ts";
+import { stagedBundle } from "../bundle/staged-bundle.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 
 interface WayContext {
@@ -83,6 +83,9 @@ export async function prepareWay(
 
 /** Command prefix that runs a program under a filter of our own: gVisor has none that we could choose. */
 function filtered(): readonly string[] {
-  const program = new URL(`../filtered-program${extname(import.meta.url)}`, import.meta.url);
+  const program = new URL(
+    `../system-calls/filtered-program${extname(import.meta.url)}`,
+    import.meta.url,
+  );
   return [process.execPath, "--disable-warning=ExperimentalWarning", fileURLToPath(program)];
 }
