@@ -1,16 +1,10 @@
 import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../errors/error.ts";
-import {
-  receiveDescriptors,
-  sendDescriptors,
-  type DescriptorMessage,
-} from "./native/descriptor-message.ts";
+import { receiveDescriptors, type DescriptorMessage } from "./native/descriptor-message.ts";
 import { waitReadable } from "./native/descriptor.ts";
 
-const PAUSE_MS = 1;
 /** The sender has connected and has only to send; more than this means that it was stopped. */
 const MESSAGE_TIMEOUT_MS = 10_000;
 
@@ -56,14 +50,6 @@ export class DescriptorInbox {
     // What arrives now is nobody's.
     void this.#connected.then((socket) => socket.destroy());
   }
-}
-
-/** Leaves a message on a connected local socket and resolves when it was taken. The descriptors stay open here too. */
-export async function leaveDescriptors(socket: Socket, message: DescriptorMessage): Promise<void> {
-  const closed = once(socket, "close");
-  while (!sendDescriptors(descriptorOf(socket), message)) await delay(PAUSE_MS);
-  socket.resume();
-  await closed;
 }
 
 export function closeAll(fds: readonly number[]): void {

@@ -11,7 +11,7 @@ import { createCertificates } from "../../simulator/cloud/certificate.ts";
 import { assert } from "../../src/errors/error.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
 import { RelayLink } from "../../src/sandbox/capture/relay/link.ts";
-import { RELAY_PROGRAM } from "../../src/sandbox/capture/relay/program.ts";
+import { relayCommand } from "../../src/sandbox/capture/relay/program.ts";
 import { allOf, program, root } from "../support/requirement.ts";
 
 const RELAY = allOf(root(), program("perl"), program("unshare"), program("nsenter"));
@@ -23,7 +23,7 @@ describe.skipIf(!RELAY.met)(RELAY.title("a relay's program"), () => {
     const { authority, certificate, privateKey } = createCertificates([NAME]);
     const trusted = join(directory.path, "authority.pem");
     writeFileSync(trusted, authority);
-    const relay = spawnProcess(["unshare", "--net", "perl", "-e", RELAY_PROGRAM], {
+    const relay = spawnProcess(["unshare", "--net", ...relayCommand()], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     const { stdin, stdout, pid } = relay;

@@ -9,7 +9,7 @@ const provider = createDockerProvider({
   runtimeDirectory,
   host,
   image,
-  ...(way === "relay" && { way }),
+  ...((way === "relay" || way === "helper") && { way }),
 });
 const specification = {
   id: "one",

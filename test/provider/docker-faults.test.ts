@@ -201,37 +201,44 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
     await yard.provider.destroy(specification.id);
   });
 
-  test("when we are killed, nothing gets out of what we leave, and the next one removes it", async () => {
-    const project = yard.makeDirectory("project");
-    const directories = ["state", "run"].map((name) => join(yard.directory, name));
-    const argv = [
-      process.execPath,
-      join(import.meta.dirname, "docker-engine.ts"),
-      ...directories,
-      `unix://${rig.socketPath}`,
-      IMAGE,
-      project,
-    ];
-    const engine = spawnProcess(argv, { stdio: ["ignore", "pipe", "inherit"] });
-    assert(engine.stdout !== null, "no output");
-    await once(engine.stdout, "data");
-    const exited = once(engine, "exit");
-    engine.kill("SIGKILL");
-    await exited;
-    const [id = ""] = (await rig.docker("ps", "--quiet")).split("\n");
-    const attempt = "curl -sS -m 20 http://1.1.1.1/; echo $?; getent hosts example.com; echo $?";
-    const said = await rig.docker("exec", id, "sh", "-c", attempt);
-    // 7: refused at once; 2: no such name.
-    expect(said.split("\n")).toEqual(["7", "2"]);
-    expect(await yard.provider.reap(new Set(["one"]))).toEqual([]);
-    expect(await rig.count()).toEqual(NOTHING);
-    const again = await yard.startAgain(
-      yard.specify({ id: "one", workspace: { path: project, mode: "direct" } }),
-    );
-    expect(await answer(again, "cat ~/f && pwd")).toBe(`kept\n${project}`);
-    await again.stop();
-    await yard.provider.destroy("one");
-  });
+  test.each([
+    ["network was entered", ""],
+    ["sockets a helper made", "helper"],
+  ])(
+    "when we are killed whose %s, nothing gets out of what we leave, and the next one removes it",
+    async (_name, way) => {
+      const project = yard.makeDirectory("project");
+      const directories = ["state", "run"].map((name) => join(yard.directory, name));
+      const argv = [
+        process.execPath,
+        join(import.meta.dirname, "docker-engine.ts"),
+        ...directories,
+        `unix://${rig.socketPath}`,
+        IMAGE,
+        project,
+        way,
+      ];
+      const engine = spawnProcess(argv, { stdio: ["ignore", "pipe", "inherit"] });
+      assert(engine.stdout !== null, "no output");
+      await once(engine.stdout, "data");
+      const exited = once(engine, "exit");
+      engine.kill("SIGKILL");
+      await exited;
+      const [id = ""] = (await rig.docker("ps", "--quiet")).split("\n");
+      const attempt = "curl -sS -m 20 http://1.1.1.1/; echo $?; getent hosts example.com; echo $?";
+      const said = await rig.docker("exec", id, "sh", "-c", attempt);
+      // 7: refused at once; 2: no such name.
+      expect(said.split("\n")).toEqual(["7", "2"]);
+      expect(await yard.provider.reap(new Set(["one"]))).toEqual([]);
+      expect(await rig.count()).toEqual(NOTHING);
+      const again = await yard.startAgain(
+        yard.specify({ id: "one", workspace: { path: project, mode: "direct" } }),
+      );
+      expect(await answer(again, "cat ~/f && pwd")).toBe(`kept\n${project}`);
+      await again.stop();
+      await yard.provider.destroy("one");
+    },
+  );
 
   test("what a program writes arrives whole, at its end and to a slow reader, under load", async () => {
     const sandbox = await yard.start();

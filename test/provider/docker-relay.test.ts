@@ -128,17 +128,22 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a sandbox behind a relay"), () => {
       `${output}${errors}`.trim(),
     );
 
-  test("says so, and under the rules that one has whose network is entered", async () => {
+  test("says so, and under the rules that one has whose network is entered, or was by a helper", async () => {
     const entered = new SandboxYard((directories) => rig.provider(directories));
+    const helped = new SandboxYard((directories) => rig.provider(directories, "helper"));
     try {
-      const [own, other] = await Promise.all([yard.start(), entered.start()]);
-      expect(own.facts["egress"]).toContain("relay container");
-      expect(other.facts["egress"]).toContain("entering");
+      const started = await Promise.all([yard, entered, helped].map((each) => each.start()));
+      const said = started.map(({ facts }) => facts["egress"]);
+      expect(said).toEqual([
+        expect.stringContaining("relay container"),
+        expect.stringContaining("entering"),
+        expect.stringContaining("short-lived container"),
+      ]);
       const list = async (): Promise<readonly string[]> => {
         const running = await rig.docker("ps", "--format", "{{.ID}} {{.Names}}");
         const ids = running
           .split("\n")
-          .filter((line) => line !== "" && !line.includes("-relay-"))
+          .filter((line) => line !== "" && !/-(relay|helper)-/.test(line))
           .map((line) => line.split(" ", 1)[0] ?? "");
         const inside = ["--cap-add=NET_ADMIN", "--entrypoint=sh", IMAGE, "-c"];
         const script =
@@ -148,11 +153,12 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a sandbox behind a relay"), () => {
         );
         return Promise.all(joined);
       };
-      const [one, another] = await list();
-      expect(one).toContain("redirect to :53");
-      expect(one).toBe(another);
+      const rules = await list();
+      expect(rules.length).toBe(3);
+      expect(rules[0]).toContain("redirect to :53");
+      expect(new Set(rules).size).toBe(1);
     } finally {
-      await entered.close();
+      await Promise.all([entered, helped].map((each) => each.close()));
     }
   });
 
@@ -242,26 +248,31 @@ except ConnectionResetError: print("reset")`;
     await yard.provider.destroy("one");
   });
 
-  test("an image in which a relay cannot run is refused, and nothing is left", async () => {
+  test("an image in which a relay cannot run is refused, and nothing is left; a helper brings this machine's", async () => {
     const context = yard.makeDirectory("context");
     const dockerfile = `FROM ${IMAGE}\nRUN rm -f /usr/bin/perl*\n`;
     writeFileSync(join(context, "Dockerfile"), dockerfile);
     await rig.docker("build", "--network=none", "--tag=without-perl", context);
-    const provider = createDockerProvider({
-      stateDirectory: join(yard.directory, "other"),
-      runtimeDirectory: join(yard.directory, "run"),
-      host: `unix://${rig.socketPath}`,
-      image: "without-perl",
-      way: "relay",
-    });
-    const failure = await provider
-      .start(yard.specify(), { onCapture: () => undefined }, NEVER)
-      .catch((error: unknown) => error);
-    expect(failure).toMatchObject({
-      code: "IMAGE_UNSUITABLE",
-      hint: expect.stringContaining("perl"),
-    });
-    await provider.close();
+    const makeBy =
+      (way: "relay" | "helper"): MakeProvider =>
+      (directories) =>
+        createDockerProvider({
+          ...directories,
+          host: `unix://${rig.socketPath}`,
+          image: "without-perl",
+          way,
+        });
+    const relayed = new SandboxYard(makeBy("relay"));
+    const helped = new SandboxYard(makeBy("helper"));
+    try {
+      expect(await relayed.start().catch((error: unknown) => error)).toMatchObject({
+        code: "IMAGE_UNSUITABLE",
+        hint: expect.stringContaining("perl"),
+      });
+      expect(await answer(await helped.start(), "echo up")).toBe("up");
+    } finally {
+      await Promise.all([relayed, helped].map((each) => each.close()));
+    }
   });
 
   test("is where an engine's kernel is not this machine's", async () => {

@@ -16,43 +16,36 @@ export interface Namespaces {
   homeFd: number;
 }
 
-/** Does something without waiting, somewhere. */
-type Enter = (action: () => number) => number;
-
 /**
  * A connection to a port of a sandbox's own loopback, IPv4 before IPv6. SECURITY: made by the keeper inside the
  * sandbox's network namespace, where there is nothing else to reach, and to a loopback address and no other.
  */
 export async function connectInside(port: number, namespaces: Namespaces): Promise<number> {
-  const { networkFd, homeFd } = namespaces;
-  return connectHere(port, (action) => inNamespace(networkFd, homeFd, action));
+  for (const address of [IPV4_LOOPBACK, IPV6_LOOPBACK]) {
+    try {
+      return await connect(address, port, namespaces);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+  throw closedPort(port);
 }
 
-/** As `connectInside`, from a place that is inside already, or by whatever `enter` does for a moment. */
-export async function connectHere(
-  port: number,
-  enter: Enter = (action) => action(),
-): Promise<number> {
-  try {
-    return await connect(IPV4_LOOPBACK, port, enter);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-  }
-  try {
-    return await connect(IPV6_LOOPBACK, port, enter);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    const message = `Nothing listens on port ${port} of the sandbox's loopback.`;
-    throw new CattlegridError("PORT_CLOSED", message);
-  }
+export function closedPort(port: number): CattlegridError {
+  const message = `Nothing listens on port ${port} of the sandbox's loopback.`;
+  return new CattlegridError("PORT_CLOSED", message);
 }
 
 function isRefusal(error: unknown): boolean {
   return hasErrno(error, "ECONNREFUSED", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH");
 }
 
-async function connect(address: Uint8Array, port: number, enter: Enter): Promise<number> {
-  const fd = enter(() => beginTcp({ address, port }));
+async function connect(
+  address: Uint8Array,
+  port: number,
+  { networkFd, homeFd }: Namespaces,
+): Promise<number> {
+  const fd = inNamespace(networkFd, homeFd, () => beginTcp({ address, port }));
   try {
     const deadline = performance.now() + CONNECT_MS;
     while (!isConnected(fd)) {

@@ -84,20 +84,15 @@ export function captureIn(nftables: Nftables, networkFd: number): CaptureDescrip
   try {
     enterNetworkNamespace(networkFd);
     try {
-      return captureOnlyHere(nftables);
+      refuseInterfaces();
+      allowIpv6();
+      return captureHere(nftables);
     } finally {
       comeBack(homeFd);
     }
   } finally {
     closeSync(homeFd);
   }
-}
-
-/** As `captureHere`. Throws EGRESS_UNAVAILABLE where there is an interface besides loopback. */
-export function captureOnlyHere(nftables: Nftables): CaptureDescriptors {
-  refuseInterfaces();
-  allowIpv6();
-  return captureHere(nftables);
 }
 
 /** Whoever made the namespace may have left IPv6 out; then there is no ::1, which every program knows. */
@@ -127,7 +122,7 @@ function comeBack(homeFd: number): void {
 }
 
 /** Makes every connection of the calling thread's network namespace land at the sockets that it opens there. */
-export function captureHere(nftables: Nftables): CaptureDescriptors {
+function captureHere(nftables: Nftables): CaptureDescriptors {
   const opened: number[] = [];
   const keep = (fd: number): number => {
     opened.push(fd);

@@ -1,14 +1,10 @@
 /**
- * What an engine and a relay say to each other. To the relay: `netlink`, `serve`, `connect`. From it: `hello`, `open`,
- * `connected`. Either way: the others. On the wire each is its length, its letter and its channel, before its bytes.
+ * What an engine and a relay say to each other. To the relay: `connect`. From it: `hello`, `open`, `connected`. Either way:
+ * the others. On the wire each is its length, its letter and its channel, before its bytes.
  */
 const LETTERS = {
-  /** The relay is up; its bytes say which IP versions and interfaces there are. */
+  /** The first thing that it says: why it could not open the capture sockets; nothing when it could. */
   hello: "H",
-  /** A request to the kernel, of the protocol that is the channel's number; comes back with what the kernel said. */
-  netlink: "L",
-  /** Open the capture sockets on the port in its bytes, for the IP versions in the channel's number; comes back with what went wrong. */
-  serve: "S",
   /** A connection was captured; its bytes are the address for which it was meant, as the kernel writes it. */
   open: "O",
   /** Connect to a port of the loopback. */

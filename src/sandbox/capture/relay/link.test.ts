@@ -20,7 +20,7 @@ test.each<[string, readonly Buffer[]]>([
   ["no frame", [Buffer.from("what is this?")]],
   ["a frame without an end", [Buffer.from([0xff, 0, 0, 0, 68, 0, 0, 0, 1])]],
   ["what only an engine says", [writeFrame("connect", 1, NOTHING)]],
-  ["an answer to nothing", [writeFrame("serve", 0, NOTHING)]],
+  ["a second greeting", [writeFrame("hello", 0, NOTHING), writeFrame("hello", 0, NOTHING)]],
   ["a channel of the engine's", [open(2 ** 31 + 1)]],
   ["one channel twice", [open(1), open(1)]],
   ["more channels than there are", Array.from({ length: 1025 }, (_, index) => open(index + 1))],

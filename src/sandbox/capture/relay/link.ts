@@ -1,15 +1,8 @@
 import type { Socket } from "node:net";
 import { CattlegridError } from "../../../errors/error.ts";
-import {
-  loopbackRequests,
-  NETFILTER_PROTOCOL,
-  readAcknowledgements,
-  ROUTE_PROTOCOL,
-} from "../../../platform/netlink-message.ts";
 import { readSocketAddress, type SocketAddress } from "../../../platform/socket-address.ts";
 import type { CaptureSockets } from "../capture-sockets.ts";
-import { CAPTURE_PORT } from "../network.ts";
-import { ruleRequests } from "../rule-messages.ts";
+import { closedPort } from "../connection.ts";
 import { RelayedConnection } from "./connection.ts";
 import { RelayFrameReader, writeFrame, type FrameKind, type RelayFrame } from "./frames.ts";
 import { RelayedDatagrams, RelayedListener } from "./landing.ts";
@@ -46,8 +39,7 @@ export class RelayLink {
   readonly #destinations = new WeakMap<Socket, SocketAddress>();
   readonly #loss = Promise.withResolvers<string>();
   readonly #hello = Promise.withResolvers<Buffer>();
-  /** Of the one question that is open. */
-  #answer: { kind: FrameKind; take(bytes: Buffer): void } | undefined;
+  #isKnown = false;
   #isLost = false;
   #lastOwn = OWN_CHANNELS;
 
@@ -84,19 +76,13 @@ export class RelayLink {
     this.#loss.resolve(why);
   }
 
-  /** Lays the rules and opens the sockets. Throws EGRESS_UNAVAILABLE; then nothing gets out either. */
+  /** Resolves once the rules are laid and the sockets open. Throws EGRESS_UNAVAILABLE; then nothing gets out either. */
   async prepare(): Promise<void> {
-    const [versions, ...interfaces] = (await this.#wait(this.#hello.promise)).toString().split(" ");
-    if (interfaces.some((name) => name !== "lo")) {
-      const message = `The sandbox's network has more than a loopback interface: ${interfaces.join(", ")}.`;
-      throw new CattlegridError("EGRESS_UNAVAILABLE", message);
-    }
-    const hasIpv6 = versions === "6";
-    const loopback = loopbackRequests(hasIpv6 ? ["ipv4", "ipv6"] : ["ipv4"]);
-    for (const request of loopback) await this.#askKernel(ROUTE_PROTOCOL, [request]);
-    await this.#askKernel(NETFILTER_PROTOCOL, ruleRequests(hasIpv6 ? "inet" : "ip", CAPTURE_PORT));
-    const problem = await this.#ask("serve", hasIpv6 ? 6 : 4, portBytes(CAPTURE_PORT));
-    if (problem.length > 0) throw refused(`it could not open the sockets: ${String(problem)}`);
+    const lost = this.lost.then((why): never => {
+      throw refused(why);
+    });
+    const problem = String(await Promise.race([this.#hello.promise, lost])).trim();
+    if (problem !== "") throw refused(problem);
   }
 
   /** Throws PORT_CLOSED. */
@@ -112,19 +98,14 @@ export class RelayLink {
       clearTimeout(timer);
     }
     connection.destroy();
-    const message = `Nothing listens on port ${port} of the sandbox's loopback.`;
-    throw new CattlegridError("PORT_CLOSED", message);
+    throw closedPort(port);
   }
 
   /** Whether it was what a relay may say. */
   #follow({ kind, channel, bytes }: RelayFrame): boolean {
     switch (kind) {
       case "hello":
-        this.#hello.resolve(bytes);
-        return true;
-      case "netlink":
-      case "serve":
-        return this.#takeAnswer(kind, bytes);
+        return this.#meet(bytes);
       case "datagram":
         this.#datagrams[channel]?.take(bytes);
         return channel < this.#datagrams.length;
@@ -164,12 +145,11 @@ export class RelayLink {
     }
   }
 
-  #takeAnswer(kind: FrameKind, bytes: Buffer): boolean {
-    const answer = this.#answer;
-    this.#answer = undefined;
-    if (answer?.kind !== kind) return false;
-    answer.take(bytes);
-    return true;
+  #meet(problem: Buffer): boolean {
+    const isFirst = !this.#isKnown;
+    this.#isKnown = true;
+    this.#hello.resolve(problem);
+    return isFirst;
   }
 
   #land(number: number, bytes: Buffer): boolean {
@@ -196,29 +176,6 @@ export class RelayLink {
     connection.on("error", () => undefined);
     this.#channels.set(number, { connection, ...parts });
     return connection;
-  }
-
-  async #askKernel(protocol: number, requests: readonly Buffer[]): Promise<void> {
-    const errors = readAcknowledgements(
-      await this.#ask("netlink", protocol, Buffer.concat(requests)),
-    );
-    const failed = errors.find((errno) => errno !== 0);
-    if (errors.length === 0) throw refused("its kernel did not answer");
-    if (failed !== undefined) throw refused(`its kernel refused the rules, with error ${failed}`);
-  }
-
-  #ask(kind: FrameKind, channel: number, bytes: Buffer): Promise<Buffer> {
-    const answered = Promise.withResolvers<Buffer>();
-    this.#answer = { kind, take: answered.resolve };
-    this.#say(kind, channel, bytes);
-    return this.#wait(answered.promise);
-  }
-
-  async #wait<T>(promise: Promise<T>): Promise<T> {
-    const lost = this.lost.then((why): never => {
-      throw refused(why);
-    });
-    return Promise.race([promise, lost]);
   }
 
   #say(kind: FrameKind, channel: number, bytes: Uint8Array = NOTHING): void {

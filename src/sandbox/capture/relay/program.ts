@@ -1,3 +1,5 @@
+import { socketCommand } from "../socket-program.ts";
+
 /**
  * The relay, in the one language that is in every image of the Debian family, so that nothing has to be mounted, pulled or
  * built: it opens the sockets, and carries what lands there to the engine over its standard streams, and back.
@@ -5,10 +7,10 @@
  * SECURITY: it decides nothing and reaches nothing: its network is the sandbox's, from which no packet leaves. Without an
  * engine at the other end it ends, and with it every connection; the rules stay, and there is nobody behind them.
  */
-export const RELAY_PROGRAM = String.raw`
-use strict; use warnings; use Socket; use IO::Handle; use Errno qw(EAGAIN EINTR EINPROGRESS);
-use constant { WINDOW => 262144, PIECE => 65536, CHANNELS => 900, NONE => '' };
-use constant { SOL_IP => 0, SOL_IPV6 => 41, V6ONLY => 26, ORIGINAL_DST => 80, RESET => pack('ii', 1, 0) };
+const RELAY_PROGRAM = String.raw`
+use Errno qw(EAGAIN EINTR EINPROGRESS);
+use constant { WINDOW => 262144, PIECE => 65536, CHANNELS => 900 };
+use constant { SOL_IP => 0, ORIGINAL_DST => 80, RESET => pack('ii', 1, 0) };
 $SIG{PIPE} = 'IGNORE';
 binmode STDIN; binmode STDOUT;
 my (%channels, %at, $listener, @asked, $reading, $writing, $last, $heard);
@@ -122,39 +124,6 @@ sub not_connected {
   $is_v6 ? say_frame('R', $channel, NONE) : connect_to($channel, $port, 1);
 }
 
-sub ask_kernel {
-  my ($protocol, $request) = @_;
-  my $said = NONE;
-  my $kernel;
-  if (socket($kernel, 16, SOCK_RAW, $protocol) && send($kernel, $request, 0)) {
-    while (defined recv($kernel, my $part, 65536, 0x40)) { $said .= $part; last unless length $part }
-  }
-  say_frame('L', $protocol, $said);
-}
-
-sub open_socket {
-  my ($family, $kind, $address) = @_;
-  socket(my $socket, $family, $kind, 0) or die "socket: $!\n";
-  setsockopt($socket, SOL_IPV6, V6ONLY, pack('i', $kind == SOCK_DGRAM ? 1 : 0)) if $family == AF_INET6;
-  bind($socket, $address) or die "bind: $!\n";
-  $socket->blocking(0);
-  return $socket;
-}
-
-sub serve {
-  my ($versions, $port) = @_;
-  my $has_v6 = $versions == 6;
-  eval {
-    my $any = $has_v6 ? pack_sockaddr_in6($port, Socket::IN6ADDR_ANY()) : pack_sockaddr_in($port, INADDR_ANY);
-    $listener = open_socket($has_v6 ? AF_INET6 : AF_INET, SOCK_STREAM, $any);
-    listen($listener, 511) or die "listen: $!\n";
-    push @asked, open_socket(AF_INET, SOCK_DGRAM, pack_sockaddr_in($port, INADDR_LOOPBACK));
-    push @asked, open_socket(AF_INET6, SOCK_DGRAM, pack_sockaddr_in6($port, Socket::IN6ADDR_LOOPBACK())) if $has_v6;
-    watch($_, 1) for $listener, @asked;
-  };
-  say_frame('S', 0, $@);
-}
-
 sub hear_query {
   my ($index) = @_;
   my $from = recv($asked[$index], my $bytes, 65536, 0);
@@ -164,9 +133,7 @@ sub hear_query {
 sub obey {
   my ($kind, $channel, $bytes) = @_;
   my $own = $channels{$channel};
-  if ($kind eq 'L') { ask_kernel($channel, $bytes) }
-  elsif ($kind eq 'S') { serve($channel, unpack('n', $bytes)) }
-  elsif ($kind eq 'C') { connect_to($channel, unpack('n', $bytes), 0) }
+  if ($kind eq 'C') { connect_to($channel, unpack('n', $bytes), 0) }
   elsif ($kind eq 'U') { my ($to, $answer) = unpack('C/a a*', $bytes); send($asked[$channel], $answer, 0, $to) if $asked[$channel] }
   elsif (!$own) { return }
   elsif ($kind eq 'D') { $own->{out} .= $bytes; tell_channel($channel) }
@@ -188,9 +155,9 @@ sub hear_engine {
   substr($heard, 0, $from) = NONE;
 }
 
-sub names_of { open(my $file, '<', $_[0]) or return; map { /^\s*([^\s:]+):/ ? $1 : () } <$file> }
-
-say_frame('H', 0, join ' ', (-e '/proc/net/if_inet6' ? 6 : 4), names_of('/proc/net/dev'));
+($listener, @asked) = eval { capture() };
+watch($_, 1) for grep { defined } $listener, @asked;
+say_frame('H', 0, $@);
 while (1) {
   my $count = select(my $readable = $reading, my $writable = $writing, undef, undef);
   next if $count < 0;
@@ -205,3 +172,8 @@ while (1) {
   accept_one() if $listener && vec($readable, fileno $listener, 1);
 }
 `;
+
+/** Prints what `RelayLink` reads, and reads what that writes. */
+export function relayCommand(): readonly string[] {
+  return socketCommand(RELAY_PROGRAM);
+}

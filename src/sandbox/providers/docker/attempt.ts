@@ -5,7 +5,6 @@ import { CattlegridError } from "../../../errors/error.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import type { Directories } from "../../storage/directories.ts";
-import type { CompiledProgram } from "./capture/compiled-program.ts";
 import type { Capture } from "./capture/way.ts";
 import type { CaptureWays, ComingCapture } from "./capture/ways.ts";
 import type { Engine, EngineFacts, ImageFacts } from "./engine.ts";
@@ -31,7 +30,6 @@ export interface StartContext {
   idMaps: IdMaps | undefined;
   logger: Logger;
   ways: CaptureWays;
-  compiled: CompiledProgram;
 }
 
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */

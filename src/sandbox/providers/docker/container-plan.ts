@@ -183,7 +183,10 @@ function mountsOf(sources: ContainerSources): readonly object[] {
  * SECURITY: with all that is mounted below, which is what protects a workspace's paths: Docker's way. Podman's is to leave
  * that out once it is told anything of the mount, even what it does by itself.
  */
-function bindMount({ source, target, isReadonly }: WorkspaceMount, isPodman: boolean): object {
+export function bindMount(
+  { source, target, isReadonly }: WorkspaceMount,
+  isPodman: boolean,
+): object {
   const mount = { Type: "bind", Source: source, Target: target, ReadOnly: isReadonly };
   return isPodman ? mount : { ...mount, BindOptions: { Propagation: "rprivate" } };
 }

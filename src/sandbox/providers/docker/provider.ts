@@ -28,7 +28,6 @@ import {
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
-import { CompiledProgram } from "./capture/compiled-program.ts";
 import { CaptureWays } from "./capture/ways.ts";
 import { socketPathOf } from "./engine-address.ts";
 import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
@@ -83,7 +82,6 @@ class DockerProvider implements SandboxProvider {
   readonly #account: GuestAccount = guestAccount();
   readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
   readonly #ways: CaptureWays;
-  readonly #compiled: CompiledProgram;
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
   #directories: Directories | undefined;
@@ -94,7 +92,6 @@ class DockerProvider implements SandboxProvider {
     this.#logger = options.logger ?? SILENT_LOGGER;
     this.#engine = new Engine(new EngineClient(socketPathOf(options.host)));
     this.#ways = new CaptureWays({ way: options.way, isRoot: this.#idMaps !== undefined });
-    this.#compiled = new CompiledProgram(join(options.stateDirectory, `helper-${process.version}`));
     const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
     this.layers = {
       ...createLayers({
@@ -191,7 +188,6 @@ class DockerProvider implements SandboxProvider {
   async close(): Promise<void> {
     await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
     await this.#idMaps?.close();
-    await this.#compiled.close();
     await rm(this.#runtimeDirectory, { recursive: true, force: true });
   }
 
@@ -216,7 +212,6 @@ class DockerProvider implements SandboxProvider {
       idMaps: this.#idMaps,
       logger: this.#logger,
       ways: this.#ways,
-      compiled: this.#compiled,
     };
     const sandbox = await startSandbox(context, specification, { hooks, signal });
     this.#running.set(specification.id, sandbox);

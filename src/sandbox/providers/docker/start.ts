@@ -110,13 +110,12 @@ async function captureInHolder(
 }
 
 function prepareCapture(
-  { engine, engineFacts, image, runtimeDirectory, ways, compiled, ...context }: StartContext,
+  { engine, engineFacts, image, runtimeDirectory, ways, ...context }: StartContext,
   attempt: Attempt,
   { containerId, signal }: { containerId: string; signal: AbortSignal },
 ): void {
   const place: CaptureContext = {
     engine,
-    compiled,
     runtimeDirectory,
     image: { name: image.name, id: image.facts.Id },
     labels: labelsOf(context, attempt.specification),

@@ -1,22 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { ERROR_CODES, type ErrorCode } from "../../../../errors/codes.ts";
 import { CattlegridError } from "../../../../errors/error.ts";
 import { closeAll, DescriptorInbox } from "../../../../platform/descriptor-inbox.ts";
-import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
+import type { DescriptorMessage } from "../../../../platform/native/descriptor-message.ts";
 import type { CaptureSockets } from "../../../capture/capture-sockets.ts";
-import { planHelper } from "./helper-plan.ts";
-import {
-  unavailable as refusal,
-  type Capture,
-  type CaptureContext,
-  type Neighbour,
-} from "./way.ts";
+import { closedPort } from "../../../capture/connection.ts";
+import { CLOSED, HANDED, handingCommand } from "../../../capture/handing-program.ts";
+import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
+import { INTERPRETER } from "../../../capture/socket-program.ts";
+import { bindMount } from "../container-plan.ts";
+import { explainStart, planNeighbour } from "./neighbour-plan.ts";
+import { unavailable, type Capture, type CaptureContext, type Neighbour } from "./way.ts";
 
 const TIMEOUT_MS = 60_000;
+/** Where this machine's interpreter is, with the C library and what else it stands on. */
+const SYSTEM = ["/usr", "/lib", "/lib64"];
 
 /**
  * Without rights of our own on the engine's kernel: a container joins the sandbox's network, opens the sockets, hands them
@@ -89,6 +90,8 @@ interface HelperParts {
   directory: string;
   inbox: DescriptorInbox;
   id: string;
+  /** The one to which it connects. Default: it captures. */
+  port: number | undefined;
 }
 
 /** One helper container and the socket at which it leaves what it made. */
@@ -105,23 +108,24 @@ class HelperContainer {
     { containerId, port }: { containerId: string; port?: number },
     signal: AbortSignal,
   ): Promise<HelperContainer> {
-    const { engine, image, labels, compiled, runtimeDirectory } = context;
+    const { engine, image, labels, runtimeDirectory } = context;
     const name = randomBytes(6).toString("hex");
     const directory = join(runtimeDirectory, `helper-${name}`);
     mkdirSync(directory, { recursive: true });
     // The helper is root without the right to pass by what is closed to it.
     chmodSync(directory, 0o711);
-    const socketPath = join(directory, "s");
-    const inbox = await DescriptorInbox.open(socketPath);
-    const sources = { containerId, image: image.id, labels, directory, socketPath };
-    const plan = planHelper({
-      ...sources,
-      compiled: compiled.find(),
-      ...(port === undefined ? {} : { port }),
-    });
+    const path = join(directory, "s");
+    const inbox = await DescriptorInbox.open(path);
     try {
+      const plan = planNeighbour({
+        containerId,
+        labels,
+        image: image.id,
+        entrypoint: handingCommand({ path, port }),
+        mounts: [...interpreterTrees().map((tree) => mount(tree, true)), mount(directory, false)],
+      });
       const id = await engine.createContainer(`cattlegrid-helper-${name}`, plan, signal);
-      return new HelperContainer({ context, directory, inbox, id });
+      return new HelperContainer({ context, directory, inbox, id, port });
     } catch (error) {
       inbox.close();
       rmSync(directory, { recursive: true, force: true });
@@ -131,8 +135,8 @@ class HelperContainer {
 
   /** The descriptors that it made. When this fails nothing of it is left. */
   async ask(signal: AbortSignal): Promise<readonly number[]> {
-    const { context, inbox, id } = this.#parts;
-    const { engine } = context;
+    const { context, inbox, id, port } = this.#parts;
+    const { engine, image } = context;
     const race = new AbortController();
     try {
       const received = inbox.receive();
@@ -140,18 +144,18 @@ class HelperContainer {
       received.catch(expectFailure);
       await engine.startContainer(id, signal);
       const stopped = AbortSignal.any([signal, race.signal]);
-      const { bytes, fds } = await Promise.race([
+      const message = await Promise.race([
         received,
         engine.waitForEnd(id, stopped).then((code) => failAfterEnd(code, race.signal)),
         delay(TIMEOUT_MS, undefined, { signal: stopped }).then(() => {
-          throw unavailable("it was not done in time");
+          throw failed("it was not done in time");
         }),
       ]);
-      return judge(bytes, fds);
+      return judge(message, port);
     } catch (error) {
       race.abort();
       await this.remove();
-      throw error;
+      throw explainStart(error, image.name);
     } finally {
       race.abort();
     }
@@ -171,29 +175,40 @@ class HelperContainer {
   }
 }
 
+/**
+ * This machine's interpreter where it has one, so that the image need not.
+ * SECURITY: what a helper sees of this machine it cannot write, but for one socket.
+ */
+function interpreterTrees(): readonly string[] {
+  if (!existsSync(`/usr/bin/${INTERPRETER}`)) return [];
+  return SYSTEM.filter((path) => existsSync(path));
+}
+
+function mount(target: string, isReadonly: boolean): object {
+  return bindMount({ source: realpathSync(target), target, isReadonly }, false);
+}
+
 /** What it left may still be on its way when it has ended. */
 async function failAfterEnd(code: number, signal: AbortSignal): Promise<never> {
   await delay(1000, undefined, { signal });
-  throw unavailable(`it ended with status ${code}`);
+  throw failed(`it ended with status ${code}`);
 }
 
-function judge(bytes: Buffer, fds: readonly number[]): readonly number[] {
-  const { code, message, hint } = JSON.parse(bytes.toString("utf8")) as Record<string, string>;
-  if (code === undefined && fds.length > 0) return fds;
+function judge({ bytes, fds }: DescriptorMessage, port: number | undefined): readonly number[] {
+  const word = bytes.toString("utf8");
+  if (word === HANDED && fds.length > 0) return fds;
   closeAll(fds);
-  if (code === undefined) throw unavailable("it handed over nothing");
-  const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : "INTERNAL";
-  throw new CattlegridError(known, message ?? "", hint === undefined ? {} : { hint });
+  throw word === CLOSED && port !== undefined ? closedPort(port) : failed(word);
 }
 
 function expectFailure(error: unknown): void {
   if (!CattlegridError.is(error)) throw error;
 }
 
-function unavailable(why: string): CattlegridError {
+function failed(why: string): CattlegridError {
   const message = `The container that makes the gateway's sockets did not: ${why}.`;
-  return refusal(
+  return unavailable(
     message,
-    "The Docker engine has to see this machine's directories: its socket's and this program's.",
+    "The Docker engine has to see this machine's directories: the runtime directory, and /usr.",
   );
 }

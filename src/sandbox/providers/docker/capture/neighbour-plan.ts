@@ -1,3 +1,5 @@
+import { CattlegridError } from "../../../../errors/error.ts";
+import { INTERPRETER } from "../../../capture/socket-program.ts";
 import { KERNEL_SETTINGS } from "../container-plan.ts";
 
 const PIDS = 64;
@@ -9,7 +11,6 @@ export interface NeighbourSources {
   image: string;
   labels: Readonly<Record<string, string>>;
   entrypoint: readonly string[];
-  environment?: readonly string[];
   mounts?: readonly object[];
   /** Whether its standard input is whoever attaches, and ends with that. Default: it has none. */
   hasInput?: boolean;
@@ -25,7 +26,7 @@ export function planNeighbour(sources: NeighbourSources): object {
   return {
     Image: sources.image,
     User: "0:0",
-    Env: ["PATH=/usr/bin:/bin", ...(sources.environment ?? [])],
+    Env: ["PATH=/usr/bin:/bin"],
     WorkingDir: "/",
     Entrypoint: sources.entrypoint,
     Cmd: [],
@@ -50,4 +51,16 @@ export function planNeighbour(sources: NeighbourSources): object {
       Mounts: sources.mounts ?? [],
     },
   };
+}
+
+/** The failure of a neighbour whose start the engine refused. */
+export function explainStart(error: unknown, image: string): unknown {
+  const isMissing =
+    CattlegridError.is(error, "IMAGE_UNSUITABLE") && error.details["program"] === INTERPRETER;
+  if (!isMissing) return error;
+  const message = `The image ${image} has no ${INTERPRETER}, which makes the gateway's sockets in a sandbox's network.`;
+  return new CattlegridError("IMAGE_UNSUITABLE", message, {
+    hint: `Use an image of the Debian family, all of which have it, or add ${INTERPRETER} to yours.`,
+    cause: error,
+  });
 }

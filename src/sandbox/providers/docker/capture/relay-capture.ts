@@ -1,17 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { CattlegridError } from "../../../../errors/error.ts";
 import type { UpgradedConnection } from "../../../../platform/http-client.ts";
 import { RelayLink } from "../../../capture/relay/link.ts";
-import { RELAY_PROGRAM } from "../../../capture/relay/program.ts";
+import { relayCommand } from "../../../capture/relay/program.ts";
 import { FrameReader } from "../frames.ts";
-import { planNeighbour } from "./neighbour-plan.ts";
+import { explainStart, planNeighbour } from "./neighbour-plan.ts";
 import { unavailable, type Capture, type CaptureContext, type Neighbour } from "./way.ts";
 
 const TIMEOUT_MS = 60_000;
 const COMPLAINT_LENGTH_MAX = 500;
-const INTERPRETER = "perl";
 
 /**
  * Across a kernel boundary, which no socket crosses: a container joins the sandbox's network, stays, and carries what lands
@@ -28,7 +26,7 @@ export async function prepareRelay(
     containerId,
     labels,
     image: image.id,
-    entrypoint: [INTERPRETER, "-e", RELAY_PROGRAM],
+    entrypoint: relayCommand(),
     hasInput: true,
   });
   const id = await engine.createContainer(name, plan, signal);
@@ -46,7 +44,7 @@ export async function prepareRelay(
         return capture;
       } catch (error) {
         await discard();
-        throw explain(error, image.name);
+        throw explainStart(error, image.name);
       }
     },
   };
@@ -111,14 +109,3 @@ class RelayCapture implements Capture {
 }
 
 const HINT = "Try again; `docker events` says what the engine does meanwhile.";
-
-function explain(error: unknown, image: string): unknown {
-  const isMissing =
-    CattlegridError.is(error, "IMAGE_UNSUITABLE") && error.details["program"] === INTERPRETER;
-  if (!isMissing) return error;
-  const message = `The image ${image} has no ${INTERPRETER}, which carries connections to an engine on another kernel.`;
-  return new CattlegridError("IMAGE_UNSUITABLE", message, {
-    hint: `Use an image of the Debian family, all of which have it, or add ${INTERPRETER} to yours.`,
-    cause: error,
-  });
-}

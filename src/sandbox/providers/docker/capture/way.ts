@@ -2,7 +2,6 @@ import type { Socket } from "node:net";
 import { CattlegridError } from "../../../../errors/error.ts";
 import type { CaptureSockets } from "../../../capture/capture-sockets.ts";
 import type { Engine } from "../engine.ts";
-import type { CompiledProgram } from "./compiled-program.ts";
 
 /**
  * How the gateway gets its sockets in a container's network: `entered` by this process, made by a short-lived `helper`
@@ -35,7 +34,6 @@ export interface CaptureContext {
   /** What the image is called, for a reader, and by what it is the same for ever. */
   image: { name: string; id: string };
   labels: Readonly<Record<string, string>>;
-  compiled: CompiledProgram;
   /** Of this provider; only this user may enter it. */
   runtimeDirectory: string;
 }
