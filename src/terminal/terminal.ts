@@ -1,35 +1,13 @@
-import { asCattlegridError, CattlegridError } from "../errors/error.ts";
+import type { CattlegridError } from "../errors/error.ts";
 import type { TerminalEnding, TerminalSize } from "../protocol/process.ts";
-import { ATTACHMENT_WINDOW_BYTES } from "../protocol/process.ts";
 import type { ProcessEnding, SandboxProcess } from "../sandbox/process.ts";
-import { Announcements } from "./announcements.ts";
-import { Attachment, type AttachmentSource } from "./attachment.ts";
-import { OutputLog, type OutputStream } from "./output-log.ts";
+import type { Attachment } from "./attachment.ts";
+import { OutputFlow, type TerminalLimits } from "./output-flow.ts";
+import type { OutputStream } from "./output-log.ts";
 import type { Recording } from "./recordings.ts";
 import type { Screen } from "./screen.ts";
 import type { ScreenSnapshot } from "./screen-protocol.ts";
 import { ViewerSizes } from "./viewer-sizes.ts";
-
-export interface TerminalLimits {
-  /** Unacknowledged bytes of one attachment after which it is sent no more, and the program is held. */
-  windowBytes: number;
-  /** Acknowledged bytes kept for the next viewer to see what was there. */
-  replayBytes: number;
-  /** Bytes kept in memory while nobody reads; more goes to disk. */
-  memoryBytes: number;
-  /** Bytes on disk after which the program is held until somebody reads. */
-  spoolBytes: number;
-  /** Bytes that a viewer of the screen may be behind; one that is further behind is shown the screen anew. */
-  behindBytes: number;
-}
-
-export const TERMINAL_LIMITS: TerminalLimits = {
-  windowBytes: ATTACHMENT_WINDOW_BYTES,
-  replayBytes: 256 * 1024,
-  memoryBytes: 1024 * 1024,
-  spoolBytes: 64 * 1024 * 1024,
-  behindBytes: 8 * 1024 * 1024,
-};
 
 export interface TerminalOptions {
   id: string;
@@ -59,26 +37,16 @@ export class Terminal {
   /** Resolves when the program has ended and its last byte is in the log. Never rejects. */
   readonly ended: Promise<TerminalEnding>;
   readonly #process: SandboxProcess;
-  readonly #limits: TerminalLimits;
-  readonly #log: OutputLog;
+  readonly #flow: OutputFlow;
   readonly #options: TerminalOptions;
-  readonly #attachments = new Set<Attachment>();
   readonly #sizes = new ViewerSizes();
-  readonly #announcements = new Announcements(() => {
-    for (const attachment of this.#attachments) attachment.wake();
-  });
   #recording: Recording | undefined;
   #endedWith: TerminalEnding | undefined;
   /** As last set; undefined before. */
   #size: TerminalSize | undefined;
   #cause: "timed-out" | "stopped" | undefined;
-  #acknowledged = 0;
   #inputBytes = 0;
   #hasExited = false;
-  #isKilled = false;
-  #isHeld = false;
-  #isSpillBroken = false;
-  #spilling: Promise<void> | undefined;
 
   constructor(options: TerminalOptions) {
     this.id = options.id;
@@ -86,9 +54,13 @@ export class Terminal {
     this.#options = options;
     this.#process = options.process;
     this.#recording = options.recording;
-    this.#limits = { ...TERMINAL_LIMITS, ...options.limits };
-    this.#log = new OutputLog(options.spoolDirectory, options.id);
     const { output, errors } = options.process;
+    this.#flow = new OutputFlow({
+      ...options,
+      terminalId: options.id,
+      sources: errors === undefined ? [output] : [output, errors],
+      ending: () => this.#endedWith,
+    });
     const read = [this.#pump("output", output)];
     if (errors !== undefined) read.push(this.#pump("errors", errors));
     // A program that no longer reads is no fault of the terminal; its ending tells the story.
@@ -102,12 +74,12 @@ export class Terminal {
 
   /** Bytes of output and input so far. */
   get movedBytes(): number {
-    return this.#log.end + this.#inputBytes;
+    return this.#flow.end + this.#inputBytes;
   }
 
   /** Offset after the last byte so far. */
   get end(): number {
-    return this.#log.end;
+    return this.#flow.end;
   }
 
   /**
@@ -115,22 +87,7 @@ export class Terminal {
    * Throws TERMINAL_OFFSET_GONE for an offset that was released or not reached.
    */
   attach(from: { offset?: number; canSkip?: boolean } = {}): Attachment {
-    const offset = from.offset ?? this.#log.start;
-    if (offset < this.#log.start || offset > this.#log.end) {
-      throw new CattlegridError(
-        "TERMINAL_OFFSET_GONE",
-        `Offset ${offset} is not kept: this terminal holds ${this.#log.start} to ${this.#log.end}.`,
-        { details: { start: this.#log.start, end: this.#log.end } },
-      );
-    }
-    const attachment = new Attachment(this.#source(), {
-      offset,
-      windowBytes: this.#limits.windowBytes,
-      canSkip: from.canSkip === true,
-    });
-    this.#attachments.add(attachment);
-    this.#balance();
-    return attachment;
+    return this.#flow.attach(from);
   }
 
   /**
@@ -202,9 +159,7 @@ export class Terminal {
   async kill(cause: "timed-out" | "stopped" = "stopped"): Promise<void> {
     if (this.#endedWith !== undefined) return;
     if (!this.#hasExited) this.#cause ??= cause;
-    this.#isKilled = true;
-    // Nobody may be reading: the rest has to flow before the ending can be told.
-    this.#release();
+    this.#flow.letGo();
     await this.#process.kill();
   }
 
@@ -212,34 +167,16 @@ export class Terminal {
   async dispose(): Promise<void> {
     await this.kill();
     await this.ended;
-    for (const attachment of this.#attachments) attachment.detach();
     this.#options.screen?.close();
-    await this.#log.close();
-    await this.#spilling;
-  }
-
-  #source(): AttachmentSource {
-    return {
-      end: () => this.#log.end,
-      ending: () => this.#endedWith,
-      read: (offset) => this.#log.read(offset),
-      onAcknowledge: () => this.#balance(),
-      onDetach: (attachment) => {
-        this.#acknowledged = Math.max(this.#acknowledged, attachment.acknowledged);
-        this.#attachments.delete(attachment);
-        this.#balance();
-      },
-    };
+    await this.#flow.close();
   }
 
   /** Resolves when everything in the stream has reached the log. */
   async #pump(stream: OutputStream, readable: NodeJS.ReadableStream): Promise<void> {
     readable.on("data", (bytes: Buffer) => {
-      this.#log.append(stream, bytes);
       this.#options.screen?.write(bytes);
       this.#recording?.output(bytes);
-      this.#announcements.add(bytes.length);
-      this.#balance();
+      this.#flow.append(stream, bytes);
     });
     readable.on("error", () => readable.resume());
     await new Promise<void>((resolve) => {
@@ -261,33 +198,8 @@ export class Terminal {
     await Promise.all(read);
     await this.#recording?.close();
     this.#endedWith = describeEnding(ending, this.#cause);
-    this.#announcements.now();
+    this.#flow.announce();
     return this.#endedWith;
-  }
-
-  /** Decides after each change what may be released, what goes to disk, and whether the program is held. */
-  #balance(): void {
-    const { windowBytes, replayBytes, memoryBytes, spoolBytes } = this.#limits;
-    const offsets = this.#listOffsets();
-    const [slowest, fastest] = [Math.min(...offsets), Math.max(...offsets)];
-    if (offsets.length > 0) this.#acknowledged = slowest;
-    void this.#log.discard(this.#acknowledged - replayBytes);
-    const isFull = this.#isSpillBroken || this.#log.spooledBytes > spoolBytes;
-    // The fastest viewer sets the pace; what slower ones have not read is kept for them as if nobody looked.
-    const isPaced = offsets.length > 0 && this.#log.end - fastest > windowBytes;
-    const isKeptForLater = offsets.length === 0 || this.#log.end - slowest > windowBytes;
-    this.#hold(isPaced || (isFull && isKeptForLater));
-    if (isPaced && slowest === fastest) return;
-    if (isKeptForLater && this.#log.memoryBytes > memoryBytes) this.#startSpill();
-  }
-
-  /** How far each viewer has read. One that may skip and is far behind holds nothing back any more. */
-  #listOffsets(): number[] {
-    const earliest = this.#log.end - this.#limits.behindBytes;
-    for (const viewer of this.#attachments) {
-      if (viewer.canSkip && viewer.acknowledged < earliest) viewer.fallBehind();
-    }
-    return [...this.#attachments].flatMap((viewer) => (viewer.isBehind ? [] : viewer.acknowledged));
   }
 
   #fit(): void {
@@ -299,35 +211,6 @@ export class Terminal {
     this.#process.resize(size);
     this.#options.screen?.resize(size);
     this.#recording?.resize(size);
-  }
-
-  #startSpill(): void {
-    if (this.#isSpillBroken || this.#endedWith !== undefined) return;
-    this.#spilling ??= this.#spill();
-  }
-
-  async #spill(): Promise<void> {
-    try {
-      await this.#log.spill(this.#limits.memoryBytes / 2);
-    } catch (error) {
-      this.#isSpillBroken = true;
-      this.#options.onSpoolFailure?.(asCattlegridError(error, "DISK_FULL"));
-    }
-    this.#spilling = undefined;
-    this.#balance();
-  }
-
-  #hold(isHeld: boolean): void {
-    if (isHeld === this.#isHeld || (isHeld && this.#isKilled)) return;
-    this.#isHeld = isHeld;
-    for (const readable of [this.#process.output, this.#process.errors]) {
-      if (isHeld) readable?.pause();
-      else readable?.resume();
-    }
-  }
-
-  #release(): void {
-    this.#hold(false);
   }
 }
 
