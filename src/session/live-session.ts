@@ -1,34 +1,27 @@
+import type { TurnSetup } from "../agent/agent.ts";
+import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
 import { CattlegridError } from "../errors/error.ts";
-import type { Logger } from "../platform/logger.ts";
 import type { Session, SessionEvent, TurnCreate, TurnEvent } from "../protocol/session.ts";
-import type { SessionChange, SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { SandboxEnding } from "../sandbox/provider.ts";
 import { chooseCommand } from "./chosen-command.ts";
 import { runCommand } from "./command.ts";
-import type { TurnSetup } from "../agent/agent.ts";
-import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
 import type { SessionContext } from "./context.ts";
-import { isStillThere, type Conversation } from "./turn/conversation.ts";
-import { createEventLog, type EventLog } from "./event-log.ts";
 import { describeFailure } from "./problem.ts";
-import { lendSignIn, signIn, signInUnasked } from "./sign-in/sign-in.ts";
-import { isOver, nextSessionStatus, type SessionHappening } from "./status.ts";
+import { SessionRecord, type SessionRecordOptions } from "./session-record.ts";
+import { SessionSignIn } from "./sign-in/session-sign-in.ts";
+import type { SessionHappening } from "./status.ts";
 import { runInTerminal } from "./terminal-run.ts";
-import { untilAborted } from "./until-aborted.ts";
+import { isStillThere, type Conversation } from "./turn/conversation.ts";
 import { checkPrompt, createTurn, type Turn } from "./turn/turn.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 const EXIT_INTERRUPTED = 130;
-const TAKE_BACK_TIMEOUT_MS = 10_000;
 
-export interface LiveSessionOptions {
-  row: SessionRow;
+export interface LiveSessionOptions extends SessionRecordOptions {
   context: Omit<SessionContext, "signal" | "report" | "sessionId" | "owner">;
   /** The conversation of the session before, which this one is to go on with when that can be done. */
   earlier?: string;
-  repository: SessionRepository;
-  logger: Logger;
   now(): Date;
-  onReaders(count: number): void;
 }
 
 /** One session while its engine lives: its phases one after the other, its events, its turns. */
@@ -41,29 +34,28 @@ export class LiveSession {
   readonly #options: LiveSessionOptions;
   readonly #context: SessionContext;
   readonly #ending = new AbortController();
-  readonly #events: EventLog<SessionEvent>;
+  readonly #record: SessionRecord;
+  readonly #signIn: SessionSignIn;
   readonly #conversation: Conversation = { turns: 0, isResumable: false, isLost: false };
   /** Settles when turns can be run, or with the reason why none ever can. */
   readonly #ready = Promise.withResolvers<TurnSetup>();
-  #row: SessionRow;
-  #terminalId: string | undefined;
   #turn: Turn | undefined;
   #lossReason: string | undefined;
 
   constructor(options: LiveSessionOptions) {
     this.#options = options;
-    this.#row = options.row;
     this.id = options.row.id;
     this.owner = options.row.owner;
     this.sandboxId = options.row.sandboxId;
-    this.#events = createEventLog({ onReaders: (count) => options.onReaders(count) });
+    this.#record = new SessionRecord(options);
     this.#context = {
       ...options.context,
       sessionId: this.id,
       owner: options.row.owner,
       signal: this.#ending.signal,
-      report: (event) => this.#report(event),
+      report: (event) => this.#record.report(event),
     };
+    this.#signIn = new SessionSignIn(this.#context, options.logger);
     // Whoever runs a turn is told; without a turn the last event tells.
     this.#ready.promise.catch((error: unknown) => void error);
     void options.context.running.ended.then((ending) => this.#onSandboxEnded(ending));
@@ -71,15 +63,15 @@ export class LiveSession {
   }
 
   get isOver(): boolean {
-    return isOver(this.#row.status);
+    return this.#record.isOver;
   }
 
   view(): Session {
-    return showSession(this.#row, this.#terminalId);
+    return this.#record.view();
   }
 
   events(signal: AbortSignal): AsyncIterable<SessionEvent> {
-    return this.#events.read(signal);
+    return this.#record.events(signal);
   }
 
   /** Whether a turn is under way. */
@@ -89,7 +81,7 @@ export class LiveSession {
 
   /** Tells whoever looks. */
   tell(text: string): void {
-    if (!this.isOver) this.#report({ type: "notice", text });
+    if (!this.isOver) this.#record.report({ type: "notice", text });
   }
 
   async end(): Promise<void> {
@@ -105,7 +97,7 @@ export class LiveSession {
 
   async *turn(request: TurnCreate, reader: AbortSignal): AsyncGenerator<TurnEvent> {
     const { turns } = this.#context.agent;
-    if (turns === undefined || this.#row.kind !== "turns") throw this.#refuseTurns();
+    if (turns === undefined || this.#record.row.kind !== "turns") throw this.#refuseTurns();
     checkPrompt(turns, request);
     const setup = await untilAborted(this.#ready.promise, reader);
     if (this.isOver) throw new CattlegridError("SESSION_ENDED", "The session has ended.");
@@ -118,13 +110,13 @@ export class LiveSession {
       setup,
       conversation: this.#conversation,
       request,
-      save: () => this.#saveConversation(),
-      signInRefused: () => this.#refreshSignIn({ isDoubted: true }),
+      save: () => this.#record.saveConversation(this.#conversation),
+      signInRefused: () => this.#signIn.refresh({ isDoubted: true }),
     });
     this.#turn = turn;
     try {
       // A sign-in may have ended since the turn before, or been taken back.
-      await this.#refreshSignIn();
+      await this.#signIn.refresh();
     } catch (error) {
       this.#turn = undefined;
       throw error;
@@ -137,7 +129,7 @@ export class LiveSession {
       yield* turn.run();
     } finally {
       signal.removeEventListener("abort", cancel);
-      await this.#takeSignInBack();
+      await this.#signIn.takeBack();
       this.#turn = undefined;
     }
   }
@@ -149,7 +141,7 @@ export class LiveSession {
   async #run(): Promise<void> {
     // Nothing is told before whoever creates the session has it in hand.
     await Promise.resolve();
-    this.#report({ type: "session-start", session: this.view() });
+    this.#record.report({ type: "session-start", session: this.view() });
     try {
       const exitCode = await this.#live();
       await this.#finish("ended", { type: "session-end", exitCode });
@@ -164,11 +156,12 @@ export class LiveSession {
     const isLogin = request.login !== undefined;
     const configured = await configure?.(running, request.turnOptions ?? {}, signal);
     const command = chooseCommand(agent, request, configured);
-    if (isLogin || (!command.isStandalone && !this.#hasKey)) await this.#signIn();
+    if (isLogin || (!command.isStandalone && !this.#signIn.hasKey))
+      await this.#signIn.ensure({ onLoginNeeded: () => this.#record.advance("sign-in-needed") });
     if (isLogin) return 0;
-    if (this.#row.kind === "turns") return this.#serveTurns(configured);
+    if (this.#record.row.kind === "turns") return this.#serveTurns(configured);
     signal.throwIfAborted();
-    await this.#advance("ready");
+    await this.#record.advance("ready");
     const ending = await runInTerminal(this.#context, {
       purpose: "agent",
       request: {
@@ -180,41 +173,8 @@ export class LiveSession {
       },
     });
     if (ending.kind === "lost") this.#lossReason ??= ending.reason;
-    await this.#takeSignInBack();
+    await this.#signIn.takeBack();
     return ending.code;
-  }
-
-  async #signIn(): Promise<void> {
-    const { agent, request } = this.#context;
-    const onLoginNeeded = (): Promise<void> => this.#advance("sign-in-needed");
-    if (agent.signIn !== undefined) {
-      return signIn(this.#context, agent.signIn, { onLoginNeeded });
-    }
-    if (agent.keptSignIn === undefined) return;
-    if (request.login === undefined) return lendSignIn(this.#context);
-    await onLoginNeeded();
-    return signInUnasked(this.#context, agent.keptSignIn.login ?? agent.command);
-  }
-
-  get #hasKey(): boolean {
-    const { agent, secrets } = this.#context;
-    return agent.credentials.some((name) => (secrets[name] ?? "") !== "");
-  }
-
-  async #refreshSignIn(how: { isDoubted?: boolean } = {}): Promise<void> {
-    if (!this.#hasKey) await this.#context.signIns?.refresh(this.#context, how);
-  }
-
-  /** What an agent made of its sign-in while it was at work; that it cannot be read is no failure of the work. */
-  async #takeSignInBack(): Promise<void> {
-    const { signIns, agent, running } = this.#context;
-    if (signIns === undefined || this.#hasKey) return;
-    const signal = AbortSignal.timeout(TAKE_BACK_TIMEOUT_MS);
-    try {
-      await signIns.takeBack({ running, agent, signal });
-    } catch (error) {
-      this.#options.logger.warn("a sign-in was not taken back", { id: this.id, error });
-    }
   }
 
   async #serveTurns(configured: CompiledConfiguration | undefined): Promise<number> {
@@ -225,9 +185,9 @@ export class LiveSession {
     const setup = { version, options, ...(change === undefined ? {} : { arguments: change }) };
     agent.turns?.checkOptions?.(setup);
     await this.#goOn(setup);
-    await this.#advance("ready");
+    await this.#record.advance("ready");
     const continued = this.#conversation.isResumable;
-    this.#report({ type: "session-ready", continued });
+    this.#record.report({ type: "session-ready", continued });
     this.#ready.resolve(setup);
     const { signal } = this.#ending;
     if (!signal.aborted) {
@@ -246,7 +206,7 @@ export class LiveSession {
       return;
     }
     const text = "The earlier conversation cannot be gone on with; this one begins anew.";
-    this.#report({ type: "notice", text });
+    this.#record.report({ type: "notice", text });
   }
 
   async #readVersion(): Promise<string> {
@@ -283,45 +243,14 @@ export class LiveSession {
     const lost = this.#lossReason === undefined ? undefined : sandboxLost(this.#lossReason);
     const last = lost === undefined ? end : { ...end, ...describeFailure(lost, {}) };
     const endedAt = this.#options.now().toISOString();
-    await this.#advance(lost === undefined ? happening : "lost", {
+    await this.#record.advance(lost === undefined ? happening : "lost", {
       exitCode: last.exitCode,
       endedAt,
     });
-    this.#report(last);
-    this.#events.close();
+    this.#record.close(last);
     this.#context.secrets = {};
     this.#ending.abort(lost ?? new CattlegridError("SESSION_ENDED", "The session has ended."));
     this.#ready.reject(lost ?? new CattlegridError("SESSION_ENDED", "The session has ended."));
-  }
-
-  async #advance(happening: SessionHappening, change: SessionChange = {}): Promise<void> {
-    const status = nextSessionStatus(this.#row.status, happening);
-    if (status === undefined) return;
-    this.#row = { ...this.#row, ...change, status };
-    await this.#save({ ...change, status });
-    this.#options.logger.info("session", { id: this.id, happening, status });
-  }
-
-  async #saveConversation(): Promise<void> {
-    const { turns, id } = this.#conversation;
-    const change = { turns, ...(id === undefined ? {} : { conversationId: id }) };
-    this.#row = { ...this.#row, ...change };
-    await this.#save(change);
-  }
-
-  /** The session goes on although its row cannot be written: the disk may be full, the agent works. */
-  async #save(change: SessionChange): Promise<void> {
-    try {
-      await this.#options.repository.update(this.id, change);
-    } catch (error) {
-      this.#options.logger.error("a session could not be recorded", { id: this.id, error });
-    }
-  }
-
-  #report(event: SessionEvent): void {
-    if (event.type === "terminal-start") this.#terminalId = event.terminalId;
-    if (event.type === "terminal-end") this.#terminalId = undefined;
-    this.#events.append(event);
   }
 
   #refuseTurns(): CattlegridError {
@@ -329,14 +258,6 @@ export class LiveSession {
     const message = `This session of ${agent.title} takes no prompts.`;
     return new CattlegridError("AGENT_COMMAND_INVALID", message);
   }
-}
-
-export function showSession(row: SessionRow, terminalId?: string): Session {
-  const { id, owner, sandboxId, agent, kind, status, turns, exitCode, createdAt } = row;
-  const session: Session = { id, owner, sandboxId, agent, kind, status, turns, createdAt };
-  if (terminalId !== undefined) session.terminalId = terminalId;
-  if (exitCode !== undefined) session.exitCode = exitCode;
-  return session;
 }
 
 function sandboxLost(reason: string): CattlegridError {

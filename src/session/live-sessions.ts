@@ -3,6 +3,7 @@ import type { AgentAdapter } from "../agent/agent.ts";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { CattlegridError } from "../errors/error.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { Bindings } from "../protocol/secret.ts";
 import type {
   Session,
   SessionCreate,
@@ -10,21 +11,20 @@ import type {
   TurnCreate,
   TurnEvent,
 } from "../protocol/session.ts";
-import type { Bindings } from "../protocol/secret.ts";
-import type { Sandbox } from "../protocol/sandbox.ts";
 import type { Configure } from "../sandbox/configuration/configuring.ts";
 import type { RunningSandbox } from "../sandbox/provider.ts";
 import { findAgent } from "../sandbox/registry.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
+import type { Terminals } from "../sandbox/terminals.ts";
 import type { Secrets } from "../secret/secrets.ts";
 import type { SessionRepository, SessionRow } from "../store/session-rows.ts";
 import type { TurnPlace } from "./happenings.ts";
-import { requireKept } from "./sign-in/logins.ts";
-import { LiveSession, showSession } from "./live-session.ts";
+import { LiveSession } from "./live-session.ts";
 import { openReaderLease, type ReaderLease } from "./reader-lease.ts";
-import type { SandboxSignIns } from "./sign-in/sandbox-sign-ins.ts";
+import { showSession } from "./session-record.ts";
+import { checkLoginPlace, checkRequest, signInWhere } from "./session-request.ts";
 import type { Sessions } from "./sessions.ts";
-import type { Terminals } from "../sandbox/terminals.ts";
+import type { SandboxSignIns } from "./sign-in/sandbox-sign-ins.ts";
 
 /** Sessions that are over and whose events can still be read in full. */
 const FINISHED_KEPT_MAX = 64;
@@ -71,12 +71,7 @@ class LiveSessions implements Sessions {
     const request = signInWhere(asked, adapter, sandbox);
     checkRequest(adapter, request);
     const secrets = await this.#collect(owner, adapter, { request, bindings });
-    // SECURITY: a sign-in that every sandbox gets is made where no agent was at work.
-    if (request.login !== undefined && !isUntouched(sandbox)) {
-      const message =
-        "A login for every sandbox needs a new ephemeral sandbox without a workspace.";
-      throw new CattlegridError("REQUEST_INVALID", message);
-    }
+    checkLoginPlace(request, sandbox);
     const running = await sandboxes.running(sandboxId);
     const { kind } = request;
     const createdAt = this.#now().toISOString();
@@ -239,62 +234,6 @@ interface Beginning {
   request: SessionCreate;
   running: RunningSandbox;
   earlier: string | undefined;
-}
-
-function checkRequest(agent: AgentAdapter, request: SessionCreate): void {
-  const { kind, environment = {}, turnOptions = {} } = request;
-  // SECURITY: an environment may be shown and stored; a credential comes as a secret or not at all.
-  const credential = agent.credentials.find((name) => environment[name] !== undefined);
-  if (credential !== undefined) {
-    throw new CattlegridError("ENVIRONMENT_INVALID", `${credential} is a credential.`, {
-      hint: `Pass it on from your own environment with -e ${credential}.`,
-    });
-  }
-  checkDirectory(agent, request);
-  checkLogin(agent, request);
-  if (Object.keys(turnOptions).length > 0 && agent.turns?.checkOptions === undefined) {
-    const message = `${agent.title} has no engine, model or configuration to choose.`;
-    throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
-  }
-  if (kind !== "turns") return;
-  if (agent.turns === undefined) {
-    const message = `${agent.title} takes no prompts one by one.`;
-    throw new CattlegridError("AGENT_COMMAND_INVALID", message, {
-      hint: `Use \`cattlegrid run ${agent.id}\`.`,
-    });
-  }
-  if ((request.arguments ?? []).length > 0) {
-    const message = "A session of turns takes prompts and no arguments.";
-    throw new CattlegridError("REQUEST_INVALID", message);
-  }
-}
-
-function isUntouched({ ephemeral, workspace, sessions }: Sandbox): boolean {
-  return ephemeral && workspace === null && sessions.length === 0;
-}
-
-function checkLogin(agent: AgentAdapter, { login, kind }: SessionCreate): void {
-  if (login === undefined) return;
-  requireKept(agent);
-  if (kind === "interactive") return;
-  throw new CattlegridError("REQUEST_INVALID", "A login takes no prompts.");
-}
-
-function checkDirectory(agent: AgentAdapter, { identityDirectory }: SessionCreate): void {
-  if (identityDirectory === undefined || agent.signIn?.loginToDirectory !== undefined) return;
-  const message = `${agent.title} has no sign-in through an organisation's directory.`;
-  throw new CattlegridError("AGENT_OPTION_UNAVAILABLE", message);
-}
-
-/** What the sandbox's template says of its people's sign-in holds, for an agent that can be told. */
-function signInWhere(
-  request: SessionCreate,
-  agent: AgentAdapter,
-  { template }: Pick<Sandbox, "template">,
-): SessionCreate {
-  const directory = template?.identityDirectory;
-  if (directory === undefined || agent.signIn?.loginToDirectory === undefined) return request;
-  return { ...request, identityDirectory: directory };
 }
 
 /** All that is known of a session of an earlier engine. */
