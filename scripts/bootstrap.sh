@@ -73,6 +73,7 @@ find_missing() {
   need mmdebstrap has mmdebstrap
   need skopeo has skopeo
   need umoci has umoci
+  need gpg has gpg
   need zstd has zstd
   need xz-utils has xz
   need jq has jq

@@ -35,6 +35,10 @@ export const TEMPLATE_CODES = define({
     422,
     "Install them on this machine, or give the template a base of its own.",
   ),
+  PACKAGES_UNVERIFIED: user(
+    409,
+    "Find out who signs the packages, and put that key into the base; nothing unsigned is installed.",
+  ),
   REPOSITORY_PRIVATE: user(
     403,
     "A layer is everybody's who uses the template: clone a private repository in a session, with a secret.",

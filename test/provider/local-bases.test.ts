@@ -140,7 +140,8 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("a template's base"), () => {
     );
     template(`{ tar: ${root}/evil.tar }`, "setup:\n  - run: cat /etc/passwd");
     let said = "";
-    await buildTemplate(engine, "based", (text) => (said += text)).catch(() => undefined);
+    const onOutput = (text: string): void => void (said += text);
+    await buildTemplate(engine, "based", { onOutput }).catch(() => undefined);
     expect(existsSync(join(root, "escaped"))).toBe(false);
     expect(existsSync(join(root, "state/providers/local/escaped"))).toBe(false);
     expect(existsSync(join(root, "state/providers/escaped"))).toBe(false);

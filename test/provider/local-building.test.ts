@@ -89,7 +89,7 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("building templates in local sandbox
   test("counts a template that is edited while it builds as it was when the build began", async () => {
     template("golden", "setup:\n  - run: echo begun; echo before > which\n");
     const edit = (): void => template("golden", "setup:\n  - run: echo after > which\n");
-    await buildTemplate(engine, "golden", edit);
+    await buildTemplate(engine, "golden", { onOutput: edit });
     expect(await sayIn("made", "golden", "cat which")).toBe("after");
     expect(inProvider("layers").length).toBe(2);
   });

@@ -4,6 +4,7 @@ import { shell } from "../../src/agent/agents/shell/shell.ts";
 import { createAgentRegistry } from "../../src/agent/registry.ts";
 import { SILENT_LOGGER } from "../../src/platform/logger.ts";
 import { resolvePaths } from "../../src/platform/paths.ts";
+import type { SandboxStart } from "../../src/protocol/sandbox.ts";
 import { createLocalProvider } from "../../src/sandbox/providers/local/provider.ts";
 import { createEngine, type Engine } from "../../src/session/engine.ts";
 import type { MakeProvider } from "../../src/testing/conformance/sandbox-yard.ts";
@@ -44,12 +45,15 @@ export function writeTemplate(root: string, name: string, text: string): void {
 export async function buildTemplate(
   engine: Engine,
   name: string,
-  onOutput: (text: string) => void = () => undefined,
+  {
+    onOutput = () => undefined,
+    mirrors,
+  }: { onOutput?: (text: string) => void; mirrors?: SandboxStart["mirrors"] } = {},
 ): Promise<readonly string[]> {
   const { resolved } = await engine.templates.resolve({ name }, { owner: "local:7" });
   return engine.templateLayers.build(resolved, {
     owner: "local:7",
-    mirrors: null,
+    mirrors: mirrors ?? null,
     signal: new AbortController().signal,
     onEvent(event) {
       if (event.type === "build-delta") onOutput(event.text);

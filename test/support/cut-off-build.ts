@@ -3,4 +3,4 @@ import { buildTemplate, openBuildingEngine } from "./building-engine.ts";
 
 const [root = "", name = ""] = process.argv.slice(2);
 const engine = await openBuildingEngine(root);
-await buildTemplate(engine, name, (text) => process.stdout.write(text));
+await buildTemplate(engine, name, { onOutput: (text) => void process.stdout.write(text) });

@@ -23,8 +23,8 @@ const CACHE = "/var/cache/cattlegrid/docker";
 const PROGRAMS = ["dockerd", "docker", "containerd", "runc"];
 const PACKAGES = ["docker.io", "containerd", "runc", "tini"];
 export const IMAGE = "cattlegrid-test";
-/** The shape of an image for sandboxes: sh, curl, CA roots and a user with the number 1000. */
-const IMAGE_PACKAGES = "passwd,curl,ca-certificates,python3,git,procps,nftables,iproute2";
+/** The shape of an image for sandboxes: sh, curl, CA roots and a user with the number 1000; also what a template installs with. */
+const IMAGE_PACKAGES = "apt,passwd,curl,ca-certificates,python3,git,procps,nftables,iproute2";
 const SUITE = "bookworm";
 const RECIPE = [
   "mmdebstrap",

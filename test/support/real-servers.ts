@@ -4,17 +4,23 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpsServer } from "node:https";
 import { createSecureServer } from "node:http2";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, Socket, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { WebSocketServer } from "ws";
 import { createCertificates } from "../../simulator/cloud/certificate.ts";
+import { serveGit, type Answer } from "./git-server.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
 
 export const NAMES = ["api", "git", "npm", "pypi", "crates", "deb", "chat", "db"].map(
   (each) => `${each}.example`,
 );
+
+/** Where clients look that nobody has told of another place. */
+const USUAL_NAMES: Readonly<Record<string, string>> = {
+  "registry.npmjs.org": "npm.example",
+  "pypi.org": "pypi.example",
+};
 
 export interface RealServers {
   /** As CATTLEGRID_MIRRORS takes them. */
@@ -25,10 +31,12 @@ export interface RealServers {
   close(): Promise<void>;
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
-
 export async function openRealServers(directory: string): Promise<RealServers> {
-  const { authority, certificate: cert, privateKey: key } = createCertificates(NAMES);
+  const {
+    authority,
+    certificate: cert,
+    privateKey: key,
+  } = createCertificates([...NAMES, ...Object.keys(USUAL_NAMES)]);
   const asked: string[] = [];
   const answers: Record<string, Answer> = {
     "git.example": serveGit(await makeRepository(directory)),
@@ -40,7 +48,7 @@ export async function openRealServers(directory: string): Promise<RealServers> {
   const dispatch: Answer = (request, response) => {
     const host = String(request.headers[":authority"] ?? request.headers.host);
     asked.push(`${host} ${request.method} ${request.url}`);
-    const answer = answers[host];
+    const answer = answers[USUAL_NAMES[host] ?? host];
     if (answer !== undefined) return answer(request, response);
     response.end(`hello by ${request.httpVersion}\n`);
   };
@@ -57,6 +65,7 @@ export async function openRealServers(directory: string): Promise<RealServers> {
     ["pypi.example:443", web],
     ["crates.example:443", web],
     ["deb.example:443", web],
+    ...Object.keys(USUAL_NAMES).map((name): [string, Server] => [`${name}:443`, web]),
     ["chat.example:443", chat],
     ["git.example:22", createSshServer(repository)],
     ["db.example:5432", createServer(serveDatabase)],
@@ -104,42 +113,6 @@ async function makeRepository(directory: string): Promise<string> {
   await must(["git", "clone", "-q", "--bare", work, "repository.git"], directory);
   await must(["git", "config", "http.receivepack", "true"], join(directory, "repository.git"));
   return directory;
-}
-
-/** Git's own program for the smart HTTP protocol, by CGI. */
-function serveGit(root: string): Answer {
-  return (request, response) => {
-    const url = new URL(request.url ?? "", "https://git.example");
-    const child = spawnProcess(["git", "http-backend"], {
-      environment: {
-        ...(process.env as Record<string, string>),
-        GIT_PROJECT_ROOT: root,
-        GIT_HTTP_EXPORT_ALL: "1",
-        GIT_CONFIG_COUNT: "1",
-        GIT_CONFIG_KEY_0: "safe.directory",
-        GIT_CONFIG_VALUE_0: "*",
-        REQUEST_METHOD: request.method ?? "GET",
-        PATH_INFO: url.pathname,
-        QUERY_STRING: url.search.slice(1),
-        CONTENT_TYPE: request.headers["content-type"] ?? "",
-        HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
-        GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
-      },
-    });
-    const chunks: Buffer[] = [];
-    child.stdout?.on("data", (bytes: Buffer) => chunks.push(bytes));
-    child.once("close", () => {
-      const answer = Buffer.concat(chunks);
-      const end = answer.indexOf("\r\n\r\n");
-      for (const line of answer.toString("latin1", 0, end).split("\r\n")) {
-        const [name = "", value = ""] = line.split(": ", 2);
-        if (name === "Status") response.statusCode = Number.parseInt(value, 10);
-        else response.setHeader(name, value);
-      }
-      response.end(answer.subarray(end + 4));
-    });
-    if (child.stdin !== null) request.pipe(child.stdin);
-  };
 }
 
 /** Accepts every key and runs git's own program for the repository. */
@@ -191,13 +164,16 @@ function serveFiles(files: Files): Answer {
 async function makeNodePackage(directory: string): Promise<Files> {
   const folder = join(directory, "npm/package");
   mkdirSync(folder, { recursive: true });
-  const manifest = { name: "tiny", version: "1.0.0", main: "index.js" };
+  const manifest = { name: "tiny", version: "1.0.0", main: "index.js", bin: "program.js" };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
   writeFileSync(join(folder, "index.js"), "module.exports = 'tiny from npm';\n");
+  const program = "#!/usr/bin/env node\nconsole.log(require('./index.js'));\n";
+  writeFileSync(join(folder, "program.js"), program, { mode: 0o755 });
   await must(["tar", "czf", "tiny.tgz", "package"], join(directory, "npm"));
   const tarball = readFileSync(join(directory, "npm/tiny.tgz"));
   const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
-  const dist = { tarball: "https://npm.example/tiny/-/tiny-1.0.0.tgz", integrity };
+  // npm asks the registry that it was told of in place of this one.
+  const dist = { tarball: "https://registry.npmjs.org/tiny/-/tiny-1.0.0.tgz", integrity };
   const packument = {
     name: "tiny",
     "dist-tags": { latest: "1.0.0" },
@@ -216,10 +192,11 @@ async function makeWheel(directory: string): Promise<Files> {
   const script = `
 import zipfile
 with zipfile.ZipFile("${name}", "w") as wheel:
-    wheel.writestr("tiny.py", "WHERE = 'tiny from pypi'\\n")
+    wheel.writestr("tiny.py", "WHERE = 'tiny from pypi'\\ndef tell():\\n    print(WHERE)\\n")
+    wheel.writestr("tiny-1.0.0.dist-info/entry_points.txt", "[console_scripts]\\ntiny-py = tiny:tell\\n")
     wheel.writestr("tiny-1.0.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0.0\\n")
     wheel.writestr("tiny-1.0.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-    wheel.writestr("tiny-1.0.0.dist-info/RECORD", "tiny.py,,\\ntiny-1.0.0.dist-info/METADATA,,\\ntiny-1.0.0.dist-info/WHEEL,,\\ntiny-1.0.0.dist-info/RECORD,,\\n")
+    wheel.writestr("tiny-1.0.0.dist-info/RECORD", "tiny.py,,\\ntiny-1.0.0.dist-info/entry_points.txt,,\\ntiny-1.0.0.dist-info/METADATA,,\\ntiny-1.0.0.dist-info/WHEEL,,\\ntiny-1.0.0.dist-info/RECORD,,\\n")
 `;
   await must(["python3", "-c", script], folder);
   return new Map<string, string | Buffer>([

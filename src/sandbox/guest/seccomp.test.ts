@@ -100,6 +100,7 @@ describe.skipIf(!X86.met)(X86.title("system calls in a container"), () => {
     ["a routing socket", [SOCKET, 16, RAW, 0], "ok"],
     ["a local pair", [SOCKETPAIR, 1, STREAM, 0, 0], "EFAULT"],
     ["a netfilter socket", [SOCKET, 16, RAW, 12], "ENOSYS"],
+    ["an audit socket", [SOCKET, 16, RAW, 9], "EPROTONOSUPPORT"],
     ["a ping socket", [SOCKET, 2, DATAGRAM, 1], "ENOSYS"],
     ["an SCTP socket", [SOCKET, 2, STREAM, 132], "ENOSYS"],
     ["a packet socket", [SOCKET, 17, RAW, 0], "EPERM"],

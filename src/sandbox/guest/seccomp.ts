@@ -3,6 +3,7 @@ import calls from "./seccomp-calls.json" with { type: "json" };
 
 const EPERM = 1;
 const ENOSYS = 38;
+const EPROTONOSUPPORT = 93;
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: "SCMP_ARCH_X86_64",
@@ -20,6 +21,7 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
+const NETLINK_AUDIT = 9;
 /** The one a program leaves to the kernel, TCP and UDP. */
 const INTERNET_PROTOCOLS = [0, 6, 17];
 
@@ -109,6 +111,11 @@ function socketRules(): Rule[] {
       INTERNET_PROTOCOLS.map((protocol) => allow(["socket"], equal(0, family), equal(2, protocol))),
     ),
     allow(["socket"], equal(0, AF_NETLINK), equal(2, NETLINK_ROUTE)),
+    // As by a kernel without audit: programs that make accounts go on without it then, and give up for any other error.
+    {
+      ...refuse(["socket"], equal(0, AF_NETLINK), equal(2, NETLINK_AUDIT)),
+      errnoRet: EPROTONOSUPPORT,
+    },
     refuse(["socket"], { index: 0, value: AF_NETLINK, op: "SCMP_CMP_GT" }),
   ];
 }

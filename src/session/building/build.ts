@@ -13,6 +13,7 @@ import type { ThrowAwayOptions, ThrowAwaySandbox } from "../../sandbox/life/thro
 import type { LayerRepository } from "../../store/layer-rows.ts";
 import { openBuildLog, type BuildLog } from "./build-log.ts";
 import { digestLayer, nextSetupLayer, type LayerGround, type LayerPlan } from "./layer-chain.ts";
+import { withRefusals } from "./refusals.ts";
 import { runStep, type StepPlace } from "./run-step.ts";
 
 const LAYER_BYTES_MAX = 20 * 2 ** 30;
@@ -20,7 +21,6 @@ const DISK_BYTES = 64 * 1024 * 1024;
 /** Of the disk: what a build leaves to the rest, most of all to the record of what goes on. */
 const RESERVE_BYTES_MAX = 256 * 1024 * 1024;
 const RESERVE_SHARE = 0.05;
-const REFUSALS_SHOWN_MAX = 20;
 
 export interface BuildingOptions {
   createThrowAway(options: ThrowAwayOptions): Promise<ThrowAwaySandbox>;
@@ -180,7 +180,7 @@ async function runGuarded(options: BuildingOptions, place: StepPlace & BuildWork
       const message = `The disk that holds ${stateDirectory} is full: step "${place.step.name}" wrote too much.`;
       throw new CattlegridError("DISK_FULL", message, { cause: error });
     }
-    throw await withRefusals(error, place.box);
+    throw await withRefusals(error, { box: place.box, name: place.step.name });
   } finally {
     clearInterval(timer);
   }
@@ -189,20 +189,6 @@ async function runGuarded(options: BuildingOptions, place: StepPlace & BuildWork
 async function isDiskFull(path: string): Promise<boolean> {
   const { bavail, bsize, blocks } = await statfs(path);
   return bavail * bsize < Math.min(RESERVE_BYTES_MAX, blocks * bsize * RESERVE_SHARE);
-}
-
-/** A host that was refused is the usual reason, and programs rarely name it. */
-async function withRefusals(error: unknown, box: ThrowAwaySandbox): Promise<unknown> {
-  if (!CattlegridError.is(error, "TEMPLATE_BUILD_FAILED")) return error;
-  const refused = (await box.decisions()).filter((text) => text.includes('"deny"'));
-  if (refused.length === 0) return error;
-  const hosts = new Set(refused.map((text) => /"(?:host|name)":"([^"]+)"/.exec(text)?.[1] ?? ""));
-  const named = [...hosts].filter((host) => host !== "").slice(0, REFUSALS_SHOWN_MAX);
-  return new CattlegridError(error.code, error.message, {
-    hint: `The policy refused ${named.join(", ")}: allow what the step needs in the template's \`policy\`.`,
-    details: { ...error.details, refused: refused.slice(-REFUSALS_SHOWN_MAX) },
-    cause: error.cause,
-  });
 }
 
 async function keep(

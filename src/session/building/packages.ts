@@ -9,6 +9,12 @@ const LACKING = 90;
 /** Of Debian: letters, digits and `+-.`; a version or architecture may follow. */
 const APT_NAME = /^[a-z0-9][a-z0-9+.-]*([:=][A-Za-z0-9.+:~-]+)*$/;
 
+/** What apt says of packages that no source has, and of sources whose signature does not hold; in the C locale. */
+const UNKNOWN =
+  /^E: (?:Unable to locate package (\S+)|Version '[^']*' for '([^']+)' was not found|Package '([^']+)' has no installation candidate)/gm;
+const UNSIGNED =
+  /^[EW]: .*(?:is not signed|NO_PUBKEY|signatures? (?:were|was|is|are) invalid|BADSIG|EXPKEYSIG)/m;
+
 /**
  * SECURITY: constant texts; names are arguments. What a package left on the machine says that it is there: its documentation,
  * which every one has, or a program of its name.
@@ -27,23 +33,30 @@ echo "all there: $*"
 
 const INSTALL_SCRIPT = `set -e
 command -v apt-get >/dev/null || { echo "lacking apt-get"; exit ${LACKING}; }
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 # The gateway alone decides what is reached, so apt needs no user of its own for that.
-apt-get -q -o APT::Sandbox::User=root update
-apt-get -q -y -o APT::Sandbox::User=root install --no-install-recommends -- "$@"
+apt() {
+  apt-get -q -o APT::Sandbox::User=root -o Acquire::AllowInsecureRepositories=false \\
+    -o Acquire::Retries::Delay::Maximum=1 "$@"
+}
+# A source that cannot be had is no reason to install what an older list of it says.
+apt -o APT::Update::Error-Mode=any update
+apt -y -o APT::Get::AllowUnauthenticated=false install --no-install-recommends -- "$@"
 apt-get clean
 rm -rf /var/lib/apt/lists/*
 `;
 
+/** By themselves both try again for long, which is what a host that the policy refuses would cost. */
 const NPM_SCRIPT = `
 command -v npm >/dev/null || { echo "lacking npm"; exit ${LACKING}; }
-exec npm install --global --no-audit --no-fund --no-update-notifier -- "$@"
+exec npm install --global --no-audit --no-fund --no-update-notifier \\
+  --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=4000 -- "$@"
 `;
 
 const PIP_SCRIPT = `
 command -v python3 >/dev/null || { echo "lacking python3"; exit ${LACKING}; }
 exec python3 -m pip install --user --no-input --disable-pip-version-check \\
-  --no-warn-script-location -- "$@"
+  --retries 3 --no-warn-script-location -- "$@"
 `;
 
 /** apt's, then npm's and pip's, into the home directory, where both find what they install. */
@@ -73,7 +86,7 @@ function planApt(names: readonly string[], isHost: boolean): BuildStep {
     name: isHost ? "look for packages of apt" : "install packages of apt",
     argv: ["sh", "-c", isHost ? CHECK_SCRIPT : INSTALL_SCRIPT, "apt", ...names],
     root: !isHost,
-    explain: isHost ? explainLacking : explainWithoutApt,
+    explain: isHost ? explainLacking : explainApt,
   };
 }
 
@@ -100,10 +113,22 @@ function explainLacking(failure: StepFailure): CattlegridError | undefined {
   });
 }
 
-function explainWithoutApt(failure: StepFailure): CattlegridError | undefined {
-  if (failure.exitCode !== LACKING) return undefined;
-  return new CattlegridError("PACKAGES_MISSING", "The template's base has no apt-get.", {
-    hint: "Use a base of Debian or Ubuntu, or leave out `packages.apt`.",
+function explainApt({ exitCode, output }: StepFailure): CattlegridError | undefined {
+  if (exitCode === LACKING) {
+    return new CattlegridError("PACKAGES_MISSING", "The template's base has no apt-get.", {
+      hint: "Use a base of Debian or Ubuntu, or leave out `packages.apt`.",
+    });
+  }
+  if (UNSIGNED.test(output)) {
+    const message = "The base trusts no key that its package sources are signed with.";
+    return new CattlegridError("PACKAGES_UNVERIFIED", message, { details: { output } });
+  }
+  const missing = [...output.matchAll(UNKNOWN)].map(([, ...names]) => names.join(""));
+  if (missing.length === 0) return undefined;
+  const message = `The base's package sources do not have ${missing.join(", ")}.`;
+  return new CattlegridError("PACKAGES_MISSING", message, {
+    hint: "Correct the name in `packages.apt`, or use a base whose sources have the package.",
+    details: { missing, output },
   });
 }
 
