@@ -1,7 +1,7 @@
-import { learn } from "../../egress/learn.ts";
+import { learn } from "../../egress/advice/learn.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import { egressRecordSchema, type EgressRecord } from "../../protocol/egress.ts";
-import type { ThrowAwaySandbox } from "../../sandbox/throw-away.ts";
+import type { ThrowAwaySandbox } from "../../sandbox/life/throw-away.ts";
 
 const SHOWN_MAX = 20;
 /** What a step's failure may be taken for when a refused connection is behind it. */
