@@ -35,6 +35,14 @@ export function digest(
   return `${entry.kind} ${mode}`;
 }
 
+export function kindOf({
+  before,
+  after,
+}: Pick<WorkspaceChange, "before" | "after">): "added" | "modified" | "deleted" {
+  if (after === undefined) return "deleted";
+  return before === undefined ? "added" : "modified";
+}
+
 const INDEX_BYTES_MAX = 64 * 1024 * 1024;
 
 function hashStagedAt(tree: ReadableTree, path: string): string | undefined {

@@ -1,5 +1,7 @@
 import type { Hold } from "../airlock/change.ts";
-import { kindOf, settle, withTrees, type ChangeSource } from "./apply.ts";
+import { kindOf } from "./change.ts";
+import { withTrees, type ChangeSource } from "./change-source.ts";
+import { settle } from "./settling.ts";
 import { readBaseline } from "./baseline.ts";
 import { compareTrees, type Trees } from "./comparison.ts";
 import { findStandings, passAirlock, type JudgedChange } from "./judged-change.ts";

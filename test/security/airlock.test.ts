@@ -1,7 +1,9 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applyChanges, type Applied, type ChangeSource } from "../../src/changes/apply.ts";
+import { applyChanges } from "../../src/changes/apply.ts";
+import type { Applied } from "../../src/changes/application.ts";
+import type { ChangeSource } from "../../src/changes/change-source.ts";
 import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { readChanges } from "../../src/changes/reading.ts";

@@ -1,5 +1,6 @@
 /** Applies changes in a process of its own, which ends itself without warning at a named point. Prints the points, or the result. */
-import { applyChanges, type ApplyWish } from "../../src/changes/apply.ts";
+import { applyChanges } from "../../src/changes/apply.ts";
+import type { ApplyWish } from "../../src/changes/application.ts";
 import { EVERYTHING } from "./overlay-yard.ts";
 import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { applyChanges, type Applied, type ApplyWish } from "../../src/changes/apply.ts";
+import { applyChanges } from "../../src/changes/apply.ts";
+import type { Applied, ApplyWish } from "../../src/changes/application.ts";
 import { OverlayTree } from "../../src/changes/changed-tree.ts";
 import { ChangeRecords } from "../../src/changes/journal.ts";
 import { removeTree } from "../../src/platform/tree-removal.ts";

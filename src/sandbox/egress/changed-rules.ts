@@ -56,7 +56,8 @@ export class ChangedRules {
     const { policyChanges } = this.#options.store;
     if (source === "change") return policyChanges.remove({ sandboxId, action: effect, rule: text });
     if (source === "session") {
-      return void this.#keep(sandboxId, ({ change }) => readText(change) !== text);
+      this.#keep(sandboxId, ({ change }) => readText(change) !== text);
+      return;
     }
     const changedAt = this.#now();
     await policyChanges.put({ sandboxId, action: "remove", rule: id, broad: false, changedAt });

@@ -1,4 +1,4 @@
-import type { ChangeSource } from "../../changes/apply.ts";
+import type { ChangeSource } from "../../changes/change-source.ts";
 import { recordBeginning } from "../../changes/merging/beginning-record.ts";
 import type { Logger } from "../../platform/logger.ts";
 

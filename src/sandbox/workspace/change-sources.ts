@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ChangeSource } from "../../changes/apply.ts";
+import type { ChangeSource } from "../../changes/change-source.ts";
 import { OverlayTree, type ChangedTree } from "../../changes/changed-tree.ts";
 import { ChangeRecords } from "../../changes/journal.ts";
 import { CattlegridError } from "../../errors/error.ts";

@@ -1,4 +1,6 @@
-import { applyChanges, settle, type Applied, type ApplyWish } from "../../changes/apply.ts";
+import { applyChanges } from "../../changes/apply.ts";
+import { settle } from "../../changes/settling.ts";
+import type { Applied, ApplyWish } from "../../changes/application.ts";
 import { baselineOf, renderBaseline } from "../../changes/baseline.ts";
 import type { ChangeRecords } from "../../changes/journal.ts";
 import {
