@@ -61,7 +61,8 @@ export async function sendUpgrade(
   const { socketPath, method, path, signal } = request;
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer | UpgradedConnection>();
-  const payload = method === "GET" ? undefined : JSON.stringify(request.body ?? {});
+  // Where there is none, not even an empty one: an engine may take it for the beginning of the stream.
+  const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers = {
     host: "localhost",
     ...request.headers,
