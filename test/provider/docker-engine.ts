@@ -14,7 +14,7 @@ const provider = createDockerProvider({
 const specification = {
   id: "one",
   name: "one",
-  workspace: { path, mode: "direct" as const },
+  ...(path !== "" && { workspace: { path, mode: "direct" as const } }),
   protectedPaths: [],
   homeLayers: [],
   toolchains: [],
@@ -27,4 +27,4 @@ const sandbox = await provider.start(specification, { onCapture: () => undefined
 const argv = ["sh", "-c", "echo kept >~/f; echo up; exec sleep 6543"];
 const program = await sandbox.exec({ argv }, signal);
 await new Promise((resolve) => program.output.once("data", resolve));
-process.stdout.write("ready\n");
+process.stdout.write(`ready, egress ${String(sandbox.facts["egress"])}\n`);

@@ -12,9 +12,6 @@ import { assert } from "../../src/errors/error.ts";
 import { spawnProcess } from "../../src/platform/process.ts";
 import type { CaptureSockets } from "../../src/sandbox/capture/capture-sockets.ts";
 import type { RunningSandbox } from "../../src/sandbox/provider.ts";
-import { isOtherKernel } from "../../src/sandbox/providers/docker/capture/kernel.ts";
-import { Engine } from "../../src/sandbox/providers/docker/engine.ts";
-import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import { describeCapture } from "../../src/testing/conformance/capture.ts";
 import { describePorts } from "../../src/testing/conformance/ports.ts";
@@ -36,6 +33,7 @@ const makeProvider: MakeProvider = (directories) => {
   return opened.provider(directories, "relay");
 };
 const NOTHING = { containers: 0, volumes: 0, networks: 2 };
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 const LARGE_BYTES = 24 * 2 ** 20;
 
 /** Sends as many bytes as it is told, half closes, and says what came back. */
@@ -275,10 +273,34 @@ except ConnectionResetError: print("reset")`;
     }
   });
 
-  test("is where an engine's kernel is not this machine's", async () => {
-    const facts = await new Engine(new EngineClient(rig.socketPath)).inspectEngine();
-    expect(isOtherKernel(facts)).toBe(false);
-    expect(isOtherKernel({ ...facts, KernelVersion: "6.10.14-linuxkit" })).toBe(true);
+  /** From where no container's processes are seen, as from beside an engine in a namespace of its own. */
+  test.each([
+    ["is not where the kernel has this machine's boot id", "true", "a short-lived container"],
+    ["is where it has another", `mount --bind "$0" ${BOOT_ID}`, "a relay container"],
+  ])("%s", async (_title, prepare, way) => {
+    const other = join(yard.directory, "boot-id");
+    writeFileSync(other, "00000000-0000-4000-8000-000000000000\n");
+    const apart = "unshare --mount --pid --fork --kill-child --mount-proc sh -c".split(" ");
+    const argv = [
+      ...apart,
+      `${prepare} && exec "$@"`,
+      other,
+      process.execPath,
+      join(import.meta.dirname, "docker-engine.ts"),
+      join(yard.directory, "state"),
+      join(yard.directory, "run"),
+      `unix://${rig.socketPath}`,
+      IMAGE,
+      "",
+    ];
+    const engine = spawnProcess(argv, { stdio: ["ignore", "pipe", "inherit"] });
+    assert(engine.stdout !== null, "no output");
+    const exited = once(engine, "exit");
+    const [said] = await Promise.race([once(engine.stdout, "data"), exited]);
+    engine.kill("SIGKILL");
+    await exited;
+    expect(String(said)).toContain(`egress enforced: ${way}`);
+    await yard.provider.reap(new Set());
   });
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { release } from "node:os";
+import { platform, release } from "node:os";
 import type { Engine, EngineFacts } from "../engine.ts";
 import { FrameReader } from "../frames.ts";
 import { findContainerInit } from "./container-init.ts";
@@ -8,24 +8,56 @@ import type { CapturedContainer } from "./way.ts";
 /** Drawn by a kernel when it starts, and never twice the same. */
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
-/** Whether it is plain from what the engine says that its kernel is not ours; that it is takes a look. */
-export function isOtherKernel({ KernelVersion }: EngineFacts): boolean {
-  return process.platform !== "linux" || KernelVersion !== release();
+export interface OwnKernel {
+  platform: NodeJS.Platform;
+  release: string;
+  /** Empty where it has none. */
+  bootId: string;
+}
+
+/** What is known of the kernel on which an engine's containers run: at first no more than what the engine says. */
+export interface KernelSight {
+  release: string;
+  /** Whether the first process of a container was seen among this machine's. */
+  isInitSeen?: boolean;
+  /** What a program in a container read. */
+  bootId?: string;
 }
 
 /**
- * Whether a container runs on this machine's kernel: its first process is to be seen from here, or its kernel has drawn the
- * same number at its start.
+ * Whose kernel it is; `unknown` until there is more to see.
  * SECURITY: an image that lies about it gains nothing. Either way the gateway gets its sockets, or the sandbox does not start.
  */
+export function judgeKernel(own: OwnKernel, sight: KernelSight): "ours" | "another" | "unknown" {
+  if (own.platform !== "linux" || sight.release !== own.release) return "another";
+  if (sight.isInitSeen === true) return "ours";
+  if (sight.bootId === undefined) return "unknown";
+  return sight.bootId !== "" && sight.bootId === own.bootId ? "ours" : "another";
+}
+
+/** Whether it is plain from what the engine says that its kernel is not ours; that it is takes a look. */
+export function isOtherKernel({ KernelVersion }: EngineFacts): boolean {
+  return judgeKernel(readOwnKernel(), { release: KernelVersion }) === "another";
+}
+
+/** Whether a container runs on this machine's kernel. */
 export async function sharesKernel(
   engine: Engine,
   { id, reportedPid }: CapturedContainer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (process.platform !== "linux") return false;
-  if (findContainerInit(id, reportedPid) !== undefined) return true;
-  return (await readBootId(engine, id, signal)) === readFileSync(BOOT_ID, "utf8").trim();
+  const own = readOwnKernel();
+  const seen = {
+    release: own.release,
+    isInitSeen: findContainerInit(id, reportedPid) !== undefined,
+  };
+  if (judgeKernel(own, seen) !== "unknown") return judgeKernel(own, seen) === "ours";
+  return judgeKernel(own, { ...seen, bootId: await readBootId(engine, id, signal) }) === "ours";
+}
+
+function readOwnKernel(): OwnKernel {
+  const bootId = platform() === "linux" ? readFileSync(BOOT_ID, "utf8").trim() : "";
+  return { platform: platform(), release: release(), bootId };
 }
 
 async function readBootId(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
