@@ -5,8 +5,10 @@ import { z } from "zod";
 import { ROUTES } from "../src/protocol/routes/all.ts";
 import { describeAdapterFile } from "../src/agent/adapter-files/schema.ts";
 import { describePolicyFile } from "../src/egress/policy/policy-schema.ts";
-import { configurationSchema, projectConfigurationSchema } from "../src/protocol/configuration.ts";
+import { projectConfigurationSchema } from "../src/protocol/configuration.ts";
 import { renderApiDocuments } from "./api-documents.ts";
+import { describeConfiguration, renderSettings } from "./settings-documents.ts";
+import { PROVIDERS } from "../src/daemon/plugins.ts";
 
 const folder = join(import.meta.dirname, "..", "docs");
 const isCheck = process.argv.includes("--check");
@@ -14,7 +16,11 @@ const describeSchema = (schema: z.ZodType): string =>
   `${JSON.stringify(z.toJSONSchema(schema), undefined, 2)}\n`;
 const documents = {
   ...renderApiDocuments(ROUTES),
-  "schemas/configuration.schema.json": describeSchema(configurationSchema),
+  "schemas/configuration.schema.json": `${JSON.stringify(describeConfiguration(PROVIDERS), undefined, 2)}\n`,
+  "configuration.md": renderSettings(
+    readFileSync(join(folder, "configuration.md"), "utf8"),
+    PROVIDERS,
+  ),
   "schemas/project-configuration.schema.json": describeSchema(projectConfigurationSchema),
   "schemas/agent.schema.json": `${JSON.stringify(describeAdapterFile(), undefined, 2)}\n`,
   "schemas/template.schema.json": `${JSON.stringify(describeTemplateFile(), undefined, 2)}\n`,

@@ -10,9 +10,7 @@ export { checkApiVersion, readProblem, toError } from "../client/problem.ts";
 /** Finds the socket of a daemon that answers; most verbs start one when there is none. */
 export type FindSocket = (signal: AbortSignal) => Promise<string>;
 
-type AnswerLack = (
-  problem: CattlegridError,
-) => { provider: string; variables: Record<string, string> } | undefined;
+type AnswerLack = (problem: CattlegridError) => Promise<((api: Api) => Promise<void>) | undefined>;
 
 export interface Call {
   body?: unknown;
@@ -33,8 +31,12 @@ export class Api {
   #socket: Promise<string> | undefined;
   #minor = 0;
 
-  /** `answerLack`: what of a sandbox provider's variables the caller has when the daemon lacks them. */
-  constructor(find: FindSocket, signal: AbortSignal, answerLack: AnswerLack = () => undefined) {
+  /** `answerLack`: tells the daemon what of a sandbox provider's settings it lacks and the caller has. */
+  constructor(
+    find: FindSocket,
+    signal: AbortSignal,
+    answerLack: AnswerLack = async () => undefined,
+  ) {
     this.#find = find;
     this.#answerLack = answerLack;
     this.signal = signal;
@@ -131,11 +133,10 @@ export class Api {
     this.#minor = readMinor(answer.headers[API_VERSION_HEADER]);
     if (answer.status < 400) return answer;
     const problem = readProblem(await readText(answer.body), `${method} ${path}`, answer.status);
-    const lack = this.#hasAnsweredLack ? undefined : this.#answerLack(problem);
-    if (lack === undefined) throw explainAge(problem, this.#minor);
+    const tell = this.#hasAnsweredLack ? undefined : await this.#answerLack(problem);
+    if (tell === undefined) throw explainAge(problem, this.#minor);
     this.#hasAnsweredLack = true;
-    const { provider, variables } = lack;
-    await this.put(`/v1/providers/${provider}/variables`, { variables });
+    await tell(this);
     return this.#send(method, path, call);
   }
 

@@ -15,6 +15,9 @@ export type ConfigurationKind = "own" | "project";
 /** An alias may stand for a large tree; more of them than anybody writes are refused. */
 const ALIASES_MAX = 20;
 
+/** `providers`, an id, a key. */
+const PROVIDER_DEPTH = 3;
+
 interface Source {
   path: string;
   lines: LineCounter;
@@ -48,8 +51,21 @@ export async function parseConfiguration(
   );
   const read = schema.safeParse(named, { reportInput: false });
   if (!read.success) throw explain({ source, nodes, kind }, read.error, Object.keys(schema.shape));
-  const places = [...nodes].map(([name, { key }]) => [name, placeOf(source, offsetOf(key))]);
+  const places = [...nodes].flatMap(([name, { key, value }]) => [
+    [name, placeOf(source, offsetOf(key))],
+    ...(name === "providers" ? placesBelow(source, value, name) : []),
+  ]);
   return { values: read.data as Configuration, places: Object.fromEntries(places) as never };
+}
+
+/** `providers.ID.KEY`: each key of each provider may be another file's. */
+function placesBelow(source: Source, tree: unknown, path: string): [string, string][] {
+  const { items = [] } = (tree ?? {}) as { items?: readonly { key: unknown; value: unknown }[] };
+  return items.flatMap(({ key, value }) => {
+    const name = `${path}.${String((key as { value: unknown }).value)}`;
+    const below = name.split(".").length > PROVIDER_DEPTH ? [] : placesBelow(source, value, name);
+    return [[name, placeOf(source, offsetOf(key))], ...below];
+  });
 }
 
 /** `idle-stop`, as the flag is called, and `idleStop` are one setting. */

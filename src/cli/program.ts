@@ -3,7 +3,6 @@ import { asCattlegridError, CattlegridError } from "../errors/error.ts";
 import { findDaemon } from "../platform/daemon-file.ts";
 import { resolvePaths } from "../platform/paths.ts";
 import { Api } from "./api.ts";
-import { answerLack } from "./creation/provider-variables.ts";
 import { type Caller, isReaderGone, write } from "./caller.ts";
 import { type ShellSignal, Signals } from "./signals.ts";
 import { findNearest } from "../platform/nearest-name.ts";
@@ -115,7 +114,11 @@ function openApi(caller: Caller, signal: AbortSignal): VerbContext["api"] {
     const { ensureDaemon } = await import("../platform/daemon-start.ts");
     return ensureDaemon({ paths, uid, environment, signal });
   };
-  return new Api(find, signal, (problem) => answerLack(problem, environment));
+  return new Api(find, signal, async (problem) => {
+    if (problem.code !== "PROVIDER_CREDENTIAL_MISSING") return undefined;
+    const { answerLack } = await import("./creation/provider-settings.ts");
+    return answerLack(problem, caller);
+  });
 }
 
 /** The verb with its arguments, or the exit status when a page of help was all that was asked for. */

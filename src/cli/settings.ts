@@ -24,8 +24,17 @@ export interface Settings {
   gitIdentity: boolean;
   mirrors: Readonly<Record<string, string>>;
   mirrorCertificates?: string;
+  /** What sandbox providers are told of accounts and machines: by their ids, then by key. */
+  providers: Readonly<Record<string, Readonly<Record<string, ConfiguredValue>>>>;
   /** Where each value was said, by the name of its setting. */
   origins: Readonly<Record<string, string>>;
+}
+
+export interface ConfiguredValue {
+  /** SECURITY: a secret is where it says, and not in the file. */
+  value: string | { secret: string } | { env: string };
+  /** File and line. */
+  place: string;
 }
 
 export const NO_SETTINGS: Settings = {
@@ -36,6 +45,7 @@ export const NO_SETTINGS: Settings = {
   flags: {},
   gitIdentity: true,
   mirrors: {},
+  providers: {},
   origins: {},
 };
 
@@ -137,8 +147,28 @@ export function addFile(
     ...(certificates === undefined
       ? keepCertificates(settings)
       : { mirrorCertificates: locate(certificates) }),
-    origins: joinOrigins(settings.origins, places),
+    providers: addProviders(settings.providers, values.providers ?? {}, places),
+    origins: joinOrigins(settings.origins, topLevel(places)),
   };
+}
+
+/** Of a key that several files have, the later counts. */
+function addProviders(
+  earlier: Settings["providers"],
+  later: NonNullable<Configuration["providers"]>,
+  places: Settings["origins"],
+): Settings["providers"] {
+  const added = Object.entries(later).map(([id, values]) => {
+    const placed = Object.entries(values).map(([key, value]) => {
+      return [key, { value, place: places[`providers.${id}.${key}`] ?? "" }] as const;
+    });
+    return [id, { ...earlier[id], ...Object.fromEntries(placed) }] as const;
+  });
+  return { ...earlier, ...Object.fromEntries(added) };
+}
+
+function topLevel(places: Settings["origins"]): Settings["origins"] {
+  return Object.fromEntries(Object.entries(places).filter(([name]) => !name.includes(".")));
 }
 
 function keepCertificates({ mirrorCertificates }: Settings): Pick<Settings, "mirrorCertificates"> {

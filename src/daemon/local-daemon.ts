@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createFileAgents } from "../agent/adapter-files/file-agents.ts";
 import type { AgentAdapter } from "../agent/agent.ts";
 import { createAgentRegistry } from "../agent/registry.ts";
@@ -6,7 +7,7 @@ import type { LogFile } from "../platform/logger.ts";
 import type { Paths } from "../platform/paths.ts";
 import { locatePackageDirectory, readProgramVersion } from "../platform/version.ts";
 import { createLazyProvider } from "../sandbox/lazy-provider.ts";
-import { ProviderVariables } from "../sandbox/provider-variables.ts";
+import { ProviderSettings } from "../sandbox/provider-settings.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
 import { createEngine } from "../session/engine.ts";
 import { openDaemon, type Daemon } from "./daemon.ts";
@@ -43,15 +44,20 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
     agents: AGENTS,
     providers: PROVIDERS,
   };
-  const providerVariables = new ProviderVariables(
-    new Map(composed.map(({ id, variables = [] }) => [id, variables])),
-  );
+  const providerSettings = new ProviderSettings({
+    declared: new Map(composed.map(({ id, settings = [] }) => [id, settings])),
+    environment,
+    fileOf: (id) => join(paths.providerDirectory(id), "settings.json"),
+  });
   const providers = composed.map((plugin) => {
     const stateDirectory = paths.providerDirectory(plugin.id);
-    const variable = (name: string): Promise<string | undefined> =>
-      providerVariables.read(plugin.id, name);
-    const place = { stateDirectory, runtimeDirectory, environment, variable, logger };
-    return createLazyProvider(plugin, place);
+    const setting = (variable: string): Promise<string | undefined> =>
+      providerSettings.read(plugin.id, variable);
+    const place = { stateDirectory, runtimeDirectory, environment, setting, logger };
+    return createLazyProvider(plugin, place, {
+      begin: () => providerSettings.remember(plugin.id),
+      show: () => providerSettings.show(plugin.id),
+    });
   });
   return openDaemon({
     paths,
@@ -62,7 +68,7 @@ export function openLocalDaemon(options: LocalDaemonOptions): Promise<Daemon> {
         paths,
         homeDirectory,
         providers,
-        providerVariables,
+        providerSettings,
         agents: createFileAgents(createAgentRegistry(agents), {
           own: paths.agentsDirectory,
           others: [ORGANISATION_AGENTS],

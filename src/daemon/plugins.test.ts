@@ -46,7 +46,7 @@ describe("the sandbox providers of the product", () => {
       stateDirectory: "/nowhere",
       runtimeDirectory: "/nowhere",
       environment: {},
-      variable: async () => undefined,
+      setting: async () => undefined,
     };
     const provider = await plugin.load({ ...place, logger: SILENT_LOGGER });
     expect(provider.id).toBe(plugin.id);

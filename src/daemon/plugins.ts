@@ -10,9 +10,9 @@ import { shell } from "../agent/agents/shell/shell.ts";
 import type { ProviderPlugin } from "../sandbox/provider.ts";
 import {
   DAYTONA_CAPABILITIES,
-  DAYTONA_VARIABLES,
+  DAYTONA_SETTINGS,
 } from "../sandbox/providers/daytona/capabilities.ts";
-import { DOCKER_CAPABILITIES } from "../sandbox/providers/docker/capabilities.ts";
+import { DOCKER_CAPABILITIES, DOCKER_SETTINGS } from "../sandbox/providers/docker/capabilities.ts";
 import { LOCAL_CAPABILITIES } from "../sandbox/providers/local/capabilities.ts";
 
 /** In the order in which a person is offered them. */
@@ -40,21 +40,17 @@ export const PROVIDERS: readonly ProviderPlugin[] = [
   {
     id: "docker",
     declared: DOCKER_CAPABILITIES,
-    async load({ environment, ...place }) {
+    settings: DOCKER_SETTINGS,
+    async load({ stateDirectory, runtimeDirectory, setting: read, logger }) {
       const { createDockerProvider } = await import("../sandbox/providers/docker/provider.ts");
-      const { DOCKER_HOST: host, CATTLEGRID_DOCKER_IMAGE: image } = environment;
-      return createDockerProvider({
-        ...place,
-        ...(host ? { host } : {}),
-        ...(image ? { image } : {}),
-      });
+      return createDockerProvider({ stateDirectory, runtimeDirectory, read, logger });
     },
   },
   {
     id: "daytona",
     declared: DAYTONA_CAPABILITIES,
-    variables: DAYTONA_VARIABLES,
-    async load({ stateDirectory, variable: read, logger }) {
+    settings: DAYTONA_SETTINGS,
+    async load({ stateDirectory, setting: read, logger }) {
       const { createDaytonaProvider } = await import("../sandbox/providers/daytona/provider.ts");
       return createDaytonaProvider({ stateDirectory, read, logger });
     },

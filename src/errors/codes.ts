@@ -35,11 +35,11 @@ export const ERROR_CODES = define({
     401,
     "Give the key of that service's account; the provider's page says how.",
   ),
-  PROVIDER_CREDENTIAL_AMBIGUOUS: user(
+  PROVIDER_SETTING_AMBIGUOUS: user(
     409,
-    "Let only one place say it: the vault (`cattlegrid secret rm`), or the environment (`unset`).",
+    "Let only one place say it: the vault (`cattlegrid secret rm`), the environment (`unset`), or config.yaml.",
   ),
-  PROVIDER_SETTINGS_INVALID: user(400, "Correct the variable that is named."),
+  PROVIDER_SETTINGS_INVALID: user(400, "Correct the setting that is named."),
   PROVIDER_QUOTA_EXCEEDED: provider(
     503,
     "Remove sandboxes that nobody needs (`cattlegrid ls`, `cattlegrid rm`), or raise the account's limits.",

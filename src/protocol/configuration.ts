@@ -3,6 +3,11 @@ import { z } from "zod";
 const text = z.string().min(1);
 /** A number, or a text such as `512m` or `30m`, as the flag of that name takes it. */
 const amount = z.union([text, z.number()]);
+/** Of a sandbox provider's setting. SECURITY: a secret is named here and never written. */
+const providerValue = z.union(
+  [text, z.strictObject({ secret: text }), z.strictObject({ env: text })],
+  "is no text, and neither `{ secret: NAME }` nor `{ env: VARIABLE }`",
+);
 const endpoint = /^[^\s:,=]+:\d{1,5}$/;
 
 /**
@@ -18,6 +23,9 @@ export const configurationSchema = z
     template: text.describe("what new sandboxes are made from, as --template"),
     mode: z.enum(["direct", "readonly", "overlay", "clone"]),
     provider: text,
+    providers: z
+      .record(z.string(), z.record(z.string(), providerValue))
+      .describe("what sandbox providers are told of accounts and machines, by their ids"),
     isolation: z.enum(["namespaces", "container", "gvisor", "microvm", "remote"]),
     cpus: amount,
     memory: amount,

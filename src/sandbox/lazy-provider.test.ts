@@ -36,7 +36,7 @@ function make(): SandboxProvider {
     stateDirectory,
     runtimeDirectory: root,
     environment: {},
-    variable: async () => undefined,
+    setting: async () => undefined,
     logger: SILENT_LOGGER,
   };
   return createLazyProvider(plugin, place);

@@ -14,6 +14,7 @@ import type {
   SandboxOverlays,
   SandboxProvider,
   SandboxSpecification,
+  ShownSetting,
   StartHooks,
 } from "./provider.ts";
 
@@ -21,8 +22,19 @@ import type {
  * A provider whose code is loaded when it is first needed. One that never made anything has no state directory, and
  * is not loaded to look for what an earlier engine left.
  */
-export function createLazyProvider(plugin: ProviderPlugin, place: ProviderPlace): SandboxProvider {
-  return new LazyProvider(plugin, place);
+export function createLazyProvider(
+  plugin: ProviderPlugin,
+  place: ProviderPlace,
+  use: ProviderUse = { begin: async () => undefined, show: async () => [] },
+): SandboxProvider {
+  return new LazyProvider(plugin, place, use);
+}
+
+export interface ProviderUse {
+  /** Called before the provider makes anything. */
+  begin(): Promise<void>;
+  /** What is said of the provider's settings. */
+  show(): Promise<readonly ShownSetting[]>;
 }
 
 class LazyProvider implements SandboxProvider {
@@ -33,13 +45,17 @@ class LazyProvider implements SandboxProvider {
   readonly bases: SandboxBases;
   readonly #plugin: ProviderPlugin;
   readonly #place: ProviderPlace;
+  readonly #use: ProviderUse;
+  /** By the sandboxes that run. */
+  readonly #shown = new Map<string, readonly ShownSetting[]>();
   #loading: Promise<SandboxProvider> | undefined;
 
-  constructor(plugin: ProviderPlugin, place: ProviderPlace) {
+  constructor(plugin: ProviderPlugin, place: ProviderPlace, use: ProviderUse) {
     this.id = plugin.id;
     this.declared = plugin.declared;
     this.#plugin = plugin;
     this.#place = place;
+    this.#use = use;
     this.layers = {
       list: async () => (await this.#loadIfUsed())?.layers.list() ?? [],
       userland: async (signal) => (await this.#load()).layers.userland?.(signal) ?? describeLibc(),
@@ -83,7 +99,19 @@ class LazyProvider implements SandboxProvider {
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
     await this.#beginUse();
-    return (await this.#load()).start(specification, hooks, signal);
+    const shown = await this.#use.show();
+    const running = await (await this.#load()).start(specification, hooks, signal);
+    this.#shown.set(specification.id, shown);
+    void running.ended.then(() => this.#shown.delete(specification.id));
+    return running;
+  }
+
+  settings(): Promise<readonly ShownSetting[]> {
+    return this.#use.show();
+  }
+
+  settingsOf(sandboxId: string): readonly ShownSetting[] {
+    return this.#shown.get(sandboxId) ?? [];
   }
 
   async destroy(sandboxId: string): Promise<void> {
@@ -104,6 +132,7 @@ class LazyProvider implements SandboxProvider {
   /** From here on a later engine has to look for what this one leaves, however it ends. */
   async #beginUse(): Promise<void> {
     await mkdir(this.#place.stateDirectory, { recursive: true, mode: 0o700 });
+    await this.#use.begin();
   }
 
   async #loadIfUsed(): Promise<SandboxProvider | undefined> {

@@ -1,5 +1,5 @@
 import { asCattlegridError } from "../errors/error.ts";
-import type { Probe, SandboxProvider } from "./provider.ts";
+import type { Probe, SandboxProvider, ShownSetting } from "./provider.ts";
 
 /** Whether a provider can be used here, as its checks told. */
 export interface ProviderHealth {
@@ -31,13 +31,23 @@ async function probeProvider(
   signal: AbortSignal,
 ): Promise<readonly Probe[]> {
   try {
-    return await provider.probe(signal);
+    const settings = (await provider.settings?.()) ?? [];
+    return [...describeSettings(settings), ...(await provider.probe(signal))];
   } catch (error) {
     const { message, hint } = asCattlegridError(error);
     const remedy = /`([^`]+)`/.exec(hint)?.[1];
     const probe = { name: provider.id, status: "missing" as const, detail: message };
     return [remedy === undefined ? probe : { ...probe, remedy }];
   }
+}
+
+/** A row where anything is said, which is what a wrong account or machine is found by. */
+function describeSettings(settings: readonly ShownSetting[]): readonly Probe[] {
+  if (settings.length === 0) return [];
+  const each = settings.map(({ key, value, origin }) =>
+    value === undefined ? `${key} (from ${origin})` : `${key} ${value} (from ${origin})`,
+  );
+  return [{ name: "settings", status: "ok", detail: each.join("; ") }];
 }
 
 function worstOf(probes: readonly Probe[]): Probe["status"] {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Logger } from "../platform/logger.ts";
+import type { ProviderSetting } from "../protocol/provider.ts";
 import type { CaptureSockets } from "./capture/capture-sockets.ts";
 import type { ProcessRequest, SandboxProcess } from "./process.ts";
 
@@ -162,6 +163,14 @@ export interface PresentCapabilities extends SandboxCapabilities {
   lacking?: readonly { isolation: Isolation; why: string; remedy: string }[];
 }
 
+/** One of a provider's settings as it counts, for people: no secret's value is in it. */
+export interface ShownSetting {
+  key: string;
+  /** Absent for a secret. */
+  value?: string;
+  origin: string;
+}
+
 /** Where a provider keeps its own, and what it is told of its surroundings. */
 export interface ProviderPlace {
   /** Its alone, on disk; it stays from one engine to the next. */
@@ -170,8 +179,11 @@ export interface ProviderPlace {
   runtimeDirectory: string;
   /** Of the engine's process. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** SECURITY: what the plugin declared as its `variables`; asked for at each use, and kept nowhere by the provider. */
-  variable(name: string): Promise<string | undefined>;
+  /**
+   * What counts of the plugin's `settings`, by their variables.
+   * SECURITY: asked for at each use, and kept nowhere by the provider.
+   */
+  setting(variable: string): Promise<string | undefined>;
   logger: Logger;
 }
 
@@ -179,8 +191,8 @@ export interface ProviderPlace {
 export interface ProviderPlugin {
   readonly id: string;
   readonly declared: SandboxCapabilities;
-  /** What it is told of a user's account, such as a service's key, by the names of variables. Default: nothing. */
-  readonly variables?: readonly string[];
+  /** What it is told of a user's account or machine, such as a service's key. Default: nothing. */
+  readonly settings?: readonly ProviderSetting[];
   load(place: ProviderPlace): Promise<SandboxProvider>;
 }
 
@@ -191,6 +203,10 @@ export interface SandboxProvider {
   readonly declared: SandboxCapabilities;
   /** What of that this machine gives, now. Throws where the backend cannot be asked, with what to do about it. */
   capabilities(signal: AbortSignal): Promise<PresentCapabilities>;
+  /** What is said of it now, for `doctor`. Absent where nobody is asked. */
+  settings?(): Promise<readonly ShownSetting[]>;
+  /** The same as it was when a sandbox that runs was started, for `inspect`. */
+  settingsOf?(sandboxId: string): readonly ShownSetting[];
   /** Executes each check that `doctor` shows. */
   probe(signal: AbortSignal): Promise<readonly Probe[]>;
   /** Makes the directories of a sandbox; idempotent; nothing runs yet. */

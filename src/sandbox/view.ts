@@ -1,6 +1,7 @@
 import type { Sandbox } from "../protocol/sandbox.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import { importedOf } from "./configuration/imports.ts";
+import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import type { SandboxRow, StoredClone, StoredSpecification } from "../store/sandbox-rows.ts";
 import type { SessionRow } from "../store/session-rows.ts";
 
@@ -12,6 +13,22 @@ export interface SandboxParts {
   ports: Sandbox["ports"];
   /** While it runs and has an idle stop, in milliseconds since 1970. */
   idleStopsAtMs: number | undefined;
+}
+
+/** What a provider states of a sandbox that runs, and what it was told itself when that started. */
+export function showFacts(
+  { id: sandboxId, provider }: SandboxRow,
+  running: Pick<RunningSandbox, "facts"> | undefined,
+  providers: readonly SandboxProvider[],
+): Readonly<Record<string, unknown>> {
+  const facts = running?.facts ?? {};
+  const said = providers.find(({ id }) => id === provider)?.settingsOf?.(sandboxId) ?? [];
+  if (said.length === 0) return facts;
+  const settings = said.map(({ key, value, origin }) => [
+    key,
+    value === undefined ? `from ${origin}` : `${value} (from ${origin})`,
+  ]);
+  return { ...facts, settings: Object.fromEntries(settings) as object };
 }
 
 function showClone({ branch, base, fetched, held }: StoredClone): NonNullable<Sandbox["clone"]> {

@@ -3,7 +3,7 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EngineEvents } from "../sandbox/engine-events.ts";
 import type { HostKeys } from "../sandbox/ports/host-keys.ts";
-import type { ProviderVariables } from "../sandbox/provider-variables.ts";
+import type { ProviderSettings } from "../sandbox/provider-settings.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
 import type { Terminals } from "../sandbox/terminals.ts";
 import type { Secrets } from "../secret/secrets.ts";
@@ -28,7 +28,7 @@ export interface Engine {
   logins: Logins;
   templates: Templates;
   templateLayers: Pick<TemplateLayers, "build" | "list" | "findUnused" | "collect">;
-  providerVariables: Pick<ProviderVariables, "namesOf" | "give">;
+  providerSettings: Pick<ProviderSettings, "declaredOf" | "give">;
   probe(signal: AbortSignal): Promise<Health>;
 }
 

@@ -56,11 +56,10 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     authorise(principal, "read", daemon);
     const { providers } = engine.sandboxes;
     return {
-      providers: providers.map(({ id, declared }) => ({
-        id,
-        variables: engine.providerVariables.namesOf(id),
-        capabilities: declared,
-      })),
+      providers: providers.map(({ id, declared: capabilities }) => {
+        const settings = engine.providerSettings.declaredOf(id);
+        return { id, variables: settings.map(({ variable }) => variable), settings, capabilities };
+      }),
     };
   });
 
@@ -69,7 +68,8 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
     const { id } = findProvider(engine.sandboxes.providers, request.params.id);
     const sandboxes = await engine.sandboxes.list(principal.id);
     const isInUse = sandboxes.some((each) => each.provider === id && each.status === "running");
-    await engine.providerVariables.give(id, body().variables, isInUse);
+    const { variables: values, secrets, origins } = body();
+    await engine.providerSettings.give(id, { values, secrets, origins }, isInUse);
   });
 
   serve(api, DAEMON_ROUTES.runDoctor, async ({ principal, reply }) => {

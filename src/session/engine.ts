@@ -18,7 +18,7 @@ import { createHostKeys, type HostKeys } from "../sandbox/ports/host-keys.ts";
 import type { Gates } from "../sandbox/egress/gates.ts";
 import { observeStore } from "../sandbox/observed-store.ts";
 import type { Probe, SandboxProvider } from "../sandbox/provider.ts";
-import { ProviderVariables } from "../sandbox/provider-variables.ts";
+import { ProviderSettings } from "../sandbox/provider-settings.ts";
 import type { ProviderHealth } from "../sandbox/provider-health.ts";
 import { createSandboxes } from "../sandbox/live-sandboxes.ts";
 import type { Sandboxes } from "../sandbox/sandboxes.ts";
@@ -65,8 +65,8 @@ export interface EngineOptions {
   upstream?: UpstreamOptions;
   /** Default: egress gateways of this process. */
   gates?: Gates;
-  /** What the providers were made to ask for their accounts. Default: they ask for nothing. */
-  providerVariables?: ProviderVariables;
+  /** What the providers were made to ask for their accounts and machines. Default: they ask for nothing. */
+  providerSettings?: ProviderSettings;
   /** How long a leased session lives on without a reader. */
   readerGraceMs?: number;
   /** Of sign-ins; default: the machine's. */
@@ -92,7 +92,7 @@ export interface Engine {
   readonly vault: Vault;
   readonly secrets: Secrets;
   readonly logins: Logins;
-  readonly providerVariables: ProviderVariables;
+  readonly providerSettings: ProviderSettings;
   readonly templates: Templates;
   readonly templateLayers: TemplateLayers;
   /** Executes the checks that `doctor` shows. */
@@ -115,8 +115,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const places = findKeyPlaces(directory, store.installation);
   const vault = createVault({ directory, places });
   const secrets = createSecrets({ vault, bindings: store.secretBindings, agents: options.agents });
-  const { providerVariables = new ProviderVariables(new Map()) } = options;
-  providerVariables.bind((name) => secrets.reveal(name, AbortSignal.timeout(VAULT_TIMEOUT_MS)));
+  const { providerSettings = new ProviderSettings({ declared: new Map() }) } = options;
+  providerSettings.bind((name) => secrets.reveal(name, AbortSignal.timeout(VAULT_TIMEOUT_MS)));
   const ceilings = createCeilings(options.ceilings ?? []);
   const templates = createTemplates({
     directories: options.templates ?? [],
@@ -144,7 +144,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     logins,
     templateLayers,
     secrets,
-    providerVariables,
+    providerSettings,
     templates,
     probe: async (signal) => ({
       providers: await sandboxes.probe(signal),

@@ -18,7 +18,7 @@ import { createTemplates, type Templates } from "../../src/template/templates.ts
 import { createKeyFile } from "../../src/vault/key-file.ts";
 import { createVault, type Vault } from "../../src/vault/vault.ts";
 import { createProcessProvider, type ProcessProvider } from "./process-provider.ts";
-import { ProviderVariables } from "../../src/sandbox/provider-variables.ts";
+import { ProviderSettings } from "../../src/sandbox/provider-settings.ts";
 import { createSmallAgents } from "./small-agents.ts";
 
 export const OWNER = "local:7";
@@ -67,14 +67,21 @@ export class SandboxYard {
   > & {
     logins: Logins;
     templateLayers: TemplateLayers;
-    providerVariables: ProviderVariables;
+    providerSettings: ProviderSettings;
   } {
     const { sandboxes, terminals, templates, vault, secrets, hostKeys } = this;
-    const providerVariables = new ProviderVariables(new Map([["process", ["SERVICE_KEY"]]]));
-    providerVariables.bind((name) => secrets.reveal(name, AbortSignal.timeout(10_000)));
+    const key = {
+      key: "key",
+      variable: "SERVICE_KEY",
+      summary: "a key",
+      example: "{ secret: it }",
+    };
+    const declared = new Map([["process", [{ ...key, isSecret: true }]]]);
+    const providerSettings = new ProviderSettings({ declared });
+    providerSettings.bind((name) => secrets.reveal(name, AbortSignal.timeout(10_000)));
     const absent = { logins: {} as Logins, templateLayers: {} as TemplateLayers };
     const parts = { sandboxes, terminals, templates, vault, secrets, hostKeys };
-    return { ...parts, ...absent, providerVariables };
+    return { ...parts, ...absent, providerSettings };
   }
 
   static async open(

@@ -6,7 +6,8 @@ import type { DoctorProbe, DoctorReport, ProviderHealth } from "../../protocol/d
 import type { Api } from "../api.ts";
 import { JSON_FLAG } from "../creation/creation-flags.ts";
 import { makePrintable } from "../output/error-text.ts";
-import { giveAllVariables } from "../creation/provider-variables.ts";
+import { giveAllSettings } from "../creation/provider-settings.ts";
+import type { Sources } from "../creation/provider-statement.ts";
 import { readSettings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
@@ -42,13 +43,14 @@ interface Examination {
 async function examine({ api, caller }: VerbContext): Promise<Examination> {
   const platform = probePlatform();
   if (platform.status === "missing") return { probes: [platform], providers: [] };
-  const { flags, origins } = await readSettings(caller);
+  const settings = await readSettings(caller);
+  const { flags, origins } = settings;
   const { provider: id } = flags;
   const wanted = id === undefined ? undefined : { id, origin: origins["provider"] ?? "--provider" };
   const found = await askDaemon(api, {
     wanted,
     paths: caller.paths,
-    environment: caller.environment,
+    sources: { environment: caller.environment, settings },
   });
   const { tool } = readDistribution();
   const inspect = `tail -n 40 ${quoteWord(caller.paths.logFile)}`;
@@ -73,16 +75,16 @@ interface Question {
   /** The provider that the caller's settings make the default. */
   wanted: WantedProvider | undefined;
   paths: Paths;
-  environment: Readonly<Record<string, string | undefined>>;
+  sources: Sources;
 }
 
 async function askDaemon(
   api: Api,
-  { wanted, paths: { logFile }, environment }: Question,
+  { wanted, paths: { logFile }, sources }: Question,
 ): Promise<Examination> {
   try {
-    await giveAllVariables(api, environment);
-    const report = await api.get<DoctorReport>("/v1/doctor");
+    const wrong = await giveAllSettings(api, sources);
+    const report = addWrong(await api.get<DoctorReport>("/v1/doctor"), wrong);
     const detail = `it runs and answers; its log is ${logFile}`;
     const daemon: DoctorProbe = { name: "daemon", status: "ok", detail };
     const { probes, providers } = chooseDefault(report, wanted);
@@ -94,6 +96,25 @@ async function askDaemon(
     const remedy = command ?? "cattlegrid daemon start --foreground";
     return { probes: [{ name: "daemon", status: "missing", detail, remedy }], providers: [] };
   }
+}
+
+/** A provider that was not told what the caller says was tried with something else, which says nothing here. */
+export function addWrong(
+  report: DoctorReport,
+  wrong: ReadonlyMap<string, CattlegridError>,
+): DoctorReport {
+  const [standard, ...others] = report.providers ?? [];
+  if (standard === undefined || wrong.size === 0) return report;
+  const providers = [standard, ...others].map((provider): ProviderHealth => {
+    const error = wrong.get(provider.id);
+    if (error === undefined) return provider;
+    const { code, message, hint } = error;
+    const detail = `${message} (${code})`;
+    const probe: DoctorProbe = { name: "settings", status: "missing", detail, remedy: hint };
+    return { id: provider.id, status: "missing", probes: [probe] };
+  });
+  const own = providers[0]?.probes ?? [];
+  return { ...report, providers, probes: [...own, ...report.probes.slice(standard.probes.length)] };
 }
 
 /** An older daemon tells of its one provider alone. */

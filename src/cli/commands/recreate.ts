@@ -5,7 +5,8 @@ import { sandboxPath } from "../api.ts";
 import { tell } from "../caller.ts";
 import { INSTALL_TIMEOUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
 import { readMirrors } from "../../client/mirrors.ts";
-import { readSettings } from "../settings.ts";
+import { giveSettings } from "../creation/provider-settings.ts";
+import { readSettings, type Settings } from "../settings.ts";
 import { defineVerb, type VerbContext } from "../verb.ts";
 
 export const RECREATE = defineVerb({
@@ -28,7 +29,9 @@ export const RECREATE = defineVerb({
     const { api, caller } = context;
     const sandbox = await api.get<Sandbox>(sandboxPath(name));
     if (flags.force !== true) refuseBusy(sandbox);
-    const request = await describeRequest(flags, context);
+    const settings = await readSettings(caller);
+    const request = await describeRequest(flags, settings, context);
+    await giveSettings(api, sandbox.provider, { environment: caller.environment, settings });
     const path = sandboxPath(sandbox.id, "/recreate");
     const made = await api.post<SandboxRecreated>(path, request);
     if (flags.json) caller.output.write(`${JSON.stringify(made, undefined, 2)}\n`);
@@ -47,9 +50,10 @@ function describeLogin(
 
 async function describeRequest(
   flags: { "keep-login": boolean | undefined; "install-timeout": string | undefined },
+  settings: Settings,
   { caller }: VerbContext,
 ): Promise<SandboxRecreate> {
-  const mirrors = await readMirrors(caller, await readSettings(caller));
+  const mirrors = await readMirrors(caller, settings);
   const timeout = flags["install-timeout"];
   return {
     keepLogin: flags["keep-login"] === true,

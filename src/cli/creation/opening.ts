@@ -7,7 +7,7 @@ import { type CreationFlags, describeCreation, keepAsked, resolveWorkspace } fro
 import { type GivenEnvironment, takeEnvironment } from "./environment.ts";
 import { listVariables } from "./environment-file.ts";
 import { readMirrors } from "../../client/mirrors.ts";
-import { giveVariables } from "./provider-variables.ts";
+import { giveAllSettings, giveSettings } from "./provider-settings.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { startSandbox } from "./start-progress.ts";
 import { pickWhatToRun } from "../template/picker.ts";
@@ -43,12 +43,20 @@ export async function openSandbox(wish: OpeningWish, context: VerbContext): Prom
   const given = await takeEnvironment(await listVariables(flags, caller), caller.environment, api);
   const { environment } = given;
   const { verb } = wish;
-  const sources = { caller, settings, environment, signal: api.signal, verb, template };
-  const described = await describeCreation(flags, sources);
+  const described = await describeCreation(flags, {
+    caller,
+    settings,
+    environment,
+    signal: api.signal,
+    verb,
+    template,
+  });
   const request: SandboxCreate = { ...described, ...target, ...extra?.(target) };
-  if (request.provider !== undefined) {
-    await giveVariables(api, request.provider, caller.environment);
-  }
+  const sources = { environment: caller.environment, settings };
+  // Which provider a template names is known where it is read; what is wrong with that one its start says.
+  if (request.provider === undefined && request.template !== undefined) {
+    await giveAllSettings(api, sources);
+  } else await giveSettings(api, request.provider, sources);
   const asked = template === undefined ? flags : { ...flags, template };
   return { sandbox: await create(request, { flags: asked, asks: wish.asks }, context), given };
 }
@@ -153,6 +161,6 @@ export async function ensureRunning(
       : { installTimeoutMs: parseDuration(timeout, "--install-timeout") }),
   };
   if (sandbox.status === "running") return sandbox;
-  await giveVariables(api, sandbox.provider, caller.environment);
+  await giveSettings(api, sandbox.provider, { environment: caller.environment, settings });
   return startSandbox(api, sandbox.id, { caller, request });
 }

@@ -8,6 +8,7 @@ import { type Caller, terminalEnvironment, terminalSize, wantsTerminal } from ".
 import { describeLogin } from "../login-request.ts";
 import { Lease } from "../lease.ts";
 import { ensureRunning } from "../creation/opening.ts";
+import { giveSettings } from "../creation/provider-settings.ts";
 import { SessionView } from "../chat/session-view.ts";
 import type { Settings } from "../settings.ts";
 import type { VerbContext } from "../verb.ts";
@@ -31,12 +32,14 @@ export interface DeviceLogin {
 export async function signInOnce(login: DeviceLogin, context: VerbContext): Promise<number> {
   const { api, caller } = context;
   const { flags, settings } = login;
-  const made = await api.post<Sandbox>("/v1/sandboxes", await describeSandbox(login, caller));
+  const request = await describeSandbox(login, caller);
+  await giveSettings(api, request.provider, { environment: caller.environment, settings });
+  const made = await api.post<Sandbox>("/v1/sandboxes", request);
   await using _lease = await Lease.take(api, made.id);
   const start = { settings, installTimeout: flags["install-timeout"] };
   const sandbox = await ensureRunning(made, start, context);
   const hasTerminal = wantsTerminal(caller, undefined);
-  const request: SessionCreate = {
+  const wanted: SessionCreate = {
     kind: "interactive",
     leased: true,
     login: { profile: login.profile },
@@ -45,7 +48,7 @@ export async function signInOnce(login: DeviceLogin, context: VerbContext): Prom
       : {}),
     ...describeLogin("login", flags, settings),
   };
-  const session = await api.post<Session>(`/v1/sandboxes/${sandbox.id}/sessions`, request);
+  const session = await api.post<Session>(`/v1/sandboxes/${sandbox.id}/sessions`, wanted);
   using view = new SessionView({ ...context, session, hasTerminal });
   const outcome = await view.follow();
   if (outcome.kind === "ended") return outcome.exitCode;

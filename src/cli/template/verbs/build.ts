@@ -3,7 +3,7 @@ import type { TemplateBuild, TemplateBuildEvent } from "../../../protocol/templa
 import { readMirrors } from "../../../client/mirrors.ts";
 import { usage } from "../../arguments.ts";
 import { tell } from "../../caller.ts";
-import { giveVariables } from "../../creation/provider-variables.ts";
+import { giveAllSettings, giveSettings } from "../../creation/provider-settings.ts";
 import { readSettings } from "../../settings.ts";
 import { InstallProgress } from "../../creation/start-progress.ts";
 import type { VerbContext } from "../../verb.ts";
@@ -24,8 +24,11 @@ export const buildTemplate: TemplateVerb = async ({ flags, names }, context) => 
   }
   const { api, caller } = context;
   const { agent, provider } = flags;
-  if (provider !== undefined) await giveVariables(api, provider, caller.environment);
-  const mirrors = await readMirrors(caller, await readSettings(caller));
+  const settings = await readSettings(caller);
+  const sources = { environment: caller.environment, settings };
+  if (provider === undefined) await giveAllSettings(api, sources);
+  else await giveSettings(api, provider, sources);
+  const mirrors = await readMirrors(caller, settings);
   const built = await build(name, context, {
     workspace: await currentWorkspace(context),
     parameters: await readParameters(flags, { verb: "template", directory: caller.directory }),

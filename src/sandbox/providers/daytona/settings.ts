@@ -1,7 +1,7 @@
 import { CattlegridError } from "../../../errors/error.ts";
-import { DAYTONA_VARIABLES } from "./capabilities.ts";
+import { DAYTONA_SETTINGS } from "./capabilities.ts";
 
-export type DaytonaVariable = (typeof DAYTONA_VARIABLES)[number];
+export type DaytonaVariable = (typeof DAYTONA_SETTINGS)[number]["variable"];
 
 /** SECURITY: asked for at each use and kept nowhere in the provider. */
 export type ReadVariable = (name: DaytonaVariable) => Promise<string | undefined>;
@@ -46,7 +46,7 @@ export async function readKey(read: ReadVariable): Promise<string> {
   if (key !== undefined && /^[\x21-\x7e]+$/.test(key)) return key;
   const what = key === undefined ? "There is no key of Daytona's" : "DAYTONA_API_KEY is no key";
   throw new CattlegridError("PROVIDER_CREDENTIAL_MISSING", `${what}.`, {
-    details: { provider: "daytona", variables: DAYTONA_VARIABLES },
+    details: { provider: "daytona", variables: DAYTONA_SETTINGS.map(({ variable }) => variable) },
     hint: "Keep it with `cattlegrid secret set DAYTONA_API_KEY`, or have DAYTONA_API_KEY in the environment of the command.",
   });
 }

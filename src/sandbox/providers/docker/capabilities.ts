@@ -1,3 +1,4 @@
+import type { ProviderSetting } from "../../../protocol/provider.ts";
 import type { SandboxCapabilities } from "../../provider.ts";
 
 /** The most that the Docker provider can do on any machine. */
@@ -12,3 +13,22 @@ export const DOCKER_CAPABILITIES: SandboxCapabilities = {
   snapshot: false,
   warmPool: false,
 };
+
+export const DOCKER_SETTINGS = [
+  {
+    key: "host",
+    variable: "DOCKER_HOST",
+    summary: "the engine's socket on this machine; default `/var/run/docker.sock`",
+    example: "unix:///run/podman/podman.sock",
+    pattern: "^(unix://)?/.+$",
+  },
+  {
+    key: "image",
+    variable: "CATTLEGRID_DOCKER_IMAGE",
+    summary: "from which sandboxes are made; default `cattlegrid-base`. It is never pulled",
+    example: "registry.example/team/agents:3",
+    pattern: "^[\\w./:@-]+$",
+  },
+] as const satisfies readonly ProviderSetting[];
+
+export type DockerVariable = (typeof DOCKER_SETTINGS)[number]["variable"];

@@ -27,11 +27,9 @@ import {
 } from "../../storage/directories.ts";
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
+import { Backend, type ReadVariable } from "./backend.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
 import { CaptureWays } from "./capture/ways.ts";
-import { socketPathOf } from "./engine-address.ts";
-import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
-import { EngineClient } from "./engine-client.ts";
 import { availableLimits } from "./limits.ts";
 import { guestAccount, type GuestAccount } from "./guest-account.ts";
 import { IdMaps } from "./id-maps.ts";
@@ -49,26 +47,22 @@ export interface DockerProviderOptions {
   stateDirectory: string;
   /** Short-lived files and sockets; only this user may enter it. */
   runtimeDirectory: string;
-  /** Where the engine is, as in DOCKER_HOST: a local socket. Default: `unix:///var/run/docker.sock`. */
+  /** Where the engine is, as in DOCKER_HOST: a local socket. Default: what `read` says, else `unix:///var/run/docker.sock`. */
   host?: string;
-  /** From which sandboxes are made: sh, coreutils, curl and CA roots are enough. Default: `cattlegrid-base`. */
+  /** From which sandboxes are made: sh, coreutils, curl and CA roots are enough. Default: what `read` says, else `cattlegrid-base`. */
   image?: string;
+  /** What is said of engine and image; asked at each use. Default: nothing. */
+  read?: ReadVariable;
   /** How the gateway gets its sockets even where another way would do. Default: the one that costs least of those that are open. */
   way?: "helper" | "relay";
   logger?: Logger;
 }
 
-const IMAGE_DEFAULT = "cattlegrid-base";
 const DIRECTORY = "docker";
 
 /** The provider that makes sandboxes on a Docker engine, or on one that speaks as it does. */
 export function createDockerProvider(options: DockerProviderOptions): SandboxProvider {
   return new DockerProvider(options);
-}
-
-interface Backend {
-  facts: EngineFacts;
-  image: { name: string; facts: ImageFacts };
 }
 
 class DockerProvider implements SandboxProvider {
@@ -78,19 +72,18 @@ class DockerProvider implements SandboxProvider {
   readonly overlays: SandboxOverlays;
   readonly #options: DockerProviderOptions;
   readonly #logger: Logger;
-  readonly #engine: Engine;
+  readonly #backend: Backend;
   readonly #account: GuestAccount = guestAccount();
   readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
   readonly #ways: CaptureWays;
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
   #directories: Directories | undefined;
-  #backend: Promise<Backend> | undefined;
 
   constructor(options: DockerProviderOptions) {
     this.#options = options;
     this.#logger = options.logger ?? SILENT_LOGGER;
-    this.#engine = new Engine(new EngineClient(socketPathOf(options.host)));
+    this.#backend = new Backend(options);
     this.#ways = new CaptureWays({ way: options.way, isRoot: this.#idMaps !== undefined });
     const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
     this.layers = {
@@ -100,8 +93,10 @@ class DockerProvider implements SandboxProvider {
         isRunning,
       }),
       // What was installed on one image need not run on another.
-      userland: async (signal) =>
-        userlandOf(await checkImage(this.#engine, this.#imageName, signal)),
+      userland: async (signal) => {
+        const { engine, image } = await this.#backend.choose();
+        return userlandOf(await checkImage(engine, image, signal));
+      },
     };
     this.overlays = createOverlays({
       directories: () => this.#open(),
@@ -111,7 +106,8 @@ class DockerProvider implements SandboxProvider {
   }
 
   async capabilities(signal: AbortSignal): Promise<PresentCapabilities> {
-    const facts = await this.#engine.inspectEngine(signal);
+    const { engine } = await this.#backend.choose();
+    const facts = await engine.inspectEngine(signal);
     return {
       ...this.declared,
       ...gradesOf(facts),
@@ -121,13 +117,8 @@ class DockerProvider implements SandboxProvider {
 
   async probe(signal: AbortSignal): Promise<readonly Probe[]> {
     const { stateDirectory } = this.#options;
-    return probeEngine({
-      stateDirectory,
-      engine: this.#engine,
-      image: this.#imageName,
-      provider: this,
-      signal,
-    });
+    const choice = await this.#backend.choose();
+    return probeEngine({ ...choice, stateDirectory, provider: this, signal });
   }
 
   async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
@@ -200,11 +191,11 @@ class DockerProvider implements SandboxProvider {
     const directory = join(directories.sandboxes, specification.id);
     if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
     this.#makeRuntime();
-    const { facts, image } = await this.#find(signal);
+    const { engine, facts, image } = await this.#backend.find(signal);
     const context = {
       image,
       directories,
-      engine: this.#engine,
+      engine,
       engineFacts: facts,
       installation: this.#installation,
       runtimeDirectory: this.#runtimeDirectory,
@@ -217,40 +208,23 @@ class DockerProvider implements SandboxProvider {
     this.#running.set(specification.id, sandbox);
     void sandbox.ended.then(({ kind }) => {
       this.#running.delete(specification.id);
-      // The engine may be another one when the next sandbox starts.
-      this.#backend = undefined;
+      this.#backend.forget();
       if (kind === "died") this.#ways.forget();
     });
     return sandbox;
   }
 
-  /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
-  #find(signal: AbortSignal): Promise<Backend> {
-    if (this.#backend !== undefined) return this.#backend;
-    const found = this.#inspect(signal);
-    this.#backend = found;
-    found.catch(() => (this.#backend = undefined));
-    return found;
-  }
-
-  async #inspect(signal: AbortSignal): Promise<Backend> {
-    const [facts, image] = await Promise.all([
-      this.#engine.inspectEngine(signal),
-      checkImage(this.#engine, this.#imageName, signal),
-    ]);
-    return { facts, image: { name: this.#imageName, facts: image } };
-  }
-
   async #removeContainers(): Promise<void> {
+    const { engine } = await this.#backend.choose();
     const own = { [INSTALLATION_LABEL]: this.#installation };
-    for (const { Id, Labels } of await this.#engine.listContainers(own)) {
-      if (!this.#isBusy(Labels[SANDBOX_LABEL] ?? "")) await this.#engine.removeContainer(Id);
+    for (const { Id, Labels } of await engine.listContainers(own)) {
+      if (!this.#isBusy(Labels[SANDBOX_LABEL] ?? "")) await engine.removeContainer(Id);
     }
-    await this.#engine.removeUnusedVolumes(own);
+    await engine.removeUnusedVolumes(own);
   }
 
   async #clearWork(directory: string): Promise<void> {
-    const work = { engine: this.#engine, image: this.#imageName, installation: this.#installation };
+    const work = { ...(await this.#backend.choose()), installation: this.#installation };
     await clearWorkDirectories(work, directory);
   }
 
@@ -301,9 +275,5 @@ class DockerProvider implements SandboxProvider {
 
   get #runtimeDirectory(): string {
     return join(this.#options.runtimeDirectory, DIRECTORY);
-  }
-
-  get #imageName(): string {
-    return this.#options.image ?? IMAGE_DEFAULT;
   }
 }
