@@ -52,5 +52,9 @@ export const TEMPLATE_CODES = define({
   BASE_INVALID: user(422, "Give the template another base, or make this one anew."),
   BASE_UNSUITABLE: user(422, "Use a base for this machine and provider."),
   BASE_CHECKSUM: user(409, "Find out why it changed; then correct the template's `digest`."),
+  BASE_PRIVATE: user(
+    403,
+    "Fetch the image yourself, and name its directory as the template's base.",
+  ),
   BASE_UNAVAILABLE: provider(502, "See that the registry can be reached, then try again."),
 });

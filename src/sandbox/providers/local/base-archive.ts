@@ -64,7 +64,7 @@ async function describeArchive(path: string): Promise<readonly string[]> {
     const head = buffer.subarray(0, bytesRead).toString("hex");
     const found = COMPRESSIONS.find(({ magic }) => head.startsWith(magic));
     if (found === undefined) return [];
-    requireProgram(found.program, found.package);
+    requireProgram(found.program, { from: found.package, why: `It unpacks ${path}.` });
     return [found.flag];
   } finally {
     await file.close();

@@ -4,11 +4,15 @@ import { findTool } from "./machine.ts";
 
 const COMPLAINT_MAX = 2048;
 
-/** Throws DEPENDENCY_MISSING with what to install. */
-export function requireProgram(name: string, from = name): string {
+/** Throws DEPENDENCY_MISSING with what to install, by default the package of its name, and what it is for. */
+export function requireProgram(
+  name: string,
+  { from = name, why }: { from?: string; why: string },
+): string {
   const found = findTool(name);
   if (found !== undefined) return found;
-  throw new CattlegridError("DEPENDENCY_MISSING", `This base needs the program ${name}.`, {
+  const message = `The program ${name} is not installed. ${why}`;
+  throw new CattlegridError("DEPENDENCY_MISSING", message, {
     hint: `Install it: \`sudo apt-get install ${from}\`.`,
   });
 }
@@ -17,13 +21,14 @@ interface Run {
   signal: AbortSignal;
   message: string;
   stdin?: number;
-  code?: "BASE_INVALID" | "BASE_UNAVAILABLE";
+  /** What a failure means of a program that asks a registry; what it does not know is BASE_UNAVAILABLE. */
+  explain?(complaint: string): CattlegridError | undefined;
 }
 
-/** What a program writes that makes a base. Throws DISK_FULL, BASE_UNSUITABLE, or `code`. */
+/** What a program writes that makes a base. Throws DISK_FULL, BASE_UNSUITABLE, BASE_INVALID, or what `explain` says. */
 export async function runProgram(
   argv: readonly string[],
-  { signal, message, stdin, code = "BASE_INVALID" }: Run,
+  { signal, message, stdin, explain }: Run,
 ): Promise<string> {
   const environment = {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
@@ -53,5 +58,9 @@ export async function runProgram(
   if (/no image found in (manifest list|image index) for architecture/.test(complaint)) {
     throw new CattlegridError("BASE_UNSUITABLE", `${message}: ${why}`);
   }
-  throw new CattlegridError(code, `${message}: ${why}`, { details: { output: complaint } });
+  const code = explain === undefined ? "BASE_INVALID" : "BASE_UNAVAILABLE";
+  const failure = new CattlegridError(code, `${message}: ${why}`, {
+    details: { output: complaint },
+  });
+  throw explain?.(complaint) ?? failure;
 }
