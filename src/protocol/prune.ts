@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { sandboxStatusSchema } from "./sandbox.ts";
 
-const layerSchema = z.object({ provider: z.string(), layer: z.string() });
+const layerSchema = z.object({
+  provider: z.string(),
+  /** `base/ID` is a root file system of templates, `setup-…` what their setup left, any other an installed agent. */
+  layer: z.string(),
+  bytes: z.int().exactOptional(),
+});
 
 /** `GET /v1/prunable`. */
 export const prunableQuerySchema = z
@@ -29,7 +34,7 @@ export const prunableSchema = z
         }),
       )
       .readonly(),
-    /** Installed agents that no sandbox stands on. */
+    /** What no sandbox stands on: installed agents, layers of templates and their root file systems. */
     layers: z.array(layerSchema).readonly(),
   })
   .meta({ id: "Prunable" });

@@ -34,9 +34,11 @@ export type TemplateBuildEvent = z.infer<typeof templateBuildEventSchema>;
 
 const templateLayerSchema = z.object({
   provider: z.string(),
+  /** `base/ID` is a root file system on which layers stand. */
   layer: z.string(),
   /** The template for which it was made; absent for one of which nothing is known. */
   template: z.string().exactOptional(),
+  /** What made it; of a root file system, where it is from. */
   steps: z.array(z.string()).readonly(),
   bytes: z.int(),
   builtAt: z.string().exactOptional(),

@@ -71,6 +71,7 @@ class LazyProvider implements SandboxProvider {
       },
       list: async () => (await this.#loadIfUsed())?.bases?.list() ?? [],
       remove: async (id) => (await this.#loadIfUsed())?.bases?.remove(id),
+      measure: async (id) => (await this.#loadIfUsed())?.bases?.measure?.(id) ?? 0,
     };
     if (plugin.declared.workspaceModes.includes("overlay")) {
       this.overlays = {

@@ -71,6 +71,8 @@ export interface SandboxBases {
   /** Those that are kept, by id. */
   list(): Promise<readonly string[]>;
   remove(id: string): Promise<void>;
+  /** Bytes that one takes. Absent: nobody knows. */
+  measure?(id: string): Promise<number>;
 }
 
 export type SandboxEnding = { kind: "stopped" } | { kind: "died"; reason: string };

@@ -2,6 +2,8 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateLayer } from "../protocol/template-layer.ts";
+import { removeLayer, standsOn } from "../sandbox/upkeep/pruning.ts";
+import { baseLayer } from "../sandbox/upkeep/layer-use.ts";
 import { prepareBase } from "../sandbox/making/base.ts";
 import type { LayerUse } from "../sandbox/upkeep/layer-use.ts";
 import type { SandboxProvider } from "../sandbox/provider.ts";
@@ -35,7 +37,7 @@ export interface TemplateLayers {
   readonly layersFor: LayersFor;
   /** Makes what is missing of a template's layers, or with `isAnew` all of them; returns them, lowest first. */
   build(template: ResolvedTemplate, wish: TemplateBuildWish): Promise<readonly string[]>;
-  /** What there is of setup layers, the oldest first. */
+  /** What there is of setup layers, and of root file systems under them, the oldest first. */
   list(): Promise<readonly TemplateLayer[]>;
   /** Layers that no sandbox uses and none has started on since `beforeMs`. */
   findUnused(beforeMs: number): Promise<readonly TemplateLayer[]>;
@@ -63,7 +65,9 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
     async build(template, { provider: id, ...wish }) {
       const provider = findProvider(providers, id ?? template.provider);
       const agent = findAgent(agents, template.agent);
-      const base = await prepareBase(template, provider, wish.signal);
+      using pins = new DisposableStack();
+      const keeping = { use, layers, now };
+      const base = await prepareBase(keeping, { template, provider, signal: wish.signal, pins });
       const context = { ...wish, ...pinOf(template), provider, ...(base && { base }) };
       const below = await installed(agent.id, context);
       return [...below, ...(await building.make({ template, agent, below, context }))];
@@ -79,7 +83,7 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
             (each) => each.provider === id && each.layer === layer,
           );
         const remove = async (): Promise<void> => {
-          await providers.find((each) => each.id === id)?.layers.remove(layer);
+          await removeLayer(providers, unused);
           await layers.remove(id, layer);
         };
         if (await use.remove(id, layer, { isUsed, remove })) removed.push(unused);
@@ -96,10 +100,12 @@ async function listLayers({
   const rows = await store.sandboxes.list();
   const known = await store.layers.list();
   const found: TemplateLayer[] = [];
-  for (const { id: provider, layers } of providers) {
-    for (const layer of (await layers.list()).filter(isSetupLayer)) {
+  for (const { id: provider, layers, bases } of providers) {
+    const kept = (await bases?.list()) ?? [];
+    const all = [...(await layers.list()).filter(isSetupLayer), ...kept.map(baseLayer)];
+    for (const layer of all) {
       const sandboxes = rows.filter(
-        (row) => row.provider === provider && row.specification.layers.includes(layer),
+        (row) => row.provider === provider && standsOn(row.specification, layer),
       ).length;
       const row = known.find((each) => each.provider === provider && each.layer === layer);
       found.push({ provider, layer, steps: [], bytes: 0, ...row, sandboxes });

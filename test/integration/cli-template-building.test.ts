@@ -105,20 +105,22 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates are built"), () => 
     expect(there.length).toBeGreaterThan(layers.length);
     expect(await layersOf("gc", "--dry-run")).toEqual([]);
     const unused = there.filter((layer) => !layers.includes(layer)).toSorted();
-    const would = await layersOf("gc", "--older", "1ms", "--dry-run");
+    const would = await layersOf("gc", "--older-than", "1ms", "--dry-run");
     expect(would.map(({ layer }) => layer).toSorted()).toEqual(unused);
     expect((await layersOf("ls")).length).toBe(there.length);
-    const gone = await template("gc", "--older", "1ms");
-    expect(gone.stderr).toContain(`removed ${unused.length} layer`);
+    const gone = await template("gc", "--older-than", "1ms");
+    expect(gone.stderr).toMatch(new RegExp(`removed ${unused.length} layers? \\(\\d\\S* \\S*B\\)`));
     expect(gone.stdout).toContain(unused[0]);
     expect((await layersOf("ls")).map(({ layer }) => layer)).toEqual(layers);
     expect((await cli.run(["stop", "user"])).code).toBe(0);
-    expect(await layersOf("gc", "--older", "1ms")).toEqual([]);
+    expect(await layersOf("gc", "--older-than", "1ms")).toEqual([]);
     expect((await cli.run(["rm", "--force", "user"])).code).toBe(0);
     const prunable = await cli.run(["prune", "--dry-run"]);
-    expect(prunable.stdout).toMatch(/^template +setup-[\w-]+ +used by no local sandbox$/m);
-    expect((await layersOf("gc", "--older", "1ms")).map(({ layer }) => layer)).toEqual(layers);
-    expect((await template("gc", "--older", "1ms")).stderr).toContain("nothing to remove");
+    expect(prunable.stdout).toMatch(
+      /^template +setup-[\w-]+ +\d\S* \S*B +used by no local sandbox$/m,
+    );
+    expect((await layersOf("gc", "--older-than", "1ms")).map(({ layer }) => layer)).toEqual(layers);
+    expect((await template("gc", "--older-than", "1ms")).stderr).toContain("nothing to remove");
     expect(existsSync(join(cli.paths.stateDirectory, "builds"))).toBe(true);
   });
 });

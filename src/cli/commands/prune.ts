@@ -4,6 +4,7 @@ import { parseLongDuration } from "../creation/amount.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
 import { INPUT_FLAG, JSON_FLAG } from "../creation/creation-flags.ts";
 import { renderTable } from "../output/table.ts";
+import { describeBytes, isBase } from "../template/layer-text.ts";
 import { defineVerb } from "../verb.ts";
 
 export const PRUNE = defineVerb({
@@ -11,7 +12,7 @@ export const PRUNE = defineVerb({
   usage: "[FLAGS]",
   description:
     "Removes sandboxes that do not run, with their home and sign-in, and what no sandbox stands on any more:\n" +
-    "installed agents and layers of templates.\n" +
+    "installed agents, layers of templates and their root file systems.\n" +
     "What would go is listed first, and removed once you agree. Nothing that runs is touched, nor any workspace.",
   example: "cattlegrid prune --older-than 14d",
   operands: { min: 0, max: 0, names: "" },
@@ -39,23 +40,33 @@ export const PRUNE = defineVerb({
     }
     if (flags.yes !== true) await confirm(caller, found, flags.input !== false);
     const sandboxes = found.sandboxes.map(({ id }) => id);
-    const removed = await api.post<Prunable>("/v1/prune", { sandboxes, layers: found.layers });
+    const layers = found.layers.map(({ provider, layer }) => ({ provider, layer }));
+    const removed = await api.post<Prunable>("/v1/prune", { sandboxes, layers });
     show(caller, removed, flags.json === true);
-    const agents = removed.layers.filter(({ layer }) => !isSetup(layer));
-    const setup = removed.layers.filter(({ layer }) => isSetup(layer));
-    const counts = [
-      count(removed.sandboxes, "sandbox", "es"),
-      count(agents, "installed agent", "s"),
-      count(setup, "template layer", "s"),
-    ].join(", ");
-    tell(caller, `cattlegrid: removed ${counts}.`);
+    tell(caller, `cattlegrid: removed ${describeRemoved(removed)}.`);
     return 0;
   },
 });
 
-/** What a template's setup left is named so by the engine; all others are of agents. */
-function isSetup(layer: string): boolean {
-  return layer.startsWith("setup-");
+function describeRemoved({ sandboxes, layers }: Prunable): string {
+  const of = (wanted: Kind): Prunable["layers"] =>
+    layers.filter(({ layer }) => kindOf(layer) === wanted);
+  const bytes = layers.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
+  const counts = [
+    count(sandboxes, "sandbox", "es"),
+    count(of("agent"), "installed agent", "s"),
+    count(of("template"), "template layer", "s"),
+    ...(of("base").length === 0 ? [] : [count(of("base"), "base", "s")]),
+  ].join(", ");
+  return bytes === 0 ? counts : `${counts}; ${describeBytes(bytes)} are free again`;
+}
+
+type Kind = "base" | "template" | "agent";
+
+/** What a template's setup left is named so by the engine, and root file systems too; all others are of agents. */
+function kindOf(layer: string): Kind {
+  if (isBase(layer)) return "base";
+  return layer.startsWith("setup-") ? "template" : "agent";
 }
 
 function count({ length }: { length: number }, noun: string, plural: string): string {
@@ -71,14 +82,20 @@ function show(caller: Caller, found: Prunable, asJson: boolean): void {
 
 export function renderPrunable({ sandboxes, layers }: Prunable): string {
   const rows = [
-    ...sandboxes.map(({ name, status, since }) => ["sandbox", name, `${status} since ${since}`]),
-    ...layers.map(({ provider, layer }) => [
-      isSetup(layer) ? "template" : "agent",
+    ...sandboxes.map(({ name, status, since }) => [
+      "sandbox",
+      name,
+      "-",
+      `${status} since ${since}`,
+    ]),
+    ...layers.map(({ provider, layer, bytes }) => [
+      kindOf(layer),
       layer,
+      bytes === undefined ? "-" : describeBytes(bytes),
       `used by no ${provider} sandbox`,
     ]),
   ];
-  return renderTable(["WHAT", "NAME", "WHY"], rows);
+  return renderTable(["WHAT", "NAME", "SIZE", "WHY"], rows);
 }
 
 async function confirm(caller: Caller, found: Prunable, asks: boolean): Promise<void> {

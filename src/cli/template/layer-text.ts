@@ -22,6 +22,24 @@ export function renderLayers(layers: readonly TemplateLayer[], nowMs: number): s
   return renderTable(["LAYER", "PROVIDER", "TEMPLATE", "SIZE", "BUILT", "STEPS"], rows);
 }
 
+/** How many layers and bases, and what they take together: `2 layers, 1 base (310 MiB)`. Pure. */
+export function describeTotal(layers: readonly Pick<TemplateLayer, "layer" | "bytes">[]): string {
+  const bases = layers.filter(({ layer }) => isBase(layer)).length;
+  const counts = [count(layers.length - bases, "layer"), count(bases, "base")];
+  const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0);
+  const shown = counts.filter((text) => !text.startsWith("0 ")).join(", ");
+  return `${shown} (${describeBytes(bytes)})`;
+}
+
+/** A root file system of templates is named so by the engine. */
+export function isBase(layer: string): boolean {
+  return layer.startsWith("base/");
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** What was built for a template takes, and how long ago the newest of it was. Pure. */
 export function describeBuilt(
   template: string,
@@ -35,7 +53,7 @@ export function describeBuilt(
   return [describeBytes(bytes), describeAge(newest, nowMs)];
 }
 
-function describeBytes(bytes: number): string {
+export function describeBytes(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
   const amount = bytes / 1024 ** power;
   return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${UNITS[power]}`;

@@ -27,7 +27,7 @@ export const TEMPLATE_VERB_FLAGS = {
     isOn: true,
     help: "with build: run every step anew, whatever is there",
   },
-  older: {
+  "older-than": {
     kind: "text",
     value: "TIME",
     help: "with gc: what no sandbox started on for this long; default: 7d",

@@ -29,7 +29,7 @@ export const TEMPLATE_VERBS = {
     load: async () => (await import("./verbs/build.ts")).buildTemplate,
   },
   gc: {
-    usage: "gc [--older TIME] [--dry-run]",
+    usage: "gc [--older-than TIME] [--dry-run]",
     load: async () => (await import("./verbs/gc.ts")).collectLayers,
   },
   warm: {

@@ -6,7 +6,7 @@ export const PRUNE_ROUTES = declareRoutes({
   listPrunable: {
     method: "GET",
     path: "/v1/prunable",
-    summary: "Lists sandboxes that do not run and installed agents that no sandbox uses.",
+    summary: "Lists sandboxes that do not run, and agents, layers and bases that none stands on.",
     since: 1,
     query: prunableQuerySchema,
     answer: prunableSchema,

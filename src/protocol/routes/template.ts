@@ -71,14 +71,14 @@ export const TEMPLATE_ROUTES = declareRoutes({
   listTemplateLayers: {
     method: "GET",
     path: "/v1/template-layers",
-    summary: "Lists the layers of templates, with size, age and use.",
+    summary: "Lists the layers of templates and their bases, with size, age and use.",
     since: 1,
     answer: templateLayersSchema,
   },
   collectTemplateLayers: {
     method: "POST",
     path: "/v1/template-layers/collect",
-    summary: "Removes layers that no sandbox stands on and none started on for so long.",
+    summary: "Removes layers and bases that no sandbox stands on and none started on for so long.",
     since: 1,
     body: templateCollectSchema,
     answer: templateLayersSchema,

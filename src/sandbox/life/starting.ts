@@ -23,6 +23,7 @@ import type { Gates } from "../egress/gates.ts";
 import { launch, type Launch, type LaunchedSandbox } from "./launch.ts";
 import type { StartContext } from "./lifecycle.ts";
 import { prepareBase } from "../making/base.ts";
+import type { LayerUse } from "../upkeep/layer-use.ts";
 import type { RunningSandbox, SandboxBase, SandboxProvider } from "../provider.ts";
 import { findAgent, providerOf } from "../registry.ts";
 import { toSpecification } from "../making/specification.ts";
@@ -80,8 +81,10 @@ export interface StartingOptions {
   agents: AgentRegistry;
   gates: Gates;
   layersFor: LayersFor;
+  layerUse: LayerUse;
   installInside: InstallInside;
   surroundings: WorkspaceSurroundings;
+  now(): Date;
   clones: Pick<Clones, "prepare">;
 }
 
@@ -213,7 +216,9 @@ async function standOnLayers(
   const { agentVersion, template, isolation, layers: present } = row.specification;
   const { request, signal, report } = context;
   const { installTimeoutMs } = request;
-  const base = row.specification.base ?? (await prepareBase(template, provider, signal));
+  const keeping = { use: options.layerUse, layers: options.store.layers, now: options.now };
+  const base =
+    row.specification.base ?? (await prepareBase(keeping, { template, provider, signal, pins }));
   const wanted = {
     owner: row.owner,
     provider,

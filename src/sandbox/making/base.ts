@@ -2,17 +2,54 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import { withoutBases } from "../lazy-provider.ts";
 import type { BaseSource, SandboxBase, SandboxProvider } from "../provider.ts";
+import type { LayerRepository } from "../../store/layer-rows.ts";
+import { baseLayer, type LayerUse } from "../upkeep/layer-use.ts";
 
-/** The root file system that a template names; undefined for the provider's own. Makes it ready where it is not. */
+/** What keeps root file systems from being removed, and remembers for whom they were made. */
+export interface BaseKeeping {
+  use: LayerUse;
+  layers: LayerRepository;
+  now(): Date;
+}
+
+interface BaseWish {
+  template: Pick<ResolvedTemplate, "base" | "paths" | "name"> | undefined;
+  provider: SandboxProvider;
+  signal: AbortSignal;
+  /** Keep it until they are disposed of. */
+  pins: DisposableStack;
+}
+
+/**
+ * The root file system that a template names; undefined for the provider's own. Makes it ready where it is not, and
+ * remembers that it was used.
+ */
 export async function prepareBase(
-  template: Pick<ResolvedTemplate, "base" | "paths"> | undefined,
-  provider: SandboxProvider,
-  signal: AbortSignal,
+  { use, layers, now }: BaseKeeping,
+  { template, provider, signal, pins }: BaseWish,
 ): Promise<SandboxBase | undefined> {
   const source = template === undefined ? undefined : sourceOf(template);
-  if (source === undefined) return undefined;
-  if (provider.bases === undefined) throw withoutBases(provider.id);
-  return provider.bases.prepare(source, { signal });
+  if (template === undefined || source === undefined) return undefined;
+  const { bases, id } = provider;
+  if (bases === undefined) throw withoutBases(id);
+  const { chosen: base, pin } = await use.choose(
+    id,
+    () => bases.prepare(source, { signal }),
+    (made) => (made.directory === undefined ? [baseLayer(made.id)] : []),
+  );
+  pins.use(pin);
+  if (base.directory !== undefined) return base;
+  const layer = baseLayer(base.id);
+  const at = now().toISOString();
+  const isKnown = (await layers.list()).some((row) => row.provider === id && row.layer === layer);
+  if (isKnown) await layers.touch(id, [layer], at);
+  else {
+    const bytes = (await bases.measure?.(base.id)) ?? 0;
+    const steps = [source.kind === "image" ? source.reference : source.path];
+    const about = { template: template.name, steps, bytes, builtAt: at, usedAt: at };
+    await layers.put({ provider: id, layer, ...about });
+  }
+  return base;
 }
 
 /** A path counts from the template's own directory. */

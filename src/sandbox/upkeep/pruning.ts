@@ -1,7 +1,7 @@
 import type { Prune, Prunable } from "../../protocol/prune.ts";
-import type { SandboxRow } from "../../store/sandbox-rows.ts";
+import type { SandboxRow, StoredSpecification } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";
-import type { LayerUse } from "./layer-use.ts";
+import { baseLayer, baseOf, type LayerUse } from "./layer-use.ts";
 import type { SandboxProvider } from "../provider.ts";
 
 export interface PruningOptions {
@@ -36,7 +36,8 @@ export async function findPrunable(
     const { id, name, agent, status } = row;
     return { id, name, agent, status, since: lastUsed(row) };
   });
-  return { sandboxes, layers: await findUnusedLayers(providers, rows, prunable) };
+  const unused = await findUnusedLayers(providers, rows, prunable);
+  return { sandboxes, layers: await withSizes({ store, providers }, unused) };
 }
 
 /** Removes what is asked for as far as it still may be; whatever came into use since it was listed is left. */
@@ -51,16 +52,16 @@ export async function prune(
   const removed = sandboxes.filter(({ id }) => wanted.has(id));
   for (const { id } of removed) await options.remove(id);
   const unused = (await findPrunable(options, wish)).layers;
-  const layers: Layer[] = [];
+  const layers: Prunable["layers"][number][] = [];
   for (const each of unused) {
     if (!asked.layers.some((wanted) => isSame(wanted, each))) continue;
-    if (await removeLayer(options, each)) layers.push(each);
+    if (await removeUnused(options, each)) layers.push(each);
   }
   return { sandboxes: removed, layers };
 }
 
 /** Unless a start has chosen it since, which its row does not say yet. */
-function removeLayer(
+function removeUnused(
   { store, providers, layerUse }: PruningOptions,
   { provider: id, layer }: Layer,
 ): Promise<boolean> {
@@ -70,13 +71,13 @@ function removeLayer(
       return !unused.some((each) => isSame(each, { provider: id, layer }));
     },
     async remove() {
-      await providers.find((each) => each.id === id)?.layers.remove(layer);
+      await removeLayer(providers, { provider: id, layer });
       await store.layers.remove(id, layer);
     },
   });
 }
 
-type Layer = Prunable["layers"][number];
+type Layer = Pick<Prunable["layers"][number], "provider" | "layer">;
 
 function isSame(left: Layer, right: Layer): boolean {
   return left.provider === right.provider && left.layer === right.layer;
@@ -91,23 +92,58 @@ function lastUsed({ stoppedAt, startedAt, createdAt }: SandboxRow): string {
   return stoppedAt ?? startedAt ?? createdAt;
 }
 
+/** Of the home, or of the root file system. */
+export async function removeLayer(
+  providers: readonly SandboxProvider[],
+  { provider: id, layer }: Layer,
+): Promise<void> {
+  const provider = providers.find((each) => each.id === id);
+  const base = baseOf(layer);
+  if (base === undefined) await provider?.layers.remove(layer);
+  else await provider?.bases?.remove(base);
+}
+
+/** Whether a sandbox of the layer's provider stands on it. */
+export function standsOn({ layers, base }: StoredSpecification, layer: string): boolean {
+  return layers.includes(layer) || (base !== undefined && baseLayer(base.id) === layer);
+}
+
 /** As if the sandboxes of `doomed` were gone already. While something starts, any layer may be about to be used. */
 async function findUnusedLayers(
   providers: readonly SandboxProvider[],
   rows: readonly SandboxRow[],
   doomed: readonly SandboxRow[],
-): Promise<Prunable["layers"]> {
+): Promise<readonly Layer[]> {
   if (rows.some(({ status }) => status === "starting")) return [];
   const kept = rows.filter((row) => !doomed.includes(row));
-  const used = new Set(
-    kept.flatMap(({ provider, specification }) =>
-      specification.layers.map((layer) => JSON.stringify([provider, layer])),
-    ),
-  );
   const found = await Promise.all(
-    providers.map(async ({ id: provider, layers }) =>
-      (await layers.list()).map((layer) => ({ provider, layer })),
-    ),
+    providers.map(async ({ id: provider, layers, bases }) => {
+      const all = [...(await layers.list()), ...((await bases?.list()) ?? []).map(baseLayer)];
+      const users = kept.filter((row) => row.provider === provider);
+      return all
+        .filter((layer) => !users.some(({ specification }) => standsOn(specification, layer)))
+        .map((layer) => ({ provider, layer }));
+    }),
   );
-  return found.flat().filter(({ provider, layer }) => !used.has(JSON.stringify([provider, layer])));
+  return found.flat();
+}
+
+/** What each takes, as it was measured when it was made, or is now. */
+async function withSizes(
+  { store, providers }: Pick<PruningOptions, "store" | "providers">,
+  layers: readonly Layer[],
+): Promise<Prunable["layers"]> {
+  const known = await store.layers.list();
+  return Promise.all(
+    layers.map(async (each) => {
+      const provider = providers.find(({ id }) => id === each.provider);
+      const base = baseOf(each.layer);
+      const bytes =
+        known.find((row) => isSame(row, each))?.bytes ??
+        (await (base === undefined
+          ? provider?.layers.measure?.(each.layer)
+          : provider?.bases?.measure?.(base)));
+      return { ...each, ...(bytes === undefined ? {} : { bytes }) };
+    }),
+  );
 }

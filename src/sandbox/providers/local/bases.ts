@@ -3,6 +3,7 @@ import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { assert, CattlegridError } from "../../../errors/error.ts";
+import { measureTree } from "../../../platform/tree-size.ts";
 import type { SandboxBase, SandboxBases } from "../../provider.ts";
 import { discardTree, explainDiskError, isDirectory } from "../../storage/directories.ts";
 import { unpackArchive } from "./base-archive.ts";
@@ -25,6 +26,7 @@ export function createBases(context: BasesContext): SandboxBases {
     },
     list: async () =>
       (await readdir(context.directories().bases)).filter((name) => !name.includes(".")),
+    measure: (id) => measureTree(join(context.directories().bases, id)),
     async remove(id) {
       assert(/^[a-z0-9-]+$/.test(id), "the id of a base is not plain");
       const { bases, trash } = context.directories();
