@@ -99,7 +99,7 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("how long a sandbox lasts"), (
     expect(names).toEqual(expect.arrayContaining(["rest-1", "rest-2"]));
     expect(names).not.toContain("busy");
     expect((await cli.run(["prune", "--dry-run"])).stdout).toMatch(
-      /^sandbox +rest-1 +created since/m,
+      /^sandbox +rest-1 +- +created since/m,
     );
     expect(codeOf(await cli.run(["prune"]))).toEqual([125, "USAGE"]);
     const none = await cli.run(["prune", "--older-than", "1d", "--yes", "--json"]);

@@ -53,7 +53,7 @@ export class LayerUse {
     work: () => Promise<Chosen>,
     layersOf: (chosen: Chosen) => readonly string[],
   ): Promise<{ chosen: Chosen; pin: Disposable }> {
-    while (this.#removals.size > 0) await Promise.allSettled([...this.#removals]);
+    while (this.#removals.size > 0) await Promise.allSettled(this.#removals);
     this.#choosing.set(provider, (this.#choosing.get(provider) ?? 0) + 1);
     try {
       const chosen = await work();
