@@ -1,8 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
 import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
-import { removeTree } from "../../../platform/tree-removal.ts";
 import type {
   PresentCapabilities,
   Probe,
@@ -14,29 +10,18 @@ import type {
   SandboxSpecification,
   StartHooks,
 } from "../../provider.ts";
+import { makeSandboxDirectories, type Directories } from "../../storage/directories.ts";
+import { KeptSandboxes } from "../../storage/kept-sandboxes.ts";
+import { createLayers } from "../../storage/layers.ts";
+import { createOverlays } from "../../storage/overlays.ts";
 import { createBases } from "./bases.ts";
 import { LOCAL_CAPABILITIES } from "./capabilities.ts";
-import { findCgroupPlace, removeCgroups } from "./cgroup.ts";
-import {
-  checkId,
-  explainDiskError,
-  fixSubordinateRange,
-  isDirectory,
-  makeSandboxDirectories,
-  makeWorkspaceDirectories,
-  modeOf,
-  openDirectories,
-  discardTree,
-  type Directories,
-  type Owner,
-} from "../../storage/directories.ts";
-import { AGENT_ID } from "../../guest/environment.ts";
-import { createLayers } from "../../storage/layers.ts";
-import { inspectMachine, type Machine } from "./machine.ts";
+import { findCgroupPlace, removeCgroups, type CgroupPlace } from "./cgroup.ts";
+import { Grades } from "./grades.ts";
+import { Host } from "./host.ts";
 import { probeMachine } from "./probe.ts";
-import { createOverlays } from "../../storage/overlays.ts";
-import { Residence, type ResidenceOptions } from "./residence.ts";
-import { findContainerRuntimes, requireSentry, type NamedPrograms } from "./runtimes/choice.ts";
+import type { Residence } from "./residence.ts";
+import type { NamedPrograms } from "./runtimes/choice.ts";
 import { startSandbox } from "./start.ts";
 import { tryRuntime } from "./trial.ts";
 
@@ -57,13 +42,6 @@ export function createLocalProvider(options: LocalProviderOptions): SandboxProvi
 
 const TRIAL_TIMEOUT_MS = 60_000;
 
-type Grade = "namespaces" | "gvisor";
-
-interface Host {
-  machine: Machine;
-  directories: Directories;
-}
-
 class LocalProvider implements SandboxProvider {
   readonly id = "local";
   readonly declared = LOCAL_CAPABILITIES;
@@ -72,57 +50,43 @@ class LocalProvider implements SandboxProvider {
   readonly bases: SandboxBases;
   readonly #options: LocalProviderOptions;
   readonly #logger: Logger;
-  readonly #residences: Readonly<Record<Grade, Residence>>;
-  readonly #running = new Map<string, RunningSandbox>();
-  readonly #starting = new Set<string>();
-  #host: Host | undefined;
+  readonly #host: Host;
+  readonly #grades: Grades;
+  readonly #sandboxes: KeptSandboxes;
 
   constructor(options: LocalProviderOptions) {
+    const { stateDirectory, runtimeDirectory, programs = {} } = options;
     this.#options = options;
     this.#logger = options.logger ?? SILENT_LOGGER;
-    const host = (): ReturnType<ResidenceOptions["host"]> => ({
-      ...this.#open(),
-      owner: rootOwner(this.#open().machine),
+    const host = new Host(stateDirectory);
+    this.#host = host;
+    this.#grades = new Grades({ host, runtimeDirectory, programs });
+    const directories = (): Directories => host.directories;
+    const sandboxes = new KeptSandboxes({
+      directories,
+      makeDirectories: (directory, specification) => host.makeDirectories(directory, specification),
     });
-    const { runtimeDirectory, programs = {} } = options;
-    this.#residences = {
-      namespaces: new Residence({
-        runtimeDirectory,
-        host,
-        find: () => findContainerRuntimes(this.#open().machine, programs),
-      }),
-      gvisor: new Residence({
-        runtimeDirectory: join(runtimeDirectory, "gvisor"),
-        host,
-        find: () => [requireSentry(this.#open().machine, programs.runsc)],
-      }),
-    };
+    this.#sandboxes = sandboxes;
+    const isRunning = (sandboxId: string): boolean => sandboxes.isBusy(sandboxId);
     this.layers = createLayers({
-      directories: () => this.#open().directories,
-      makeDirectories: (path) => makeSandboxDirectories(path, agentOwner(this.#open().machine)),
-      isRunning: (sandboxId) => this.#isBusy(sandboxId),
+      directories,
+      makeDirectories: (path) => makeSandboxDirectories(path, host.agentOwner),
+      isRunning,
     });
+    this.overlays = createOverlays({ directories, owner: () => host.agentOwner, isRunning });
     this.bases = createBases({
-      machine: () => this.#open().machine,
-      directories: () => this.#openOrExplain(),
-      launch: () => this.#residences.namespaces.launch(),
-    });
-    this.overlays = createOverlays({
-      directories: () => this.#openOrExplain(),
-      owner: () => agentOwner(this.#open().machine),
-      isRunning: (sandboxId) => this.#isBusy(sandboxId),
+      machine: () => host.machine,
+      directories,
+      launch: () => this.#grades.of({}).launch(),
     });
   }
 
   async capabilities(): Promise<PresentCapabilities> {
     return {
       ...this.declared,
-      ...this.#isolation(),
+      ...this.#grades.present(),
       // The kernel counts processes by user namespace; for the rest a cgroup is needed.
-      limits:
-        findCgroupPlace(this.#options.stateDirectory) === undefined
-          ? ["pids"]
-          : LOCAL_CAPABILITIES.limits,
+      limits: this.#cgroups === undefined ? ["pids"] : LOCAL_CAPABILITIES.limits,
     };
   }
 
@@ -132,18 +96,10 @@ class LocalProvider implements SandboxProvider {
 
   async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    checkId(specification.id);
-    const { sandboxes, trash } = this.#openOrExplain();
-    const directory = join(sandboxes, specification.id);
-    const existed = await isDirectory(directory);
-    try {
-      this.#makeDirectories(directory, specification);
-    } catch (error) {
-      if (!existed) await discardTree(directory, trash);
-      throw explainDiskError(error, sandboxes);
-    }
+    await this.#sandboxes.make(specification);
     // The first start then finds the keeper resident; why it could not be launched is that start's to tell.
-    this.#residenceOf(specification)
+    this.#grades
+      .of(specification)
       .launch()
       .catch((error: unknown) => {
         this.#logger.warn("the keeper did not start", { error: String(error) });
@@ -156,45 +112,28 @@ class LocalProvider implements SandboxProvider {
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
     signal.throwIfAborted();
-    checkId(specification.id);
-    if (this.#isBusy(specification.id)) {
-      throw new CattlegridError("SANDBOX_BUSY", `The sandbox ${specification.id} runs already.`);
-    }
-    this.#starting.add(specification.id);
-    try {
-      const residence = this.#residenceOf(specification);
+    return await this.#sandboxes.whileStarting(specification.id, async () => {
+      const residence = this.#grades.of(specification);
       await residence.settle(() => this.#try(residence));
       return await this.#start(specification, hooks, signal);
-    } catch (error) {
-      throw explainDiskError(error, this.#options.stateDirectory);
-    } finally {
-      this.#starting.delete(specification.id);
-    }
+    });
   }
 
   async destroy(sandboxId: string): Promise<void> {
-    checkId(sandboxId);
-    await this.#running.get(sandboxId)?.stop();
-    const { sandboxes, trash } = this.#openOrExplain();
-    await discardTree(join(sandboxes, sandboxId), trash);
+    await this.#sandboxes.discard(sandboxId);
   }
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
-    const { sandboxes, trash } = this.#openOrExplain();
-    for (const residence of Object.values(this.#residences)) await residence.clear();
-    for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
-    const found = await readdir(sandboxes);
-    const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
-    for (const id of doomed) await discardTree(join(sandboxes, id), trash);
-    const cgroups = findCgroupPlace(this.#options.stateDirectory);
-    if (cgroups !== undefined) removeCgroups(cgroups, new Set(this.#running.keys()));
+    await this.#grades.clear();
+    const doomed = await this.#sandboxes.discardAllBut(keep);
+    const cgroups = this.#cgroups;
+    if (cgroups !== undefined) removeCgroups(cgroups, new Set(this.#sandboxes.listRunning()));
     return doomed;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
-    await Promise.all(Object.values(this.#residences).map((residence) => residence.close()));
-    await rm(join(this.#options.runtimeDirectory, "gvisor"), { recursive: true, force: true });
+    await this.#sandboxes.stopAll();
+    await this.#grades.close();
   }
 
   async #start(
@@ -202,42 +141,26 @@ class LocalProvider implements SandboxProvider {
     hooks: StartHooks,
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
-    const { machine, directories } = this.#open();
-    const directory = join(directories.sandboxes, specification.id);
-    if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
-    const residence = this.#residenceOf(specification);
-    const [launched, runtimeVersion] = await Promise.all([residence.launch(), residence.version()]);
-    signal.throwIfAborted();
-    const cgroups = findCgroupPlace(this.#options.stateDirectory);
-    const context = {
-      machine,
-      launched,
-      directories,
-      cgroups,
-      runtime: residence.runtime.runtime,
-      runtimeVersion,
-      logger: this.#logger,
-    };
-    const sandbox = await startSandbox(context, specification, hooks);
-    this.#running.set(specification.id, sandbox);
-    void sandbox.ended.then(() => this.#running.delete(specification.id));
+    const { machine, directories } = this.#host;
+    const residence = this.#grades.of(specification);
+    const sandbox = await this.#sandboxes.run(specification, async () => {
+      const launching = [residence.launch(), residence.version()] as const;
+      const [launched, runtimeVersion] = await Promise.all(launching);
+      signal.throwIfAborted();
+      const context = {
+        machine,
+        launched,
+        directories,
+        cgroups: this.#cgroups,
+        runtime: residence.runtime.runtime,
+        runtimeVersion,
+        logger: this.#logger,
+      };
+      return await startSandbox(context, specification, hooks);
+    });
     if (!signal.aborted) return sandbox;
     await sandbox.stop();
     throw signal.reason;
-  }
-
-  #makeDirectories(directory: string, { workspace, base, hasRoot }: SandboxSpecification): void {
-    const { machine } = this.#open();
-    if (hasRoot === true) requireIds(machine);
-    const owner = agentOwner(machine);
-    if (base !== undefined) {
-      // Whoever is root inside has them, as in any root file system.
-      const trees = hasRoot === true ? (["root", "etc"] as const) : (["root"] as const);
-      makeSandboxDirectories(directory, machine.isRoot ? rootOwner(machine) : undefined, trees);
-    }
-    makeSandboxDirectories(directory, owner, base === undefined ? undefined : ["home"]);
-    if (workspace?.mode !== "overlay") return;
-    makeWorkspaceDirectories(directory, modeOf(workspace.path), owner);
   }
 
   async #try(residence: Residence): Promise<void> {
@@ -251,65 +174,7 @@ class LocalProvider implements SandboxProvider {
     await tryRuntime(ground, { runtime, version: await residence.version() }, signal);
   }
 
-  #residenceOf({ isolation = "namespaces" }: SandboxSpecification): Residence {
-    if (isolation === "namespaces" || isolation === "gvisor") return this.#residences[isolation];
-    const message = `The local sandbox provider has no isolation ${isolation}.`;
-    throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
+  get #cgroups(): CgroupPlace | undefined {
+    return findCgroupPlace(this.#options.stateDirectory);
   }
-
-  /** Whether gVisor works here is tried when it is first asked for; whether it could is told at once. */
-  #isolation(): Pick<PresentCapabilities, "isolation" | "lacking"> {
-    try {
-      requireSentry(this.#open().machine, this.#options.programs?.runsc);
-      return { isolation: ["namespaces", "gvisor"] };
-    } catch (error) {
-      if (!CattlegridError.is(error)) throw error;
-      const lacking = { isolation: "gvisor" as const, why: error.message, remedy: error.hint };
-      return { isolation: ["namespaces"], lacking: [lacking] };
-    }
-  }
-
-  #isBusy(sandboxId: string): boolean {
-    return this.#running.has(sandboxId) || this.#starting.has(sandboxId);
-  }
-
-  #openOrExplain(): Directories {
-    try {
-      return this.#open().directories;
-    } catch (error) {
-      throw explainDiskError(error, this.#options.stateDirectory);
-    }
-  }
-
-  #open(): Host {
-    if (this.#host !== undefined) return this.#host;
-    const directories = openDirectories(this.#options.stateDirectory);
-    const machine = inspectMachine();
-    const proposed = machine.subordinate.first;
-    const first = machine.isRoot
-      ? fixSubordinateRange(directories.subordinateFile, proposed)
-      : proposed;
-    const subordinate = { ...machine.subordinate, first };
-    this.#host = { directories, machine: { ...machine, subordinate } };
-    return this.#host;
-  }
-}
-
-/** As root the agent is a subordinate user, to whom its files must belong; else it is this user. */
-function agentOwner({ isRoot, subordinate }: Machine): Owner | undefined {
-  if (!isRoot) return undefined;
-  return { uid: subordinate.first + AGENT_ID, gid: subordinate.first + AGENT_ID };
-}
-
-function rootOwner({ isRoot, subordinate }: Machine): Owner {
-  return isRoot ? { uid: subordinate.first, gid: subordinate.first } : { uid: 0, gid: 0 };
-}
-
-/** An ordinary user's sandbox has one id, the agent's: nobody could be root in it, and no file could be root's. */
-function requireIds({ isRoot }: Machine): void {
-  if (isRoot) return;
-  const message = "Nothing can be root in a sandbox that an ordinary user runs.";
-  throw new CattlegridError("BASE_UNSUITABLE", message, {
-    hint: "Use a base that has the packages already, the Docker provider, or run Cattlegrid as root. Subordinate ids (`usermod --add-subuids`) do not help: such a sandbox has the id of its agent alone.",
-  });
 }
