@@ -1,6 +1,6 @@
-/** One operation at a time for each sandbox; those of different ones do not wait for each other. */
+/** One operation at a time for each id; those of different ones do not wait for each other. */
 export class OperationQueues {
-  /** What each operation that came last for a sandbox ends with; gone once nothing waits any more. */
+  /** What each operation that came last of an id ends with; gone once nothing waits any more. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
   run<T>(id: string, work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,13 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OWNER, SandboxYard } from "../../../test/support/sandbox-yard.ts";
 import type { SandboxCreate } from "../../protocol/sandbox.ts";
 import { createFakeProvider } from "../../testing/fake/provider.ts";
 import { endTar } from "../../platform/tar/tar-writer.ts";
 import type { FakeProgram } from "../../testing/fake/program.ts";
+import type { CaptureSockets } from "../capture/capture-sockets.ts";
 import type { RunningSandbox, SandboxProvider } from "../provider.ts";
 
 const NEVER = new AbortController().signal;
@@ -19,6 +23,14 @@ class CountingProvider {
   readonly started: RunningSandbox[] = [];
   readonly provider: SandboxProvider;
   failure: Error | undefined;
+  /** Of what the machine has at the moment. */
+  lack: Error | undefined;
+  /** Handed over by each start, also by one that fails. */
+  sockets: CaptureSockets | undefined;
+  /** Whether two who ask what the machine has are told at the same moment, or the one after a while. */
+  isTogether = false;
+  #told = Promise.withResolvers<void>();
+  #asking = 0;
 
   constructor() {
     // By it what a template says is put in place: it sends what lies in the home, and takes what is to be there.
@@ -29,12 +41,37 @@ class CountingProvider {
     };
     const fake = createFakeProvider({ programs: { sh } });
     const start: SandboxProvider["start"] = async (specification, hooks, signal) => {
+      if (this.sockets !== undefined) hooks.onCapture(this.sockets);
       if (this.failure !== undefined) throw this.failure;
       const running = await fake.start(specification, hooks, signal);
       this.started.push(running);
       return running;
     };
-    this.provider = { ...fake, start };
+    const capabilities: SandboxProvider["capabilities"] = async (signal) => {
+      if (this.isTogether) await this.#together();
+      if (this.lack !== undefined) throw this.lack;
+      return fake.capabilities(signal);
+    };
+    this.provider = { ...fake, start, capabilities };
+  }
+
+  async #together(): Promise<void> {
+    this.#asking++;
+    if (this.#asking < 2) await Promise.race([this.#told.promise, setTimeout(100)]);
+    this.#told.resolve();
+    this.#told = Promise.withResolvers();
+    this.#asking = 0;
+  }
+
+  /** How many of those that it started run still. */
+  async countRunning(): Promise<number> {
+    const running = this.started.map(async ({ ended }) =>
+      Promise.race([
+        ended.then(() => 0),
+        new Promise<number>((resolve) => setImmediate(resolve, 1)),
+      ]),
+    );
+    return (await Promise.all(running)).reduce((sum, each) => sum + each, 0);
   }
 }
 
@@ -175,6 +212,36 @@ describe("a warm pool", () => {
     expect(reserved?.id).toBe(id);
     await yard.sandboxes.remove(id);
     expect(await reserved?.ended).toEqual({ kind: "stopped" });
+  });
+
+  test("leaves nothing running of one that could not be claimed", async () => {
+    await warm(1);
+    const request = { template: { name: "team" }, workspace: yard.workspace };
+    const { id } = (await yard.sandboxes.create(OWNER, request)).sandbox;
+    backend.failure = new Error("no more of them");
+    backend.lack = new Error("the machine has changed");
+    const starting = yard.sandboxes.start(id, {}, { signal: NEVER });
+    await expect(starting).rejects.toThrow("the machine has changed");
+    expect(await backend.started[0]?.ended).toEqual({ kind: "stopped" });
+  });
+
+  test("keeps no socket of one that failed to start", async () => {
+    const tcp = createServer();
+    const closed = once(tcp, "close");
+    tcp.listen(0, "127.0.0.1");
+    await once(tcp, "listening");
+    backend.sockets = { tcp, udp: [] };
+    backend.failure = new Error("the disk is full");
+    await warm(1);
+    await closed;
+    backend.sockets = undefined;
+  });
+
+  test("asked for twice at once is one pool, of the size said last", async () => {
+    backend.isTogether = true;
+    await Promise.all([warm(2), warm(1)]);
+    expect(await ready()).toBe(1);
+    expect(await backend.countRunning()).toBe(1);
   });
 
   test("shows in no list, and stands again after the daemon's end", async () => {

@@ -6,8 +6,10 @@ import type { WarmPool, WarmPoolSet } from "../../protocol/warm-pool.ts";
 import type { SandboxRow } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";
 import type { WarmPoolRow } from "../../store/warm-pool-rows.ts";
-import { requireLaunchable, type Launch, type LaunchedSandbox } from "../life/launch.ts";
 import type { CaptureSockets } from "../capture/capture-sockets.ts";
+import type { Gate } from "../egress/gates.ts";
+import { requireLaunchable, type Launch, type LaunchedSandbox } from "../life/launch.ts";
+import { OperationQueues } from "../life/operation-queues.ts";
 import type { SandboxProvider } from "../provider.ts";
 import { providerOf } from "../registry.ts";
 import { TemplatePool } from "./pool.ts";
@@ -34,6 +36,8 @@ export class WarmPools {
   readonly #reserved = new Map<string, PreparedSandbox>();
   /** Why a new sandbox of a template with a pool starts without. */
   readonly #cold = new Map<string, string>();
+  /** A pool is changed by one caller at a time. */
+  readonly #queues = new OperationQueues();
   #isClosed = false;
 
   constructor(options: WarmPoolsOptions) {
@@ -43,38 +47,15 @@ export class WarmPools {
   /** Makes the pools anew that were asked for before; what goes wrong is shown by `list`. */
   async restore(): Promise<void> {
     for (const row of await this.#options.store.warmPools.list()) {
-      if (!this.#isClosed) void this.#open(row).fill();
+      const isAskedAnew = this.#pools.has(keyOf(row.owner, row.template));
+      if (!this.#isClosed && !isAskedAnew) void this.#open(row).fill();
     }
   }
 
   /** Keeps so many of a template ready from now on; resolves when they are. Throws what making one throws. */
-  async set(owner: string, template: string, wish: WarmPoolSet): Promise<WarmPool> {
-    const { store } = this.#options;
+  set(owner: string, template: string, wish: WarmPoolSet): Promise<WarmPool> {
     const row = { owner, template, wish };
-    const key = keyOf(owner, template);
-    const described = await this.#options.describe(owner, row);
-    const provider = providerOf(this.#options.providers, described);
-    const { warmPool } = await provider.capabilities(AbortSignal.timeout(30_000));
-    if (!warmPool && wish.size > 0) {
-      const message = `The ${provider.id} sandbox provider prepares no sandboxes.`;
-      throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
-    }
-    await this.#pools.get(key)?.close();
-    this.#pools.delete(key);
-    if (wish.size === 0) {
-      await store.warmPools.remove(owner, template);
-      return {
-        template,
-        parameters: wish.parameters ?? {},
-        provider: provider.id,
-        size: 0,
-        ready: 0,
-      };
-    }
-    await store.warmPools.put(row);
-    const pool = this.#open(row);
-    await pool.fill();
-    return { ...(await pool.show()), provider: provider.id };
+    return this.#queues.run(keyOf(owner, template), () => this.#set(row));
   }
 
   async list(owner: string): Promise<readonly WarmPool[]> {
@@ -154,6 +135,36 @@ export class WarmPools {
     for (const prepared of reserved) release(prepared);
   }
 
+  async #set(row: WarmPoolRow): Promise<WarmPool> {
+    const { store } = this.#options;
+    const { owner, template, wish } = row;
+    const key = keyOf(owner, template);
+    const described = await this.#options.describe(owner, row);
+    const provider = providerOf(this.#options.providers, described);
+    const { warmPool } = await provider.capabilities(AbortSignal.timeout(30_000));
+    if (!warmPool && wish.size > 0) {
+      const message = `The ${provider.id} sandbox provider prepares no sandboxes.`;
+      throw new CattlegridError("PROVIDER_UNSUPPORTED", message);
+    }
+    await this.#pools.get(key)?.close();
+    this.#pools.delete(key);
+    if (wish.size === 0) {
+      await store.warmPools.remove(owner, template);
+      return {
+        template,
+        parameters: wish.parameters ?? {},
+        provider: provider.id,
+        size: 0,
+        ready: 0,
+      };
+    }
+    await store.warmPools.put(row);
+    if (this.#isClosed) throw new CattlegridError("INTERRUPTED", "The engine is being closed.");
+    const pool = this.#open(row);
+    await pool.fill();
+    return { ...(await pool.show()), provider: provider.id };
+  }
+
   async #takeOver(
     prepared: PreparedSandbox,
     launch: Launch,
@@ -165,9 +176,10 @@ export class WarmPools {
       await this.#discard(prepared);
       return { why: why ?? "this provider cannot" };
     }
-    await requireLaunchable(launch);
-    const gate = await launch.gate.open();
+    let gate: Gate | undefined;
     try {
+      await requireLaunchable(launch);
+      gate = await launch.gate.open();
       // SECURITY: the gateway listens before anything runs inside, here as at every start.
       if (sockets !== undefined) gate.capture(sockets);
       prepared.sockets = undefined;
@@ -176,7 +188,7 @@ export class WarmPools {
       pins.dispose();
       return { running, gate };
     } catch (error) {
-      await gate.close();
+      await gate?.close();
       await this.#discard(prepared);
       if (signal.aborted) throw error;
       return { why: asCattlegridError(error).message.replace(/\.$/, "") };
@@ -199,16 +211,16 @@ export class WarmPools {
     const row = { ...described, id: randomUUID() };
     const pins = new DisposableStack();
     const provider = providerOf(this.#options.providers, row);
+    let sockets: CaptureSockets | undefined;
     try {
       const launch = await this.#options.plan(row, pins, signal);
       await requireLaunchable(launch);
-      let sockets: CaptureSockets | undefined;
       await provider.create(launch.specification, signal);
       const hooks = { onCapture: (captured: CaptureSockets) => (sockets = captured) };
       const running = await provider.start(launch.specification, hooks, signal);
       return { id: row.id, specification: launch.specification, running, sockets, pins };
     } catch (error) {
-      pins.dispose();
+      release({ sockets, pins });
       await provider.destroy(row.id);
       throw error;
     }
@@ -223,7 +235,7 @@ export class WarmPools {
 }
 
 /** What the engine itself holds of one that ended. */
-function release(prepared: PreparedSandbox): void {
+function release(prepared: Pick<PreparedSandbox, "sockets" | "pins">): void {
   prepared.sockets?.tcp.close();
   for (const socket of prepared.sockets?.udp ?? []) socket.close();
   prepared.sockets = undefined;

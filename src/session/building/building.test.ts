@@ -63,6 +63,17 @@ describe("building a template", () => {
     expect(homes()).toEqual([]);
   });
 
+  test("tells who waits no more of a step's output than fits, and the log the whole of it", async () => {
+    const run = "head -c 3000000 /dev/zero | tr '\\0' x; echo the end";
+    const { events } = await build(template({ run }));
+    const deltas = events.flatMap((event) => (event.type === "build-delta" ? [event.text] : []));
+    expect(deltas.join("").length).toBeLessThan(1_100_000);
+    expect(deltas.at(-1)).toBe("\n[The rest is in the log.]\n");
+    const { log } = events.at(-1) as StartEvent & { type: "build-end" };
+    expect(readFileSync(log, "utf8")).toContain("xthe end\n");
+    expect(statSync(log).size).toBeGreaterThan(3_000_000);
+  });
+
   test("that is built already does nothing", async () => {
     const wanted = template({ run: "true" });
     const first = await build(wanted);

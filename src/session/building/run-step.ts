@@ -7,6 +7,8 @@ import type { BuildStep } from "./step.ts";
 
 /** Of the output: what a message can show. */
 const SHOWN_MAX = 4096;
+/** What those who wait are told of one step: it is kept for whoever comes later, so a step must not make it endless. */
+const TOLD_MAX = 1024 * 1024;
 
 export interface StepPlace {
   step: BuildStep;
@@ -22,11 +24,19 @@ export async function runStep({ step, box, log, signal, report }: StepPlace): Pr
   const deadline = AbortSignal.timeout(step.timeoutMs);
   const began = performance.now();
   let end = "";
+  let told = 0;
+  const tell = (text: string): void => {
+    if (told >= TOLD_MAX) return;
+    told += text.length;
+    report({ type: "build-delta", text });
+    if (told < TOLD_MAX) return;
+    report({ type: "build-delta", text: "\n[The rest is in the log.]\n" });
+  };
   const onOutput = (bytes: Buffer): void => {
     log.write(bytes);
     const text = decoder.decode(bytes, { stream: true });
     end = (end + text).slice(-SHOWN_MAX);
-    report({ type: "build-delta", text });
+    tell(text);
   };
   const { argv, environment } = step;
   let exitCode: number;
