@@ -58,3 +58,8 @@ export function readSessionId(record: JsonRecord): string | undefined {
   const id = textOf(record["session_id"]);
   return id === "" ? undefined : id;
 }
+
+/** Its last record lists what it refused because nobody could be asked. */
+export function hasRefusedTools({ permission_denials: denials }: JsonRecord): boolean {
+  return recordsIn(denials).length > 0;
+}

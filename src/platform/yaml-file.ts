@@ -8,10 +8,11 @@ import {
   type Document,
   type Node,
 } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CattlegridError } from "../errors/error.ts";
-import { findNearest } from "./nearest-name.ts";
+import { describeIssues, parseWithout } from "./schema-issues.ts";
+import { joinProblems } from "./joined-problems.ts";
 
 export type YamlPath = readonly PropertyKey[];
 
@@ -43,6 +44,15 @@ export interface YamlFile<T> {
   failAt(path: YamlPath, found: YamlProblem): CattlegridError;
 }
 
+/** A file as far as it can be read, and what is wrong with the rest of it. */
+export interface ExaminedFile<T> {
+  /** Without what is wrong; undefined when nothing can be made of it. */
+  file: YamlFile<T> | undefined;
+  problems: readonly CattlegridError[];
+  /** Where something wrong was left out. */
+  omitted: readonly YamlPath[];
+}
+
 interface Source {
   path: string;
   code: ErrorCode;
@@ -52,105 +62,60 @@ interface Source {
 
 /** Throws an error of the form's code that names file, line, column and the fix: a file is read as a whole or not at all. */
 export function readYamlFile<Schema extends z.ZodType>(
-  file: { path: string; text: string },
+  text: { path: string; text: string },
   form: YamlForm<Schema>,
 ): YamlFile<z.output<Schema>> {
+  const { file, problems } = examineYamlFile(text, form);
+  if (file === undefined || problems.length > 0) throw joinProblems(problems);
+  return file;
+}
+
+/** The same for whoever wants to know of all that is wrong. Throws nothing. */
+export function examineYamlFile<Schema extends z.ZodType>(
+  { path, text }: { path: string; text: string },
+  form: YamlForm<Schema>,
+): ExaminedFile<z.output<Schema>> {
   const lines = new LineCounter();
-  const document = parseDocument(file.text, {
-    lineCounter: lines,
-    uniqueKeys: true,
-    logLevel: "error",
-  });
-  const source: Source = { path: file.path, code: form.code, document, lines };
-  const [syntax] = [...document.errors, ...document.warnings];
-  if (syntax !== undefined) {
-    const problem = (syntax.message.split("\n")[0] ?? "").replace(/ at line .*$/, "");
-    throw failAt(source, syntax.pos[0], { problem, fix: "Correct the YAML there." });
-  }
-  if (!isMap(document.contents)) {
-    throw failAt(source, 0, { problem: `the file holds no ${noun(form)}`, fix: form.ifEmpty });
-  }
-  refuseAliases(source, form);
-  const parsed = form.schema.safeParse(document.toJS());
-  if (!parsed.success) throw failSchema(source, form, parsed.error);
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, logLevel: "error" });
+  const source: Source = { path, code: form.code, document, lines };
+  const unreadable = [...describeSyntax(source, form), ...findAliases(source, form)];
+  if (unreadable.length > 0) return { file: undefined, problems: unreadable, omitted: [] };
+  const { data, issues, omitted } = parseWithout(document.toJS(), form.schema);
+  const failure = (at: YamlPath, found: YamlProblem): CattlegridError =>
+    failAt(source, offsetOf(document, at), found);
   return {
-    value: parsed.data,
-    failAt: (path, found) => failAt(source, offsetOf(document, path), found),
+    file: data === undefined ? undefined : { value: data.value, failAt: failure },
+    problems: describeIssues(issues, form).map(({ at, ...found }) => failure(at, found)),
+    omitted,
   };
+}
+
+function describeSyntax(
+  source: Source,
+  form: { kind: string; ifEmpty: string },
+): CattlegridError[] {
+  const { errors, warnings, contents } = source.document;
+  const found = [...errors, ...warnings].map((syntax) => {
+    const problem = (syntax.message.split("\n")[0] ?? "").replace(/ at line .*$/, "");
+    return failAt(source, syntax.pos[0], { problem, fix: "Correct the YAML there." });
+  });
+  if (found.length > 0 || isMap(contents)) return found;
+  return [failAt(source, 0, { problem: `the file holds no ${noun(form)}`, fix: form.ifEmpty })];
 }
 
 function noun({ kind }: { kind: string }): string {
   return kind.replace(/^an? /, "");
 }
 
-function refuseAliases(source: Source, form: { kind: string; noAliases: string }): void {
+function findAliases(source: Source, form: { kind: string; noAliases: string }): CattlegridError[] {
+  const found: CattlegridError[] = [];
   visit(source.document, {
     Alias(_key, node) {
       const problem = `${form.kind} has no aliases`;
-      throw failAt(source, node.range?.[0] ?? 0, { problem, fix: form.noAliases });
+      found.push(failAt(source, node.range?.[0] ?? 0, { problem, fix: form.noAliases }));
     },
   });
-}
-
-function failSchema(
-  source: Source,
-  form: { schema: z.ZodType; kind: string; contents: string },
-  error: z.ZodError,
-): CattlegridError {
-  const { path, issue } = deepestIssue(firstMeant(error.issues));
-  const shown = path.length === 0 ? "the file" : path.map(String).join(".");
-  const problem = `${shown}: ${issue?.message ?? `not what ${form.kind} holds`}`;
-  const [key] = issue?.code === "unrecognized_keys" ? issue.keys : [];
-  if (key === undefined) {
-    return failAt(source, offsetOf(source.document, path), { problem, fix: form.contents });
-  }
-  const nearest = findNearest(key, listKeys(form.schema, path));
-  return failAt(source, offsetOf(source.document, [...path, key]), {
-    problem: nearest === undefined ? problem : `${problem}; did you mean ${nearest}?`,
-    fix: form.contents,
-  });
-}
-
-/** The keys that a schema knows at a place. */
-function listKeys(schema: z.ZodType, path: YamlPath): readonly string[] {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
-    return listKeys(schema.unwrap() as z.ZodType, path);
-  }
-  if (schema instanceof z.ZodUnion) {
-    return schema.options.flatMap((option) => listKeys(option as z.ZodType, path));
-  }
-  const [step, ...rest] = path;
-  if (schema instanceof z.ZodObject) {
-    if (step === undefined) return Object.keys(schema.shape);
-    const next = (schema.shape as Record<PropertyKey, z.ZodType | undefined>)[step];
-    return next === undefined ? [] : listKeys(next, rest);
-  }
-  if (step === undefined) return [];
-  if (schema instanceof z.ZodRecord) return listKeys(schema.valueType as z.ZodType, rest);
-  return schema instanceof z.ZodArray ? listKeys(schema.element as z.ZodType, rest) : [];
-}
-
-/** A union reports each alternative; the one with the least against it is the one the writer meant. */
-function deepestIssue(
-  issue: z.core.$ZodIssue | undefined,
-  prefix: YamlPath = [],
-): { path: YamlPath; issue: z.core.$ZodIssue | undefined } {
-  const path = [...prefix, ...(issue?.path ?? [])];
-  if (issue?.code !== "invalid_union") return { path, issue };
-  const [meant] = issue.errors
-    .filter((issues) => !issues.some(isOfAnotherKind))
-    .toSorted((left, right) => left.length - right.length);
-  return meant?.[0] === undefined ? { path, issue } : deepestIssue(firstMeant(meant), path);
-}
-
-/** A key that is misspelt is missing under its right name, too. */
-function firstMeant(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
-  return issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
-}
-
-/** A text where a map stands, or the other way round. */
-function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
-  return code === "invalid_type" && path.length === 0;
+  return found;
 }
 
 /** Where a value stands in the text; for a value that is not there, where its nearest parent stands. */

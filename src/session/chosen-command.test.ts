@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { kiro } from "../agent/agents/kiro/kiro.ts";
 import type { CompiledConfiguration } from "../agent/configuration/configuration.ts";
+import type { ResolvedCommand } from "../protocol/argument-rule.ts";
+import type { SessionCreate } from "../protocol/session.ts";
 import { chooseCommand } from "./chosen-command.ts";
 
 const ASKING: CompiledConfiguration = {
@@ -10,7 +12,13 @@ const ASKING: CompiledConfiguration = {
   interactive: ["--v2"],
 };
 const argvOf = (given: readonly string[], configured?: CompiledConfiguration): readonly string[] =>
-  chooseCommand(kiro, { arguments: [...given], argumentRule: "auto" }, configured).argv;
+  choose({ arguments: [...given] }, configured).argv;
+function choose(
+  asked: Partial<SessionCreate>,
+  configured: CompiledConfiguration | undefined,
+): ResolvedCommand {
+  return chooseCommand(kiro, { kind: "interactive", argumentRule: "auto", ...asked }, configured);
+}
 
 describe("what a session under a template runs", () => {
   test("is the agent's own command without a template", () => {
@@ -25,11 +33,7 @@ describe("what a session under a template runs", () => {
   });
 
   test("is no wider where an editor is served", () => {
-    const { argv } = chooseCommand(
-      kiro,
-      { arguments: [...kiro.acp!], argumentRule: "replace" },
-      ASKING,
-    );
+    const { argv } = choose({ arguments: [...kiro.acp!], argumentRule: "replace" }, ASKING);
     expect(argv).toEqual(["kiro-cli", "acp", "--agent-engine", "v2", "--agent=golden-1"]);
   });
 
@@ -41,4 +45,21 @@ describe("what a session under a template runs", () => {
       );
     },
   );
+
+  test("is refused with another value of a variable that the template sets", () => {
+    const configured = { ...ASKING, environment: { TRUST: "none" } };
+    expect(() => choose({ environment: { TRUST: "all" } }, configured)).toThrow(
+      expect.objectContaining({ code: "TEMPLATE_FIXED" }),
+    );
+    expect(choose({ environment: { TRUST: "none", MORE: "1" } }, configured).argv).toHaveLength(4);
+  });
+
+  test("is refused at a terminal to an agent that is held in turns only", () => {
+    const configured = { ...ASKING, turnsOnly: "be held at a terminal" };
+    const refused = expect.objectContaining({ code: "AGENT_SETTING_UNAVAILABLE" });
+    expect(() => choose({}, configured)).toThrow(refused);
+    expect(() => choose({ arguments: [...kiro.acp!] }, configured)).toThrow(refused);
+    expect(choose({ kind: "turns" }, configured).argv).toHaveLength(4);
+    expect(choose({ arguments: ["whoami"] }, configured).argv).toEqual(["kiro-cli", "whoami"]);
+  });
 });

@@ -1,4 +1,5 @@
 import type { YamlFile, YamlPath, YamlProblem } from "../platform/yaml-file.ts";
+import type { CattlegridError } from "../errors/error.ts";
 import { findNearest } from "../platform/nearest-name.ts";
 import type { TemplateFile } from "../protocol/template-file.ts";
 import { findReferences, wholeReference } from "./interpolation.ts";
@@ -39,23 +40,23 @@ export interface ReferenceSite {
   isProgram: boolean;
 }
 
-/** Throws TEMPLATE_INVALID at the first reference that leads nowhere, or stands where none may. */
+/** Every reference that leads nowhere, or stands where none may. */
 export function checkReferences(
   file: YamlFile<TemplateFile>,
   parameters: Parameters,
   named: readonly ReferenceSite[],
-): void {
+): CattlegridError[] {
   const own = listTexts(file.value, []).map((each) => ({
     ...each,
     isProgram: isProgramText(file.value, each.path),
   }));
-  for (const site of [...own, ...named]) {
-    for (const name of findReferences(site.text)) {
+  const problems = [...own, ...named].flatMap((site) =>
+    findReferences(site.text).flatMap((name) => {
       const found = judge(site, name, parameters);
-      if (found !== undefined) throw file.failAt(site.path, found);
-    }
-  }
-  checkConditions(file, parameters);
+      return found === undefined ? [] : [file.failAt(site.path, found)];
+    }),
+  );
+  return [...problems, ...checkConditions(file, parameters)];
 }
 
 function judge(site: ReferenceSite, name: string, parameters: Parameters): YamlProblem | undefined {
@@ -78,16 +79,14 @@ function judge(site: ReferenceSite, name: string, parameters: Parameters): YamlP
   };
 }
 
-function checkConditions(file: YamlFile<TemplateFile>, parameters: Parameters): void {
-  for (const { path, when } of listConditions(file.value, [])) {
-    for (const name of Object.keys(when)) {
-      if (Object.hasOwn(parameters, name)) continue;
-      throw file.failAt(
-        [...path, "when", name],
-        unknownParameter([...path, "when"].join("."), name, parameters),
-      );
-    }
-  }
+function checkConditions(file: YamlFile<TemplateFile>, parameters: Parameters): CattlegridError[] {
+  return listConditions(file.value, []).flatMap(({ path, when }) => {
+    const unknown = Object.keys(when).filter((name) => !Object.hasOwn(parameters, name));
+    const shown = [...path, "when"].join(".");
+    return unknown.map((name) =>
+      file.failAt([...path, "when", name], unknownParameter(shown, name, parameters)),
+    );
+  });
 }
 
 function unknownParameter(shown: string, name: string, parameters: Parameters): YamlProblem {

@@ -1,5 +1,6 @@
 import {
-  readYamlFile,
+  examineYamlFile,
+  type ExaminedFile,
   type YamlFile,
   type YamlForm,
   type YamlPath,
@@ -25,20 +26,24 @@ const FORM: YamlForm<typeof templateFileSchema> = {
   contents: "See docs/templates.md for what a template holds.",
 };
 
-/**
- * Reads the text of a template file, and checks what is its own. Throws TEMPLATE_INVALID with file, line, column and the
- * fix.
- */
-export function readTemplateFile(file: { path: string; text: string }): YamlFile<TemplateFile> {
-  const read = readYamlFile(file, FORM);
-  for (const [name, parameter] of Object.entries(read.value.parameters ?? {})) {
-    checkParameter(read, name, parameter);
-  }
-  checkContents(read, "files");
-  checkContents(read, "steering");
-  checkPaths(read);
-  checkRules(read);
-  return read;
+/** Reads the text of a template file as far as it can be read, and finds all that is wrong with what is its own. */
+export function examineTemplateFile(text: {
+  path: string;
+  text: string;
+}): ExaminedFile<TemplateFile> {
+  const examined = examineYamlFile(text, FORM);
+  const { file } = examined;
+  if (file === undefined) return examined;
+  const parameters = Object.entries(file.value.parameters ?? {});
+  const problems = [
+    ...examined.problems,
+    ...parameters.flatMap(([name, parameter]) => checkParameter(file, name, parameter)),
+    ...checkContents(file, "files"),
+    ...checkContents(file, "steering"),
+    ...checkPaths(file),
+    ...checkRules(file),
+  ];
+  return { ...examined, problems };
 }
 
 /** What a parameter is when nobody answers has to be an answer. */
@@ -46,50 +51,56 @@ function checkParameter(
   file: YamlFile<TemplateFile>,
   name: string,
   parameter: TemplateParameter,
-): void {
+): CattlegridError[] {
   const at: YamlPath = ["parameters", name];
   if (parameter.type === "string" && parameter.pattern !== undefined) {
     const why = refusePattern(parameter.pattern);
     const fix = "Write a regular expression of JavaScript.";
-    if (why !== undefined) throw file.failAt([...at, "pattern"], { problem: why, fix });
+    if (why !== undefined) return [file.failAt([...at, "pattern"], { problem: why, fix })];
   }
-  if (parameter.default === undefined) return;
+  if (parameter.default === undefined) return [];
   try {
     readValue(name, parameter, parameter.default);
+    return [];
   } catch (error) {
     if (!CattlegridError.is(error, "PARAMETER_INVALID")) throw error;
-    throw file.failAt([...at, "default"], { problem: error.message, fix: error.hint });
+    return [file.failAt([...at, "default"], { problem: error.message, fix: error.hint })];
   }
 }
 
 /** A file is given here or beside the template, and not both. */
-function checkContents(file: YamlFile<TemplateFile>, list: "files" | "steering"): void {
-  for (const [index, { content, from }] of (file.value[list] ?? []).entries()) {
-    if ((content === undefined) !== (from === undefined)) continue;
+function checkContents(
+  file: YamlFile<TemplateFile>,
+  list: "files" | "steering",
+): CattlegridError[] {
+  return (file.value[list] ?? []).flatMap(({ content, from }, index) => {
+    if ((content === undefined) !== (from === undefined)) return [];
     const problem = `${list}.${index}: it needs exactly one of content and from`;
     const fix =
       "Write the text as `content: |`, or name a file beside the template as `from: FILE`.";
-    throw file.failAt([list, index], { problem, fix });
-  }
+    return [file.failAt([list, index], { problem, fix })];
+  });
 }
 
-function checkPaths(file: YamlFile<TemplateFile>): void {
-  for (const list of ["files", "repositories"] as const) {
-    for (const [index, { path }] of (file.value[list] ?? []).entries()) {
-      if (isBelow(path)) continue;
+function checkPaths(file: YamlFile<TemplateFile>): CattlegridError[] {
+  return (["files", "repositories"] as const).flatMap((list) =>
+    (file.value[list] ?? []).flatMap(({ path }, index) => {
+      if (isBelow(path)) return [];
       const problem = `${list}.${index}.path: ${path} leads out of the home directory`;
       const fix = "Name a path below the home directory, such as .config/tool.toml.";
-      throw file.failAt([list, index, "path"], { problem, fix });
-    }
-  }
+      return [file.failAt([list, index, "path"], { problem, fix })];
+    }),
+  );
 }
 
 /** A rule that a parameter is part of is known when the parameter has a value. */
-function checkRules(file: YamlFile<TemplateFile>): void {
+function checkRules(file: YamlFile<TemplateFile>): CattlegridError[] {
   const { allow = [], deny = [], preset } = file.value.policy ?? {};
+  const found: CattlegridError[] = [];
   if (preset !== undefined && !POLICY_PRESETS.some((each) => each === preset)) {
     const problem = `policy.preset: there is no preset ${preset}`;
-    throw file.failAt(["policy", "preset"], { problem, fix: `Use ${POLICY_PRESETS.join(", ")}.` });
+    const fix = `Use ${POLICY_PRESETS.join(", ")}.`;
+    found.push(file.failAt(["policy", "preset"], { problem, fix }));
   }
   const judge = (
     list: string,
@@ -98,11 +109,12 @@ function checkRules(file: YamlFile<TemplateFile>): void {
   ) => {
     for (const [index, text] of texts.entries()) {
       const reading = findReferences(text).length > 0 ? undefined : read(text);
-      if (reading?.ok === false) throw file.failAt(["policy", list, index], reading);
+      if (reading?.ok === false) found.push(file.failAt(["policy", list, index], reading));
     }
   };
   judge("allow", allow, (text) => readAllowText(text, "template"));
   judge("deny", deny, (text) => readDenyText(text, "template"));
+  return found;
 }
 
 /** Whether a path, taken from a directory, stays in it. */

@@ -133,12 +133,7 @@ class FileTemplates implements Templates {
 
   async lint(path: string): Promise<TemplateSummary> {
     const { directories, agents } = this.#options;
-    const loaded = await loadTemplate(directories, await placeOf(path));
-    const { agent, agents: said = {} } = loaded.content;
-    for (const id of [...(agent === undefined ? [] : [agent]), ...Object.keys(said)]) {
-      refuseUnknownAgent(loaded, id, agents?.() ?? [id]);
-    }
-    return summarise(loaded);
+    return summarise(await loadTemplate(directories, await placeOf(path), agents?.()));
   }
 
   async approve({ owner, workspace, digest }: Approval): Promise<TemplateSummary> {
@@ -212,19 +207,6 @@ function summarise({ name, origin, paths, digest, content }: LoadedTemplate): Te
     ...(chosen === undefined ? {} : { agent: chosen }),
     parameters: Object.entries(parameters).map((entry) => showParameter(...entry)),
   };
-}
-
-function refuseUnknownAgent(
-  { paths: [path = ""] }: LoadedTemplate,
-  id: string,
-  known: readonly string[],
-): void {
-  if (known.includes(id)) return;
-  const nearest = findNearest(id, known);
-  const guess = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
-  throw new CattlegridError("TEMPLATE_INVALID", `${path}: there is no agent ${id}.${guess}`, {
-    hint: `There are ${known.join(", ")}.`,
-  });
 }
 
 /** SECURITY: what was given may be the secret itself, by mistake, and is in no message. */

@@ -68,10 +68,41 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates"), () => {
     const broken = write(join(cli.workspace, "broken.yaml"), "version: 1\nagents: { shel: {} }\n");
     const linted = await cli.run(["template", "lint", broken]);
     expect(codeOf(linted)).toEqual([125, "TEMPLATE_INVALID"]);
-    expect(linted.stderr).toContain("Did you mean shell?");
+    expect(linted.stderr).toContain("did you mean shell?");
     write(broken, "version: 1\nenvironmnt: {}\n");
     expect((await cli.run(["template", "lint", broken])).stderr).toMatch(
       /broken\.yaml:2:1: .*did you mean environment\?/,
+    );
+  });
+
+  test("are told all that is wrong with them at once, in the order of the file", async () => {
+    const lines = [
+      "version: 1",
+      "titel: Team",
+      "parameters: { team: { type: string, default: 7 } }",
+      "agents: { shel: {} }",
+      "steering: [{ name: a.md, from: gone.md }]",
+      'policy: { preset: dve, allow: ["ok.example", "not a host"] }',
+      "setup: [{ rum: make }]",
+      'environment: { TEAM: "$' + '{parameters.taem}" }',
+    ];
+    const broken = write(join(cli.workspace, "worse.yaml"), `${lines.join("\n")}\n`);
+    const linted = await cli.run(["template", "lint", broken]);
+    const places = [...linted.stderr.matchAll(/worse\.yaml:(\d+:\d+): /g)].map(([, at]) => at);
+    expect(places).toEqual(["2:1", "3:37", "4:11", "5:26", "6:11", "6:46", "7:11"]);
+    expect(linted.stderr).toContain("worse.yaml has 7 problems.");
+    for (const guess of ["title", "shell", "run"]) {
+      expect(linted.stderr).toContain(`did you mean ${guess}?`);
+    }
+    const told = JSON.parse((await cli.run(["template", "lint", broken, "--json"])).stdout);
+    expect(told.templates[0].problems).toHaveLength(7);
+    const first = { line: 2, column: 1 };
+    expect(told.templates).toMatchObject([{ ok: false, code: "TEMPLATE_INVALID", ...first }]);
+    expect(linted.code).toBe(125);
+    // With its parameters in order it is known whether a reference leads to one.
+    write(broken, `${lines.join("\n").replace("default: 7", "default: a")}\n`);
+    expect((await cli.run(["template", "lint", broken])).stderr).toMatch(
+      /worse\.yaml:8:\d+: .*no parameter taem; did you mean team\?/,
     );
   });
 

@@ -72,6 +72,8 @@ export interface CompiledConfiguration {
   arguments?: ArgumentChange;
   /** More options by which a person could say otherwise: they are refused, as those of `arguments` are. */
   fixed?: readonly string[];
+  /** What it cannot do at a terminal, going on from "cannot": turns are then all it is used for. Absent: nothing. */
+  turnsOnly?: string;
   /** Words that only its interactive command has besides. */
   interactive?: readonly string[];
   environment?: Readonly<Record<string, string>>;
@@ -88,6 +90,8 @@ export interface AgentConfiguration {
    * cannot, such a trust is refused unless the template lets the workspace's configuration count.
    */
   keepsWorkspaceOut: boolean;
+  /** Of what it does not take, why: what its program lacks. */
+  reasons?: Readonly<Partial<Record<ConfigurationPart, string>>>;
   /** Pure. Throws AGENT_SETTING_UNAVAILABLE for what this version, or the engine that was chosen, cannot be told. */
   compile(wanted: WantedConfiguration, context: ConfigurationContext): CompiledConfiguration;
   /** What of a person's own configuration can be taken along, below their home directory. */

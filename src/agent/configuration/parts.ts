@@ -6,7 +6,7 @@ import type {
 } from "./configuration.ts";
 import { settingUnavailable } from "./refusal.ts";
 
-const TAKES_NOTHING: Pick<AgentConfiguration, "takes" | "keepsWorkspaceOut"> = {
+const TAKES_NOTHING: Pick<AgentConfiguration, "takes" | "keepsWorkspaceOut" | "reasons"> = {
   takes: [],
   keepsWorkspaceOut: false,
 };
@@ -55,11 +55,13 @@ export function listParts({
 
 /** Throws AGENT_SETTING_UNAVAILABLE, naming what of a template the agent has no way to be told. */
 export function requireParts(agent: AgentAdapter, wanted: WantedConfiguration): void {
-  const { takes, keepsWorkspaceOut } = agent.configuration ?? TAKES_NOTHING;
+  const { takes, keepsWorkspaceOut, reasons = {} } = agent.configuration ?? TAKES_NOTHING;
   const missing = listParts(wanted).filter((part) => !takes.includes(part));
   if (missing.length > 0) {
     const what = missing.map((part) => NAMES[part]).join(", ");
-    throw settingUnavailable(agent.title, `be told what the template says: ${what}`, {
+    const why = [...new Set(missing.flatMap((part) => reasons[part] ?? []))];
+    const told = [`be told what the template says: ${what}`, ...why].join(". ");
+    throw settingUnavailable(agent.title, told, {
       hint: "Leave it out of the template, or use an agent that can: `cattlegrid agents show AGENT` lists it.",
     });
   }

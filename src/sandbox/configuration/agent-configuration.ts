@@ -7,6 +7,7 @@ import type {
   WantedConfiguration,
 } from "../../agent/configuration/configuration.ts";
 import { requireParts } from "../../agent/configuration/parts.ts";
+import { refuseVariables } from "../../agent/configuration/refusal.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import type { SandboxRow } from "../../store/sandbox-rows.ts";
@@ -33,7 +34,10 @@ export interface SandboxConfiguration {
 }
 
 export type ConfiguredRow = Pick<SandboxRow, "id"> & {
-  specification: Pick<SandboxRow["specification"], "template" | "making" | "workspace" | "layers">;
+  specification: Pick<
+    SandboxRow["specification"],
+    "template" | "making" | "workspace" | "layers" | "environment"
+  >;
 };
 
 /**
@@ -45,7 +49,7 @@ export function compileConfiguration(
   agent: AgentAdapter,
   options: TurnOptions = {},
 ): SandboxConfiguration | undefined {
-  const { template, making, workspace, layers } = row.specification;
+  const { template, making, workspace, layers, environment } = row.specification;
   if (template === undefined) return undefined;
   const wanted = describeWanted(template, agent.id);
   requireParts(agent, wanted);
@@ -59,6 +63,7 @@ export function compileConfiguration(
     ...(version === undefined ? {} : { version }),
   };
   const compiled = agent.configuration?.compile(wanted, context) ?? NOTHING;
+  refuseVariables(environment, compiled.environment);
   const files = [...template.files, ...markImported(compiled.files, importedOf(making?.request))];
   for (const { path } of files) checkHomePath(path);
   return { compiled, files };

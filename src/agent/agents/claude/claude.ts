@@ -1,7 +1,11 @@
 import type { AgentAdapter } from "../../agent.ts";
-import { recordsIn } from "../../json-lines.ts";
 import { createJsonTurns } from "../../json-turns.ts";
-import { createMessageEventReader, readResult, readSessionId } from "../../message-records.ts";
+import {
+  createMessageEventReader,
+  hasRefusedTools,
+  readResult,
+  readSessionId,
+} from "../../message-records.ts";
 import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 
@@ -63,7 +67,7 @@ export const claude: AgentAdapter = {
     createEventReader: createMessageEventReader,
     readEnd: readResult,
     readConversationId: readSessionId,
-    isToolRefused: ({ permission_denials: denials }) => recordsIn(denials).length > 0,
+    isToolRefused: hasRefusedTools,
   }),
   configuration,
 };

@@ -11,12 +11,17 @@ import { hasVariable, wholeVariable } from "../../configuration/variable-text.ts
 
 const TITLE = "Codex CLI";
 
-/**
- * No trust but `all`: headless it never asks, whatever its settings say, and leaves it to a sandbox of its own that does not
- * work inside this one.
- */
+const NO_TRUST =
+  "Its rules name programs one by one and have none for all others, and its approvals stand on a sandbox of its own that does not work inside this one";
+
 export const configuration: AgentConfiguration = {
   takes: ["steering", "prompt", "model", "mcp-command", "mcp-url"],
+  reasons: {
+    "trust-builtin": NO_TRUST,
+    "trust-list": NO_TRUST,
+    "trust-ask": NO_TRUST,
+    "mcp-trusted": NO_TRUST,
+  },
   // A project that is marked as not trusted loses its notes too.
   keepsWorkspaceOut: false,
   compile,

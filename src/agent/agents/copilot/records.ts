@@ -40,3 +40,9 @@ export function readEnd(record: JsonRecord): TurnEnd | undefined {
 export function readConversationId(record: JsonRecord): string | undefined {
   return record["type"] === "result" ? textOf(record["sessionId"]) : undefined;
 }
+
+/** Headless it refuses by itself what it would have asked about. */
+export function isToolRefused(record: JsonRecord): boolean {
+  const { code } = recordAt(record, "data", "error");
+  return record["type"] === "tool.execution_complete" && code === "denied";
+}

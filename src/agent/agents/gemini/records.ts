@@ -2,6 +2,8 @@ import type { AgentEvent } from "../../agent.ts";
 import { recordAt, textOf, type JsonRecord } from "../../json-lines.ts";
 import type { TurnEnd } from "../../json-turns.ts";
 
+const REFUSED = /requires user confirmation/i;
+
 /** An answer comes in pieces; a line feed is added where a tool, or the end, follows one without. */
 export function createEventReader(): (record: JsonRecord) => readonly AgentEvent[] {
   let isInLine = false;
@@ -42,4 +44,11 @@ export function readEnd(record: JsonRecord): TurnEnd | undefined {
 
 export function readConversationId(record: JsonRecord): string | undefined {
   return record["type"] === "init" ? textOf(record["session_id"]) : undefined;
+}
+
+/** Headless it refuses by itself what it would have asked about, and goes on. */
+export function isToolRefused(record: JsonRecord): boolean {
+  return (
+    record["type"] === "tool_result" && REFUSED.test(textOf(recordAt(record, "error")["message"]))
+  );
 }

@@ -1,6 +1,11 @@
 import type { AgentAdapter } from "../../agent.ts";
 import { createJsonTurns } from "../../json-turns.ts";
-import { createMessageEventReader, readResult, readSessionId } from "../../message-records.ts";
+import {
+  createMessageEventReader,
+  hasRefusedTools,
+  readResult,
+  readSessionId,
+} from "../../message-records.ts";
 import { configuration } from "./configuration.ts";
 import { npmInstallation } from "../../npm-installation.ts";
 
@@ -51,6 +56,7 @@ export const qwen: AgentAdapter = {
     createEventReader: createMessageEventReader,
     readEnd: readResult,
     readConversationId: readSessionId,
+    isToolRefused: hasRefusedTools,
   }),
   configuration,
 };

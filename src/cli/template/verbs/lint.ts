@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
+import { listProblems } from "../../../platform/joined-problems.ts";
 import type { TemplateList, TemplateSummary } from "../../../protocol/template-list.ts";
 import { tell } from "../../caller.ts";
 import { makeOneLine, renderError } from "../../output/error-text.ts";
@@ -15,29 +16,36 @@ export const lintTemplates: TemplateVerb = async ({ flags, names }, context) => 
   const paths = await findPaths(names, context);
   const results = [];
   for (const path of paths) results.push(await lint(path, context));
-  const failed = results.flatMap(({ error }) => error ?? []);
   if (flags.json) {
     const shown = results.map(({ path, error }) => {
-      const { code, message, hint, details } = error ?? {};
-      return error === undefined
-        ? { path, ok: true }
-        : { path, ok: false, code, message, hint, ...details };
+      if (error === undefined) return { path, ok: true };
+      const { code, message, hint, details } = error;
+      return { path, ok: false, code, message, hint, ...details, problems: listProblems(error) };
     });
     caller.output.write(`${JSON.stringify({ templates: shown }, undefined, 2)}\n`);
   } else {
-    for (const error of failed) caller.errors.write(renderError(error));
-    for (const { path, error } of results) {
-      if (error === undefined) tell(caller, `cattlegrid: ${makeOneLine(path)} is in order.`);
-    }
+    for (const result of results) tellResult(result, context);
   }
   api.signal.throwIfAborted();
-  return failed.length === 0 ? 0 : EXIT_FAILED;
+  return results.every(({ error }) => error === undefined) ? 0 : EXIT_FAILED;
 };
 
-async function lint(
-  path: string,
-  { api }: VerbContext,
-): Promise<{ path: string; error?: CattlegridError }> {
+interface LintResult {
+  path: string;
+  error?: CattlegridError;
+}
+
+function tellResult({ path, error }: LintResult, { caller }: VerbContext): void {
+  const shown = makeOneLine(path);
+  if (error === undefined) return tell(caller, `cattlegrid: ${shown} is in order.`);
+  const problems = listProblems(error);
+  for (const { message, hint } of problems) {
+    caller.errors.write(renderError(new CattlegridError(error.code, message, { hint })));
+  }
+  if (problems.length > 1) tell(caller, `cattlegrid: ${shown} has ${problems.length} problems.`);
+}
+
+async function lint(path: string, { api }: VerbContext): Promise<LintResult> {
   try {
     await api.post<TemplateSummary>("/v1/templates/lint", { path });
     return { path };
