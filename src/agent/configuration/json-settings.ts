@@ -44,6 +44,8 @@ export interface JsonSettingsAgent {
   instructions: string;
   /** JSON settings, below the home. */
   settings: string;
+  /** Variables that let the workspace's own configuration count. Default: none are needed. */
+  open?: Readonly<Record<string, string>>;
   hold(wanted: TrustToHold, context: ConfigurationContext): HeldTrust;
 }
 
@@ -78,14 +80,13 @@ function compile(
   wanted: WantedConfiguration,
   context: ConfigurationContext,
 ): CompiledConfiguration {
-  const { trust = "all", model } = wanted.agent;
+  const { trust = "all", model, workspaceConfiguration: isOpen = false } = wanted.agent;
   const held =
     trust === "all" ? NOTHING_HELD : agent.hold(describeTrust(agent, wanted, trust), context);
   const servers = Object.entries(wanted.mcpServers).map(
     ([name, server]) => [name, describeServer(server, trust === "all")] as const,
   );
   const settings = layOver({ mcpServers: Object.fromEntries(servers) }, held.settings);
-  const { fixed, environment } = held;
   const chosen = model === undefined ? [] : [`--model=${model}`];
   return {
     files: [
@@ -94,8 +95,8 @@ function compile(
       ...held.files,
     ],
     arguments: { without: held.arguments.without, with: [...held.arguments.with, ...chosen] },
-    fixed,
-    environment,
+    fixed: held.fixed,
+    environment: { ...(isOpen ? agent.open : {}), ...held.environment },
   };
 }
 

@@ -48,7 +48,7 @@ describe("what a template says to Gemini CLI of trust", () => {
     expect(decide(compiled, "search", "docs")).toBe("allow");
     expect(decide(compiled, "write", "docs")).toBe("ask_user");
     expect(decide(compiled, "search", "other")).toBe("ask_user");
-    expect(compiled.environment).toEqual({});
+    expect(compiled.environment).toEqual({ GEMINI_CLI_TRUST_WORKSPACE: "true" });
   });
 
   test("has no servers where the workspace may say nothing", () => {

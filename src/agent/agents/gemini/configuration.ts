@@ -29,6 +29,8 @@ export const configuration = createJsonSettings({
   title: "Gemini CLI",
   instructions: ".gemini/GEMINI.md",
   settings: ".gemini/settings.json",
+  // `--skip-trust` comes too late for a project's settings, which have been left out by then.
+  open: { GEMINI_CLI_TRUST_WORKSPACE: "true" },
   hold,
 });
 
