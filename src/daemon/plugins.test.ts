@@ -10,11 +10,11 @@ const PAGE = join(import.meta.dirname, "../../docs/providers/README.md");
 
 function rowOf(id: string, declared: SandboxCapabilities): string {
   const { isolation, workspaceModes, workspaceFiles, egress, limits } = declared;
-  const { layers, ports, snapshot, warmPool } = declared;
+  const { layers, ports, snapshot, warmPool, bases = false } = declared;
   const lists = [isolation, workspaceModes, [workspaceFiles], [egress], limits].map((list) =>
     list.join(", "),
   );
-  const answers = [layers, ports, snapshot, warmPool].map((can) => (can ? "yes" : "no"));
+  const answers = [layers, ports, snapshot, warmPool, bases].map((can) => (can ? "yes" : "no"));
   return `| ${[`[${id}](${id}.md)`, ...lists, ...answers].join(" | ")} |`;
 }
 

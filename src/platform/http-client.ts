@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
+import { pipeline } from "node:stream/promises";
 
 export interface HttpRequest {
   socketPath: string;
@@ -8,6 +9,8 @@ export interface HttpRequest {
   headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it comes, in place of `body`, as a tar archive. One that fails breaks the connection off. */
+  archive?: AsyncIterable<Uint8Array>;
   signal: AbortSignal;
 }
 
@@ -23,7 +26,7 @@ export interface HttpAnswer {
  * the system's error, or with the signal's reason.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
-  const { socketPath, method, path, signal } = request;
+  const { socketPath, method, path, archive, signal } = request;
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
@@ -31,6 +34,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
     host: "localhost",
     ...request.headers,
     ...(payload === undefined ? {} : describeBody(payload)),
+    ...(archive === undefined ? {} : { "content-type": "application/x-tar" }),
   };
   // Without an agent, which would look for a server name in the host before it opens a unix socket.
   const createConnection = (): Socket => connect(socketPath);
@@ -39,7 +43,8 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
     resolve({ status: body.statusCode ?? 0, headers: body.headers, body }),
   );
   outgoing.on("error", (error) => reject(signal.aborted ? signal.reason : error));
-  outgoing.end(payload);
+  if (archive === undefined) outgoing.end(payload);
+  else pipeline(archive, outgoing).catch(reject);
   return promise;
 }
 

@@ -43,6 +43,8 @@ export const providerSummarySchema = z
       ports: z.boolean(),
       snapshot: z.boolean(),
       warmPool: z.boolean(),
+      /** Whether a template's base can be the root file system. Absent: an older daemon, or no. */
+      bases: z.boolean().optional(),
     }),
   })
   .meta({ id: "ProviderSummary" });

@@ -157,6 +157,6 @@ class LazyProvider implements SandboxProvider {
 export function withoutBases(provider: string): CattlegridError {
   const message = `The provider ${provider} makes no sandbox on a base of its own.`;
   return new CattlegridError("PROVIDER_UNSUPPORTED", message, {
-    hint: "Use a provider that can, or a template on base host.",
+    hint: "Use --provider with one that states `bases` (docs/providers), or a template on base host.",
   });
 }

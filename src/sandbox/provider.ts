@@ -70,6 +70,7 @@ export interface SandboxBases {
   prepare(source: BaseSource, options: { signal: AbortSignal }): Promise<SandboxBase>;
   /** Those that are kept, by id. */
   list(): Promise<readonly string[]>;
+  /** Of one on which no sandbox stands; absent is success. */
   remove(id: string): Promise<void>;
   /** Bytes that one takes. Absent: nobody knows. */
   measure?(id: string): Promise<number>;
@@ -157,6 +158,8 @@ export interface SandboxCapabilities {
   snapshot: boolean;
   /** Whether sandboxes are prepared before they are asked for. */
   warmPool: boolean;
+  /** Whether a template's base can be their root file system, by `SandboxProvider.bases`. Absent: no. */
+  bases?: boolean;
 }
 
 /** The same, as it is on this machine at this moment. */

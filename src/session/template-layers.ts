@@ -6,7 +6,7 @@ import { removeLayer, standsOn } from "../sandbox/upkeep/pruning.ts";
 import { baseLayer } from "../sandbox/upkeep/layer-use.ts";
 import { prepareBase } from "../sandbox/making/base.ts";
 import type { LayerUse } from "../sandbox/upkeep/layer-use.ts";
-import type { SandboxProvider } from "../sandbox/provider.ts";
+import type { Isolation, SandboxProvider } from "../sandbox/provider.ts";
 import { findAgent, findProvider } from "../sandbox/registry.ts";
 import { pinOf } from "./installation/agent-pin.ts";
 import type { LayersContext, LayersFor } from "../sandbox/life/starting.ts";
@@ -68,7 +68,10 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
       using pins = new DisposableStack();
       const keeping = { use, layers, now };
       const base = await prepareBase(keeping, { template, provider, signal: wish.signal, pins });
-      const context = { ...wish, ...pinOf(template), provider, ...(base && { base }) };
+      // SECURITY: what a template demands of the boundary, its build has too; what no provider knows is refused there.
+      const isolation = template.isolation as Isolation | undefined;
+      const where = { provider, ...(isolation && { isolation }), ...(base && { base }) };
+      const context = { ...where, ...wish, ...pinOf(template) };
       const below = await installed(agent.id, context);
       return [...below, ...(await building.make({ template, agent, below, context }))];
     },

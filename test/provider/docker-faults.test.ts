@@ -165,12 +165,12 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
       Runtimes: { [name]: { path: "/usr/bin/it", runtimeArgs } },
     });
     // One that would not hold is as good as none.
-    expect(() => runtimeOf("gvisor", withRuntime("runsc", ["--network=host"]))).toThrow(
-      "without --directfs=false --oci-seccomp",
-    );
-    expect(() => runtimeOf("microvm", withRuntime("io.containerd.kata.v2", []))).toThrow(
-      "do not reach the gateway",
-    );
+    expect(() =>
+      runtimeOf({ isolation: "gvisor" }, withRuntime("runsc", ["--network=host"])),
+    ).toThrow("without --directfs=false --oci-seccomp");
+    expect(() =>
+      runtimeOf({ isolation: "microvm" }, withRuntime("io.containerd.kata.v2", [])),
+    ).toThrow("do not reach the gateway");
   });
 
   test("when its container is removed by somebody else, the sandbox has died", async () => {

@@ -47,6 +47,7 @@ describeSandboxProvider("docker sandbox provider under gVisor", {
     ports: true,
     snapshot: false,
     warmPool: false,
+    bases: true,
   },
   kernel: "own",
   differences: ["image", "host-ids", "mounts-name-the-host"],

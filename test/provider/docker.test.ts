@@ -19,6 +19,7 @@ describeSandboxProvider("docker sandbox provider", {
     ports: true,
     snapshot: false,
     warmPool: false,
+    bases: true,
   },
   differences: ["image", "host-ids", "mounts-name-the-host"],
 });

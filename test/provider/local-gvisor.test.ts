@@ -20,6 +20,7 @@ describeSandboxProvider("local sandbox provider under gVisor", {
     ports: true,
     snapshot: false,
     warmPool: false,
+    bases: true,
   },
   kernel: "own",
 });
@@ -150,4 +151,5 @@ describeTemplateBases({
   makeProvider: makeSentryProvider,
   isolation: "gvisor",
   rooted: root(),
+  isMadeElsewhere: true,
 });

@@ -25,6 +25,7 @@ describeSandboxProvider("local sandbox provider under runc", {
     ports: true,
     snapshot: false,
     warmPool: true,
+    bases: true,
   },
 });
 

@@ -16,5 +16,6 @@ describeSandboxProvider("local sandbox provider", {
     ports: true,
     snapshot: false,
     warmPool: true,
+    bases: true,
   },
 });

@@ -10,7 +10,7 @@ export interface TotalRemovalOptions {
   remove(id: string): Promise<void>;
 }
 
-/** Removes every sandbox and layer of the providers that are here. Throws the first failure, once all were tried. */
+/** Removes every sandbox, layer and base of the providers that are here. Throws the first failure, once all were tried. */
 export async function removeEverything(options: TotalRemovalOptions): Promise<void> {
   const { store, providers } = options;
   const isHere = (row: SandboxRow): boolean => providers.some(({ id }) => id === row.provider);
@@ -19,8 +19,9 @@ export async function removeEverything(options: TotalRemovalOptions): Promise<vo
   // What cannot be fetched goes all the same: that is what removing everything means.
   await Promise.allSettled(rows.map((row) => options.stop(row.id)));
   const removals = await Promise.allSettled(rows.map((row) => options.remove(row.id)));
-  for (const { layers } of providers) {
+  for (const { layers, bases } of providers) {
     for (const layer of await layers.list()) await layers.remove(layer);
+    for (const base of (await bases?.list()) ?? []) await bases?.remove(base);
   }
   const failed = removals.find((removal) => removal.status === "rejected");
   if (failed !== undefined) throw asCattlegridError(failed.reason);

@@ -30,6 +30,7 @@ export async function prepareBase(
 ): Promise<SandboxBase | undefined> {
   const source = template === undefined ? undefined : sourceOf(template);
   if (template === undefined || source === undefined) return undefined;
+  requireBases(template, provider);
   const { bases, id } = provider;
   if (bases === undefined) throw withoutBases(id);
   const { chosen: base, pin } = await use.choose(
@@ -50,6 +51,16 @@ export async function prepareBase(
     await layers.put({ provider: id, layer, ...about });
   }
   return base;
+}
+
+/** Throws PROVIDER_UNSUPPORTED where a template names a base and the provider states none. */
+export function requireBases(
+  template: Pick<ResolvedTemplate, "base"> | undefined,
+  { id, declared }: Pick<SandboxProvider, "id" | "declared">,
+): void {
+  if (template !== undefined && template.base !== "host" && declared.bases !== true) {
+    throw withoutBases(id);
+  }
 }
 
 /** A path counts from the template's own directory. */

@@ -5,6 +5,7 @@ import type { SandboxRow } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";
 import { resolveWorkspace } from "../../workspace/workspace.ts";
 import type { Clones } from "../workspace/clones.ts";
+import { requireBases } from "./base.ts";
 import type { Wanted } from "./creation.ts";
 import { checkImports } from "../configuration/imports.ts";
 import { describeSandbox, resolveChoice, type DescriptionOptions } from "./description.ts";
@@ -106,6 +107,7 @@ export async function describeNew(
     part,
   });
   checkImports(part?.template, request, agent);
+  requireBases(part?.template, provider);
   return {
     id,
     owner,

@@ -10,8 +10,11 @@ import type { CaptureWays, ComingCapture } from "./capture/ways.ts";
 import type { Engine, EngineFacts, ImageFacts } from "./engine.ts";
 import type { GuestAccount } from "./guest-account.ts";
 import type { IdMaps } from "./id-maps.ts";
+import type { Images } from "./images.ts";
 import { INSTALLATION_LABEL, SANDBOX_LABEL } from "./installation.ts";
-import { clearWorkDirectories } from "./work-directories.ts";
+import type { RootImage } from "./root-image.ts";
+import type { RootLayers } from "./root-layers.ts";
+import { clearWorkDirectories, giveHome } from "./work-directories.ts";
 import type { PreparedWorkspace } from "./workspace-mounts.ts";
 
 const REMOVAL_TRIES = 20;
@@ -19,7 +22,10 @@ const REMOVAL_PAUSE_MS = 500;
 
 export interface StartContext {
   engine: Engine;
+  images: Images;
+  rootLayers: RootLayers;
   engineFacts: EngineFacts;
+  /** The provider's own, of which what runs beside sandboxes is made too. */
   image: { name: string; facts: ImageFacts };
   installation: string;
   directories: Directories;
@@ -35,6 +41,8 @@ export interface StartContext {
 /** What the way to a running sandbox has made so far, to be undone in reverse order. */
 export interface Attempt {
   specification: SandboxSpecification;
+  /** What the sandbox is made of; undefined for the provider's own image. */
+  root: RootImage | undefined;
   /** Of the engine's; undefined for the one that it has by itself. */
   runtime: string | undefined;
   directory: string;
@@ -47,6 +55,8 @@ export interface Attempt {
   holderId?: string;
   coming?: ComingCapture;
   capture?: Capture;
+  /** Whether what was written to its root file system is to be kept for a layer. */
+  isBuilding?: boolean;
 }
 
 /** What marks everything of one sandbox. */
@@ -64,15 +74,7 @@ export async function undo(context: StartContext, attempt: Attempt): Promise<voi
   try {
     await attempt.capture?.close();
     await attempt.coming?.discard();
-    if (containerId !== undefined) {
-      const isOurs = await remove(engine, containerId);
-      // Whoever removes a container by hand leaves its volumes.
-      if (!isOurs || attempt.volumes.size > 0)
-        await engine.removeUnusedVolumes(labelsOf(context, specification));
-      const { sandboxes } = context.directories;
-      const work = { ...context, image: context.image.facts.Id };
-      await clearWorkDirectories(work, join(sandboxes, specification.id));
-    }
+    if (containerId !== undefined) await leave(context, attempt, containerId);
     if (holderId !== undefined) await remove(engine, holderId);
     workspace?.release();
     rmSync(directory, { recursive: true, force: true });
@@ -82,6 +84,30 @@ export async function undo(context: StartContext, attempt: Attempt): Promise<voi
       error: String(error),
     });
   }
+}
+
+/** Ends the container and what the kernel keeps of its home. Where a layer may come of it, it stays, without any program. */
+async function leave(
+  context: StartContext,
+  { specification, isBuilding = false, volumes }: Attempt,
+  containerId: string,
+): Promise<void> {
+  const { engine, account } = context;
+  const directory = join(context.directories.sandboxes, specification.id);
+  // SECURITY: of the provider's own image, never of a template's: it may change what is the user's.
+  const work = { ...context, image: context.image.facts.Id };
+  if (isBuilding) {
+    await engine.killContainer(containerId);
+    context.rootLayers.keep(specification.id, containerId);
+    await giveHome(work, directory, account);
+  } else {
+    const isOurs = await remove(engine, containerId);
+    // Whoever removes a container by hand leaves its volumes.
+    if (!isOurs || volumes.size > 0) {
+      await engine.removeUnusedVolumes(labelsOf(context, specification));
+    }
+  }
+  await clearWorkDirectories(work, directory);
 }
 
 /**

@@ -3,6 +3,7 @@ import { socketPathOf } from "./engine-address.ts";
 import { EngineClient } from "./engine-client.ts";
 import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
 import { checkImage } from "./image.ts";
+import { Images } from "./images.ts";
 
 /** SECURITY: asked at each use, so that the engine is always the one that is meant now. */
 export type ReadVariable = (name: DockerVariable) => Promise<string | undefined>;
@@ -16,6 +17,7 @@ export interface BackendOptions {
 /** Where sandboxes are made, and from what. */
 export interface Choice {
   engine: Engine;
+  images: Images;
   /** Its name. */
   image: string;
 }
@@ -23,6 +25,7 @@ export interface Choice {
 /** The same, as the engine knows it. */
 export interface FoundBackend {
   engine: Engine;
+  images: Images;
   facts: EngineFacts;
   image: { name: string; facts: ImageFacts };
 }
@@ -33,7 +36,7 @@ const IMAGE_DEFAULT = "cattlegrid-base";
 export class Backend {
   readonly #options: BackendOptions;
   readonly #named: string | undefined;
-  #engine: Engine | undefined;
+  #connected: Pick<Choice, "engine" | "images"> | undefined;
   #found: { choice: Choice; backend: Promise<FoundBackend> } | undefined;
 
   /** Throws PROVIDER_UNSUPPORTED for an engine on another machine. */
@@ -46,11 +49,12 @@ export class Backend {
   async choose(): Promise<Choice> {
     const { image, read = async () => undefined } = this.#options;
     const socketPath = this.#named ?? socketPathOf(await read("DOCKER_HOST"));
-    if (this.#engine?.socketPath !== socketPath) {
-      this.#engine = new Engine(new EngineClient(socketPath));
+    if (this.#connected?.engine.socketPath !== socketPath) {
+      const client = new EngineClient(socketPath);
+      this.#connected = { engine: new Engine(client), images: new Images(client) };
     }
     const name = image ?? (await read("CATTLEGRID_DOCKER_IMAGE")) ?? IMAGE_DEFAULT;
-    return { engine: this.#engine, image: name };
+    return { ...this.#connected, image: name };
   }
 
   /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
@@ -73,10 +77,13 @@ export class Backend {
   }
 }
 
-async function inspect({ engine, image }: Choice, signal: AbortSignal): Promise<FoundBackend> {
+async function inspect(
+  { engine, images, image }: Choice,
+  signal: AbortSignal,
+): Promise<FoundBackend> {
   const [facts, found] = await Promise.all([
     engine.inspectEngine(signal),
     checkImage(engine, image, signal),
   ]);
-  return { engine, facts, image: { name: image, facts: found } };
+  return { engine, images, facts, image: { name: image, facts: found } };
 }

@@ -12,6 +12,7 @@ export const DOCKER_CAPABILITIES: SandboxCapabilities = {
   ports: true,
   snapshot: false,
   warmPool: false,
+  bases: true,
 };
 
 export const DOCKER_SETTINGS = [

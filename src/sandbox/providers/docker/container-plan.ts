@@ -51,6 +51,8 @@ export interface ContainerSources {
   specification: SandboxSpecification;
   runtime: string | undefined;
   image: string;
+  /** Whether the image is a template's base. */
+  hasBase: boolean;
   account: GuestAccount;
   labels: Readonly<Record<string, string>>;
   /** The container whose network it joins; undefined for one of its own. */
@@ -69,26 +71,39 @@ export interface ContainerSources {
   volumes: ReadonlyMap<string, string>;
 }
 
+const WAIT = { Entrypoint: ["sleep"], Cmd: ["infinity"] };
+/** SECURITY: a constant text. Not every sleep(1) knows infinity. */
+const WAIT_ANYWHERE = { Entrypoint: ["/bin/sh", "-c", "while sleep 86400; do :; done"], Cmd: [] };
+
+/**
+ * What installing packages takes, and nothing of the machine's. SECURITY: Docker has no ids of its own, so this is the
+ * host's root, without whatever else root may do, with nobody's files; for building templates alone.
+ */
+const ROOT_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+export const ROOT_USER = "0:0";
+
 /** What the engine is asked to make: a container in which nothing runs but the process that waits. */
 export function planContainer(sources: ContainerSources): object {
   const { specification, account, environment } = sources;
-  const { limits } = specification;
+  const { limits, hasRoot: isBuilding = false } = specification;
   return {
     Image: sources.image,
     ...(sources.networkOf === undefined ? { Hostname: hostName(specification) } : {}),
-    User: `${account.uid}:${account.gid}`,
+    // SECURITY: what the first process has no program gets; the agent's own lose it when they are started.
+    User: isBuilding ? ROOT_USER : `${account.uid}:${account.gid}`,
     WorkingDir: "/",
-    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    Entrypoint: ["sleep"],
-    Cmd: ["infinity"],
+    // What becomes a layer keeps no variables; programs are given them one by one.
+    Env: isBuilding ? [] : Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    ...(sources.hasBase ? WAIT_ANYWHERE : WAIT),
     Labels: sources.labels,
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
       ...networkOf(sources.networkOf),
       ...(sources.runtime === undefined ? {} : { Runtime: sources.runtime }),
       CapDrop: ["ALL"],
+      ...(isBuilding ? { CapAdd: ROOT_CAPABILITIES } : {}),
       SecurityOpt: ["no-new-privileges", `seccomp=${sources.seccomp}`, ...maskOf(sources)],
-      ReadonlyRootfs: true,
+      ReadonlyRootfs: !isBuilding,
       Init: true,
       IpcMode: "private",
       CgroupnsMode: "private",

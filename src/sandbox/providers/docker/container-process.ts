@@ -21,6 +21,10 @@ export interface ExecTarget {
   engine: Engine;
   containerId: string;
   user: string;
+  /** Who is root inside, where somebody may be. */
+  rootUser?: string;
+  /** What every program is given that the container has not. */
+  environment?: Readonly<Record<string, string>>;
   /** The directory in which a program starts unless it says otherwise. */
   cwd: string;
   /** Aborted when the container is gone. */
@@ -32,11 +36,12 @@ export interface ExecTarget {
  * COMMAND_ARGUMENT_TOO_LONG, SANDBOX_NOT_RUNNING, INTERRUPTED; then nothing runs.
  */
 export async function execProcess(
-  target: ExecTarget,
+  place: ExecTarget,
   request: ProcessRequest,
   signal: AbortSignal,
 ): Promise<SandboxProcess> {
   checkRequest(request);
+  const target = as(place, request);
   if (signal.aborted) {
     throw new CattlegridError("INTERRUPTED", "Starting the program was interrupted.");
   }
@@ -48,7 +53,7 @@ export async function execProcess(
   const pipe = (token: string, name: string): string => `/tmp/.cattlegrid-${token}-${name}`;
   let used = "";
   const program = await startIn(target, {
-    environment: listVariables(request),
+    environment: listVariables(target, request),
     hasTerminal,
     script(token) {
       used = token;
@@ -117,9 +122,20 @@ async function feed(target: ExecTarget, path: string, bytes: Uint8Array): Promis
   new ProgramInput(program.socket, "pipe").end(bytes);
 }
 
+/** SECURITY: only a sandbox that was made for it has a root to be. */
+function as(target: ExecTarget, { root }: ProcessRequest): ExecTarget {
+  if (root !== true) return target;
+  if (target.rootUser !== undefined) return { ...target, user: target.rootUser };
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", "Nothing runs as root in this sandbox.");
+}
+
 /** SECURITY: by way of the engine's own socket; no command line and no file shows them. */
-function listVariables({ environment, secrets }: ProcessRequest): readonly string[] {
-  return Object.entries({ ...environment, ...secrets }).map(([name, value]) => `${name}=${value}`);
+function listVariables(
+  { environment: given }: ExecTarget,
+  { environment, secrets }: ProcessRequest,
+): readonly string[] {
+  const variables = { ...given, ...environment, ...secrets };
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 }
 
 /** Ends a start that came to nothing, as soon as it is known what is to be ended. */

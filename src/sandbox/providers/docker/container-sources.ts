@@ -16,8 +16,9 @@ export function gatherSources(
   attempt: Attempt,
   files: readonly GuestFile[],
 ): ContainerSources {
-  const { specification, runtime, temporaryBytes } = attempt;
-  const imageEnvironment = context.image.facts.Config?.Env ?? [];
+  const { specification, runtime, temporaryBytes, root } = attempt;
+  const { facts } = context.image;
+  const imageEnvironment = root?.environment ?? facts.Config?.Env ?? [];
   const toolchains = specification.toolchains.map((target) => ({
     target,
     source: realSource(target),
@@ -39,7 +40,8 @@ export function gatherSources(
     toolchains,
     environment,
     temporaryBytes,
-    image: context.image.facts.Id,
+    image: root?.image ?? facts.Id,
+    hasBase: root !== undefined,
     account: context.account,
     labels: labelsOf(context, specification),
     networkOf: attempt.holderId,
@@ -108,8 +110,12 @@ function binOf(path: string): string {
 }
 
 /** Docker takes a filter's text; Podman, on this machine, the path of a file that it reads at once. */
-function filterOf({ engineFacts }: StartContext, { runtime, directory }: Attempt): string {
-  const text = JSON.stringify(engineSeccomp(runtime !== undefined));
+function filterOf(
+  { engineFacts }: StartContext,
+  { runtime, directory, specification }: Attempt,
+): string {
+  const mayInstall = specification.hasRoot === true;
+  const text = JSON.stringify(engineSeccomp({ hasOwnKernel: runtime !== undefined, mayInstall }));
   if (!isPodman(engineFacts)) return text;
   const path = join(directory, "seccomp.json");
   writeFileSync(path, text, { mode: 0o644 });

@@ -15,6 +15,8 @@ const NEVER: AbortSignal = new AbortController().signal;
 
 export interface Call {
   body?: unknown;
+  /** Sent in place of `body`. */
+  archive?: AsyncIterable<Uint8Array>;
   /** Default: none, the call is waited for. */
   signal?: AbortSignal;
   /** Statuses that count as done besides those of success; the answer's body is then ignored. */
@@ -45,12 +47,29 @@ export class EngineClient {
 
   /** An answer in JSON; undefined where there is none. Throws PROVIDER_UNREACHABLE, PROVIDER_FORBIDDEN and the like. */
   async call(method: string, path: string, call: Call = {}): Promise<unknown> {
+    return parse(await this.ask(method, path, call));
+  }
+
+  /** The same, as it was written. */
+  async ask(method: string, path: string, call: Call = {}): Promise<string> {
     const answer = await this.#send(method, path, call);
     const text = await this.#read(answer);
     if (answer.status >= 400 && call.alsoDone?.includes(answer.status) !== true) {
       throw explainRefusal({ status: answer.status, message: messageOf(text) });
     }
-    return parse(text);
+    return text;
+  }
+
+  /** An answer as it comes; undefined for what is not there. */
+  async download(
+    path: string,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const answer = await this.#send("GET", path, { signal });
+    if (answer.status < 400) return answer.body;
+    const message = messageOf(await this.#read(answer));
+    if (answer.status === 404) return undefined;
+    throw explainRefusal({ status: answer.status, message });
   }
 
   /** The connection as a stream of its own, on which the engine sends and takes what the call is about. */
@@ -66,10 +85,18 @@ export class EngineClient {
     throw explainRefusal({ status: answer.status, message: messageOf(await this.#read(answer)) });
   }
 
-  async #send(method: string, path: string, { body, signal = NEVER }: Call): Promise<HttpAnswer> {
+  async #send(
+    method: string,
+    path: string,
+    { body, archive, signal = NEVER }: Call,
+  ): Promise<HttpAnswer> {
     const request = { ...(await this.#target(method, path, signal)), signal };
     try {
-      return await sendRequest(body === undefined ? request : { ...request, body });
+      return await sendRequest({
+        ...request,
+        ...(body === undefined ? {} : { body }),
+        ...(archive === undefined ? {} : { archive }),
+      });
     } catch (error) {
       throw explainConnection(error, this.socketPath);
     }

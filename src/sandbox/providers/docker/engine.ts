@@ -27,6 +27,12 @@ export interface ImageFacts {
   Os: string;
   Architecture: string;
   Config?: { Env?: readonly string[] | null } | null;
+  /** As registries know it: `name@sha256:…`. */
+  RepoDigests?: readonly string[] | null;
+  /** What it was committed on; empty for none. */
+  Parent?: string;
+  /** Of all that it is made of, in bytes. */
+  Size?: number;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -98,6 +104,11 @@ export class Engine {
     const path = `/containers/${id}/wait?condition=not-running`;
     const ended = await this.#client.call("POST", path, { signal });
     return (ended as { StatusCode: number }).StatusCode;
+  }
+
+  /** Ends what runs in it at once; it stays. One that does not run is as good. */
+  async killContainer(id: string): Promise<void> {
+    await this.#client.call("POST", `/containers/${id}/kill`, { alsoDone: [404, 409] });
   }
 
   /** Kills and removes it with its volumes. `busy`: somebody else removes it at this moment. */

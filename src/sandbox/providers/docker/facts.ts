@@ -36,7 +36,7 @@ export function factsOf(sources: FactSources): Readonly<Record<string, unknown>>
     isolation: specification.isolation ?? "container",
     runtime: `Docker ${engine.ServerVersion}${runtime === undefined ? "" : `, ${runtime}`}`,
     container: sources.containerId.slice(0, 12),
-    image: `${image.name} (${image.id.replace("sha256:", "").slice(0, 12)})`,
+    image: `${specification.base?.id ?? image.name} (${image.id.replace("sha256:", "").slice(0, 12)})`,
     runsAs: `host user ${account.uid}, without any capability`,
     egress: WAYS[sources.way],
     limits: {

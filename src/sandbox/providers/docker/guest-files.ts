@@ -5,6 +5,7 @@ import { gitConfiguration } from "../../guest/git-configuration.ts";
 import { listTrustFiles } from "../../guest/trust-stores.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import type { GuestAccount } from "./guest-account.ts";
+import type { RootImage } from "./root-image.ts";
 
 /** A file of ours that lies in the image's place. */
 export interface GuestFile {
@@ -18,13 +19,13 @@ export interface GuestFile {
 export async function writeGuestFiles(
   directory: string,
   specification: SandboxSpecification,
-  account: GuestAccount,
+  { account, root }: { account: GuestAccount; root: RootImage | undefined },
 ): Promise<readonly GuestFile[]> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const { certificates } = specification;
   const files: readonly [string, string | Buffer][] = [
-    ...Object.entries(accounts(account)),
+    ...Object.entries(root === undefined ? accounts(account) : accountsOn(root, account)),
     ...Object.entries(names(specification)),
     ["gitconfig", gitConfiguration(specification)],
     ["profile.d/cattlegrid.sh", homePathScript()],
@@ -47,6 +48,27 @@ function accounts({ uid, gid }: GuestAccount): Record<string, string> {
     ].join("\n"),
     group: `root:x:0:\ntty:x:5:\nagent:x:${gid}:\nnogroup:x:65534:\n`,
   };
+}
+
+/** A template's base keeps its own, such as those that packages made. */
+function accountsOn({ passwd, group }: RootImage, account: GuestAccount): Record<string, string> {
+  const { uid, gid } = account;
+  const agent = `agent:x:${uid}:${gid}:agent:${HOME}:/bin/sh`;
+  const root = "root:x:0:0:root:/root:/bin/sh";
+  return {
+    passwd: [...others(passwd, uid, root), agent, ""].join("\n"),
+    group: [...others(group, gid, "root:x:0:"), `agent:x:${gid}:`, ""].join("\n"),
+  };
+}
+
+/** The lines of accounts that are neither the agent's by number nor by name. */
+function others(text: string, agentId: number, nobody: string): readonly string[] {
+  const lines = text.split("\n").filter((line) => line.includes(":"));
+  const kept = lines.filter((line) => {
+    const [name, , id] = line.split(":");
+    return name !== "agent" && id !== String(agentId);
+  });
+  return kept.length > 0 ? kept : [nobody];
 }
 
 function names({ name }: SandboxSpecification): Record<string, string> {

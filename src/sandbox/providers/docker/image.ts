@@ -12,12 +12,20 @@ export async function checkImage(
   signal: AbortSignal,
 ): Promise<ImageFacts> {
   const found = await find(engine, name, signal);
-  const wanted = ARCHITECTURES[process.arch] ?? process.arch;
-  if (found.Os === "linux" && found.Architecture === wanted) return found;
+  if (isOfThisMachine(found)) return found;
+  const wanted = thisArchitecture();
   const message = `The image ${name} is for ${found.Os}/${found.Architecture}; this machine is linux/${wanted}.`;
   throw new CattlegridError("IMAGE_UNSUITABLE", message, {
     hint: `Build or load it for linux/${wanted}.`,
   });
+}
+
+export function isOfThisMachine({ Os: os, Architecture: architecture }: ImageFacts): boolean {
+  return os === "linux" && architecture === thisArchitecture();
+}
+
+function thisArchitecture(): string {
+  return ARCHITECTURES[process.arch] ?? process.arch;
 }
 
 /** Of an image, for the names of layers. */

@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../../errors/error.ts";
-import type { Isolation, PresentCapabilities } from "../../provider.ts";
+import type { Isolation, PresentCapabilities, SandboxSpecification } from "../../provider.ts";
 import type { EngineFacts } from "./engine.ts";
 
 /**
@@ -38,13 +38,29 @@ export function gradesOf(facts: EngineFacts): Pick<PresentCapabilities, "isolati
  * The name of the runtime of a grade; undefined for the engine's own. Throws ISOLATION_UNAVAILABLE or PROVIDER_UNSUPPORTED
  * with the remedy for one that is not to be had.
  */
-export function runtimeOf(isolation: Isolation, facts: EngineFacts): string | undefined {
+export function runtimeOf(
+  { isolation = "container", hasRoot }: Pick<SandboxSpecification, "isolation" | "hasRoot">,
+  facts: EngineFacts,
+): string | undefined {
   const grade = new Map(judgeGrades(facts)).get(isolation);
   if (grade === undefined) {
     throw new CattlegridError("PROVIDER_UNSUPPORTED", `Docker has no isolation ${isolation}.`);
   }
-  if ("runtime" in grade) return grade.runtime;
+  if ("runtime" in grade) {
+    if (hasRoot === true && isolation === "gvisor") requireVisibleWrites(facts);
+    return grade.runtime;
+  }
   throw new CattlegridError("ISOLATION_UNAVAILABLE", grade.why, { hint: grade.remedy });
+}
+
+/** By itself gVisor keeps what is written to a root file system to itself, and the engine would make an image without it. */
+function requireVisibleWrites({ Runtimes = {} }: EngineFacts): void {
+  const given = Runtimes[SENTRY_NAME]?.runtimeArgs ?? [];
+  if (given.some((each) => each.replace(/^-+/, "--") === "--overlay2=none")) return;
+  const message = `The Docker engine starts ${SENTRY_NAME} without --overlay2=none, and what steps of setup write as root would be lost.`;
+  throw new CattlegridError("ISOLATION_UNAVAILABLE", message, {
+    hint: 'Add "--overlay2=none" to its `runtimeArgs` in /etc/docker/daemon.json, and restart the engine.',
+  });
 }
 
 function judgeSentry({ Runtimes = {} }: EngineFacts): Grade {

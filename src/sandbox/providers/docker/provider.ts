@@ -8,6 +8,7 @@ import type {
   PresentCapabilities,
   Probe,
   RunningSandbox,
+  SandboxBases,
   SandboxLayers,
   SandboxOverlays,
   SandboxProvider,
@@ -28,6 +29,7 @@ import {
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Backend, type ReadVariable } from "./backend.ts";
+import { createBases } from "./bases.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
 import { CaptureWays } from "./capture/ways.ts";
 import { availableLimits } from "./limits.ts";
@@ -38,6 +40,7 @@ import { INSTALLATION_LABEL, SANDBOX_LABEL } from "./installation.ts";
 import { readInstallation } from "../../storage/installation.ts";
 import { gradesOf } from "./isolation.ts";
 import { probeEngine } from "./probe.ts";
+import { RootLayers } from "./root-layers.ts";
 import { startSandbox } from "./start.ts";
 import { clearWorkDirectories } from "./work-directories.ts";
 import { clearStaged } from "./workspace-mounts.ts";
@@ -69,10 +72,12 @@ class DockerProvider implements SandboxProvider {
   readonly id = "docker";
   readonly declared = DOCKER_CAPABILITIES;
   readonly layers: SandboxLayers;
+  readonly bases: SandboxBases;
   readonly overlays: SandboxOverlays;
   readonly #options: DockerProviderOptions;
   readonly #logger: Logger;
   readonly #backend: Backend;
+  readonly #rootLayers: RootLayers;
   readonly #account: GuestAccount = guestAccount();
   readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
   readonly #ways: CaptureWays;
@@ -86,12 +91,21 @@ class DockerProvider implements SandboxProvider {
     this.#backend = new Backend(options);
     this.#ways = new CaptureWays({ way: options.way, isRoot: this.#idMaps !== undefined });
     const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
+    const kept = {
+      choose: () => this.#backend.choose(),
+      directories: () => this.#open(),
+      installation: () => this.#installation,
+      making: new Map<string, Promise<void>>(),
+    };
+    this.bases = createBases(kept);
+    this.#rootLayers = new RootLayers(kept);
+    const homes = createLayers({
+      directories: () => this.#open(),
+      makeDirectories: (path) => makeSandboxDirectories(path, this.#owner, ["home"]),
+      isRunning,
+    });
     this.layers = {
-      ...createLayers({
-        directories: () => this.#open(),
-        makeDirectories: (path) => makeSandboxDirectories(path, this.#owner, ["home"]),
-        isRunning,
-      }),
+      ...this.#rootLayers.over(homes),
       // What was installed on one image need not run on another.
       userland: async (signal) => {
         const { engine, image } = await this.#backend.choose();
@@ -158,6 +172,7 @@ class DockerProvider implements SandboxProvider {
   async destroy(sandboxId: string): Promise<void> {
     checkId(sandboxId);
     await this.#running.get(sandboxId)?.stop();
+    await this.#rootLayers.drop(sandboxId);
     const { sandboxes, trash } = this.#open();
     await discardTree(join(sandboxes, sandboxId), trash);
   }
@@ -165,6 +180,7 @@ class DockerProvider implements SandboxProvider {
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
     const { sandboxes, trash } = this.#open();
     await this.#removeContainers();
+    await this.#rootLayers.clear();
     await this.#clearRuntime();
     for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
     const found = await readdir(sandboxes);
@@ -191,11 +207,14 @@ class DockerProvider implements SandboxProvider {
     const directory = join(directories.sandboxes, specification.id);
     if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
     this.#makeRuntime();
-    const { engine, facts, image } = await this.#backend.find(signal);
+    await this.#rootLayers.drop(specification.id);
+    const { engine, images, facts, image } = await this.#backend.find(signal);
     const context = {
       image,
       directories,
       engine,
+      images,
+      rootLayers: this.#rootLayers,
       engineFacts: facts,
       installation: this.#installation,
       runtimeDirectory: this.#runtimeDirectory,
@@ -218,7 +237,9 @@ class DockerProvider implements SandboxProvider {
     const { engine } = await this.#backend.choose();
     const own = { [INSTALLATION_LABEL]: this.#installation };
     for (const { Id, Labels } of await engine.listContainers(own)) {
-      if (!this.#isBusy(Labels[SANDBOX_LABEL] ?? "")) await engine.removeContainer(Id);
+      const sandbox = Labels[SANDBOX_LABEL] ?? "";
+      if (this.#isBusy(sandbox) || this.#rootLayers.has(sandbox)) continue;
+      await engine.removeContainer(Id);
     }
     await engine.removeUnusedVolumes(own);
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { asCattlegridError, assert, CattlegridError } from "../../../errors/error.ts";
@@ -11,14 +11,17 @@ import {
   overlayVolume,
   planContainer,
   planHolder,
+  ROOT_USER,
   type ContainerSources,
 } from "./container-plan.ts";
 import { gatherSources } from "./container-sources.ts";
 import type { Engine } from "./engine.ts";
 import { factsOf } from "./facts.ts";
-import { writeGuestFiles } from "./guest-files.ts";
+import { writeGuestFiles, type GuestFile } from "./guest-files.ts";
+import type { ContainerFile } from "./images.ts";
 import { runtimeOf } from "./isolation.ts";
 import { requireLimits } from "./limits.ts";
+import { findRootImage, withoutRootImage } from "./root-image.ts";
 import { DockerSandbox } from "./sandbox.ts";
 import { checkStaged } from "./staged-check.ts";
 import { listWorkspace, stageWorkspace, type PreparedWorkspace } from "./workspace-mounts.ts";
@@ -34,7 +37,8 @@ export async function startSandbox(
   requireLimits(specification, engineFacts);
   const attempt: Attempt = {
     specification,
-    runtime: runtimeOf(specification.isolation ?? "container", engineFacts),
+    root: findRootImage(specification, context.directories),
+    runtime: runtimeOf(specification, engineFacts),
     directory: join(runtimeDirectory, specification.id),
     temporaryBytes: temporaryBytes(specification),
     volumes: new Map(),
@@ -56,15 +60,18 @@ async function run(
   const { engine } = context;
   const { specification } = attempt;
   const etc = join(attempt.directory, "etc");
-  const files = await writeGuestFiles(etc, specification, context.account);
+  const { account } = context;
+  const files = await writeGuestFiles(etc, specification, { account, root: attempt.root });
+  const [mounted, written] = placeFiles(files, specification);
   const workspace = await prepareWorkspace(context, attempt);
   const hold = (capture: Capture): void => offer(hooks, capture);
   if (attempt.runtime !== undefined) hold(await captureInHolder(context, attempt, signal));
   const name = nameOf(context, specification);
-  const sources = gatherSources(context, attempt, files);
+  const sources = gatherSources(context, attempt, mounted);
   if (sources.isPodman) await makeVolumes(engine, attempt, sources);
-  const containerId = await engine.createContainer(name, planContainer(sources), signal);
+  const containerId = await create(context, { name, sources, signal });
   attempt.containerId = containerId;
+  if (written.length > 0) await context.images.write(containerId, written);
   if (attempt.capture === undefined) prepareCapture(context, attempt, { containerId, signal });
   await engine.startContainer(containerId, signal);
   const container = { id: containerId, reportedPid: await engine.findProcess(containerId) };
@@ -74,7 +81,41 @@ async function run(
   workspace?.release();
   if (attempt.capture === undefined) hold(await openCapture(attempt, container));
   signal.throwIfAborted();
-  return runningSandbox(context, attempt, containerId);
+  attempt.isBuilding = specification.hasRoot === true;
+  return runningSandbox(context, attempt, { containerId, environment: sources.environment });
+}
+
+/** Of a lost image the engine says no more than its number. */
+async function create(
+  { engine }: StartContext,
+  { name, sources, signal }: { name: string; sources: ContainerSources; signal: AbortSignal },
+): Promise<string> {
+  const { base } = sources.specification;
+  try {
+    return await engine.createContainer(name, planContainer(sources), signal);
+  } catch (error) {
+    if (base === undefined || !CattlegridError.is(error, "IMAGE_MISSING")) throw error;
+    throw withoutRootImage(base.id);
+  }
+}
+
+/** What the engine itself mounts, and so we over it. */
+const ENGINE_MOUNTS = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
+/**
+ * Which of our files are mounted, and which are written into the root file system: where packages are installed they make
+ * accounts and trust stores anew, which no mount lets them do.
+ */
+function placeFiles(
+  files: readonly GuestFile[],
+  { hasRoot }: SandboxSpecification,
+): [readonly GuestFile[], readonly ContainerFile[]] {
+  if (hasRoot !== true) return [files, []];
+  const isMounted = ({ target }: GuestFile): boolean => ENGINE_MOUNTS.includes(target);
+  const written = files
+    .filter((file) => !isMounted(file))
+    .map(({ source, target }) => ({ path: target, content: readFileSync(source) }));
+  return [files.filter(isMounted), written];
 }
 
 /** Podman makes no volume from what a container says of it. */
@@ -136,9 +177,9 @@ function nameOf({ installation }: StartContext, { id }: SandboxSpecification): s
 function runningSandbox(
   context: StartContext,
   attempt: Attempt,
-  containerId: string,
+  { containerId, environment }: { containerId: string; environment: Record<string, string> },
 ): DockerSandbox {
-  const { capture } = attempt;
+  const { capture, root } = attempt;
   assert(capture !== undefined, "nothing holds its connections");
   const { engine, account, image, engineFacts } = context;
   const { specification, temporaryBytes } = attempt;
@@ -153,7 +194,7 @@ function runningSandbox(
       temporaryBytes,
       engine: engineFacts,
       runtime: attempt.runtime,
-      image: { name: image.name, id: image.facts.Id },
+      image: { name: image.name, id: root?.image ?? image.facts.Id },
       way: capture.way,
       unprotected: attempt.workspace?.unprotected ?? [],
     }),
@@ -161,6 +202,7 @@ function runningSandbox(
       engine,
       containerId,
       user: `${account.uid}:${account.gid}`,
+      ...(specification.hasRoot === true ? { rootUser: ROOT_USER, environment } : {}),
       cwd: specification.workspace?.path ?? HOME,
       gone: gone.signal,
     },

@@ -29,11 +29,18 @@ const YOUNG = [
 ];
 
 /**
- * Which system calls a process inside may make, as the engine takes it. `hasOwnKernel`: they are answered by gVisor, which
+ * Which system calls a process inside may make, as the engine takes it. `mayInstall`: for building a template, whose steps
+ * install packages. `hasOwnKernel`: they are answered by gVisor, which
  * knows no error but EPERM here, at which no thread would start; in its namespaces there is nothing to be had.
  */
-export function engineSeccomp(hasOwnKernel: boolean): object {
-  const profile = sandboxSeccomp() as { syscalls: readonly object[] };
+export function engineSeccomp({
+  hasOwnKernel,
+  mayInstall,
+}: {
+  hasOwnKernel: boolean;
+  mayInstall: boolean;
+}): object {
+  const profile = sandboxSeccomp(process.arch, { mayInstall }) as { syscalls: readonly object[] };
   if (hasOwnKernel) {
     const starting = { names: ["clone3"], action: "SCMP_ACT_ALLOW" };
     return { ...profile, syscalls: [...profile.syscalls, starting] };

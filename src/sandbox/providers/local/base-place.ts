@@ -1,16 +1,11 @@
-import { lstatSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
 import { moveOnce } from "../../guest/trust-stores.ts";
 import { discardTree, isDirectory, type Directories } from "../../storage/directories.ts";
 import { KEEPER_DIRECTORIES } from "./bundle/bundle.ts";
 import { lendBaseNamespace } from "./bundle/id-map.ts";
 import type { Machine } from "./machine.ts";
 import type { LaunchedKeeper } from "./resident-keeper.ts";
-
-/** Of what a root file system has to have one. */
-const SHELLS = ["bin/sh", "usr/bin/sh"];
 
 export interface BasesContext {
   machine(): Machine;
@@ -60,11 +55,4 @@ export async function keepOnce(
   } finally {
     await discardTree(directory, trash);
   }
-}
-
-/** Throws BASE_INVALID for what is no root file system. */
-export function requireShell(directory: string, shown: string): void {
-  const found = SHELLS.some((path) => lstatSync(join(directory, path), { throwIfNoEntry: false }));
-  if (found) return;
-  throw new CattlegridError("BASE_INVALID", `${shown} is no root file system: it has no /bin/sh.`);
 }

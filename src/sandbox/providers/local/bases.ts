@@ -1,23 +1,19 @@
-import { createHash } from "node:crypto";
-import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { assert, CattlegridError } from "../../../errors/error.ts";
+import { assert } from "../../../errors/error.ts";
 import { measureTree } from "../../../platform/tree-size.ts";
-import type { SandboxBase, SandboxBases } from "../../provider.ts";
-import { discardTree, explainDiskError, isDirectory } from "../../storage/directories.ts";
-import { unpackArchive } from "./base-archive.ts";
-import { unpackImage } from "./base-image.ts";
-import { requireShell, type BasesContext } from "./base-place.ts";
-
-const DIGITS = 32;
+import { findDirectory } from "../../bases/directory.ts";
+import type { SandboxBases } from "../../provider.ts";
+import { discardTree, explainDiskError } from "../../storage/directories.ts";
+import { unpackArchive, unpackImage } from "./base-filling.ts";
+import type { BasesContext } from "./base-place.ts";
 
 /** Root file systems that are unpacked once, each under a digest of what it was unpacked from. */
 export function createBases(context: BasesContext): SandboxBases {
   return {
     async prepare(source, { signal }) {
       try {
-        if (source.kind === "directory") return await lookAtDirectory(source.path);
+        if (source.kind === "directory") return await findDirectory(source.path);
         if (source.kind === "tar") return await unpackArchive(context, source, signal);
         return await unpackImage(context, source, signal);
       } catch (error) {
@@ -33,23 +29,4 @@ export function createBases(context: BasesContext): SandboxBases {
       await discardTree(join(bases, id), trash);
     },
   };
-}
-
-/** As it is: what is changed in it later is another base. */
-async function lookAtDirectory(path: string): Promise<SandboxBase> {
-  const directory = existsSync(path) ? realpathSync(path) : path;
-  if (!(await isDirectory(directory))) {
-    throw new CattlegridError("BASE_INVALID", `The base ${path} is no directory.`);
-  }
-  requireShell(directory, path);
-  const facts = [];
-  for (const name of ["", "usr", "etc", "var/lib/dpkg/status", "lib/apk/db/installed"]) {
-    const found = lstatSync(join(directory, name), { throwIfNoEntry: false });
-    facts.push([found?.dev, found?.ino, found?.mtimeMs]);
-  }
-  return { id: `directory-${digest(JSON.stringify([directory, facts]))}`, directory };
-}
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, DIGITS);
 }

@@ -11,4 +11,5 @@ export const LOCAL_CAPABILITIES: SandboxCapabilities = {
   ports: true,
   snapshot: false,
   warmPool: true,
+  bases: true,
 };

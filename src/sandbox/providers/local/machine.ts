@@ -1,20 +1,10 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { join } from "node:path";
 import { CattlegridError } from "../../../errors/error.ts";
 import { hasErrno } from "../../../platform/native/libc.ts";
+import { findSystemProgram } from "../../../platform/system-program.ts";
 import { explainRefusal, type NamespaceSwitches } from "./refusal.ts";
 
-/** Looked in besides nothing: the caller's PATH must not choose what runs with the keeper's rights. */
-const TOOL_DIRECTORIES = [
-  "/usr/bin",
-  "/usr/sbin",
-  "/bin",
-  "/sbin",
-  "/usr/local/bin",
-  "/usr/local/sbin",
-  "/run/current-system/sw/bin",
-];
 const ALL_IDS = 4_294_967_295;
 const SUBORDINATE_IDS = 65_536;
 /**
@@ -64,10 +54,6 @@ export function isHostRoot(uid: number, uidMap: string): boolean {
   return uid === 0 && inside === 0 && outside === 0 && count === ALL_IDS;
 }
 
-export function findTool(name: string): string | undefined {
-  return TOOL_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutable);
-}
-
 /** The first range of 65536 ids that /etc/subuid gives to root or to us; else one that others rarely use. */
 export function subordinateRange(subuid: string): number {
   for (const line of subuid.split("\n")) {
@@ -88,21 +74,11 @@ export function readNamespaceSwitches(): NamespaceSwitches {
 }
 
 function requireTool(name: string): string {
-  const found = findTool(name);
+  const found = findSystemProgram(name);
   if (found !== undefined) return found;
   throw new CattlegridError("DEPENDENCY_MISSING", `The program ${name} is not installed.`, {
     hint: "Install it: `sudo apt-get install util-linux coreutils`.",
   });
-}
-
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "EACCES", "ENOTDIR")) return false;
-    throw error;
-  }
 }
 
 function readIfPresent(path: string): string {

@@ -8,7 +8,8 @@ import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "../../storage/directories.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
-import { findTool, inspectMachine, isExecutable } from "./machine.ts";
+import { findSystemProgram, isExecutable } from "../../../platform/system-program.ts";
+import { inspectMachine } from "./machine.ts";
 import { findContainerRuntimes, type NamedPrograms } from "./runtimes/choice.ts";
 import { readRuntimeVersion } from "./runtimes/version.ts";
 
@@ -64,7 +65,7 @@ function commandIn(hint: string): string | undefined {
 }
 
 async function checkTools(): Promise<Finding> {
-  const missing = ["unshare", "nsenter"].filter((name) => findTool(name) === undefined);
+  const missing = ["unshare", "nsenter"].filter((name) => findSystemProgram(name) === undefined);
   if (missing.length === 0) return { status: "ok", detail: "unshare and nsenter are installed" };
   return {
     status: "missing",

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { CattlegridError } from "../../../../errors/error.ts";
 import { hasErrno } from "../../../../platform/native/libc.ts";
-import { findTool, isExecutable, type Machine } from "../machine.ts";
+import { findSystemProgram, isExecutable } from "../../../../platform/system-program.ts";
+import type { Machine } from "../machine.ts";
 import type { FoundRuntime } from "../residence.ts";
 import { CRUN } from "./crun.ts";
 import { RUNC } from "./runc.ts";
@@ -28,7 +29,7 @@ export function findContainerRuntimes(
 ): readonly [FoundRuntime, ...FoundRuntime[]] {
   const isNamed = named.crun !== undefined || named.runc !== undefined;
   const found = [CRUN, RUNC].flatMap((runtime) => {
-    const program = isNamed ? named[runtime.name] : findTool(runtime.name);
+    const program = isNamed ? named[runtime.name] : findSystemProgram(runtime.name);
     return program === undefined ? [] : [{ runtime, program }];
   });
   const broken = found.find(({ program }) => !isExecutable(program));
@@ -47,7 +48,7 @@ export function findContainerRuntimes(
 
 /** Fails with ISOLATION_UNAVAILABLE and the remedy where gVisor is not there, or cannot be under this account. */
 export function requireSentry(machine: Machine, wanted: string | undefined): FoundRuntime {
-  const program = wanted ?? findTool("runsc");
+  const program = wanted ?? findSystemProgram("runsc");
   if (program === undefined) {
     const message = "gVisor is not installed: there is no program runsc.";
     throw new CattlegridError("ISOLATION_UNAVAILABLE", message, { hint: SENTRY_REMEDY });
@@ -81,7 +82,7 @@ function hasOwnRange({ isRoot }: Machine): boolean {
   const { username, uid } = userInfo();
   const files = ["/etc/subuid", "/etc/subgid"];
   const isGiven = files.every((file) => hasRange(readIfPresent(file), [username, String(uid)]));
-  return isGiven && findTool("newuidmap") !== undefined;
+  return isGiven && findSystemProgram("newuidmap") !== undefined;
 }
 
 export function hasRange(text: string, owners: readonly string[]): boolean {

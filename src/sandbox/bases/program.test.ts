@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { CattlegridError } from "../../../errors/error.ts";
-import { requireProgram, runProgram } from "./base-program.ts";
+import { CattlegridError } from "../../errors/error.ts";
+import { requireProgram, runProgram } from "./program.ts";
 
 const { signal } = new AbortController();
 const failing = ["sh", "-c", "echo it is so >&2; exit 3"];

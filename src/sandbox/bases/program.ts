@@ -1,6 +1,6 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import { exitCode, spawnProcess } from "../../../platform/process.ts";
-import { findTool } from "./machine.ts";
+import { CattlegridError } from "../../errors/error.ts";
+import { exitCode, spawnProcess } from "../../platform/process.ts";
+import { findSystemProgram } from "../../platform/system-program.ts";
 
 const COMPLAINT_MAX = 2048;
 
@@ -9,7 +9,7 @@ export function requireProgram(
   name: string,
   { from = name, why }: { from?: string; why: string },
 ): string {
-  const found = findTool(name);
+  const found = findSystemProgram(name);
   if (found !== undefined) return found;
   const message = `The program ${name} is not installed. ${why}`;
   throw new CattlegridError("DEPENDENCY_MISSING", message, {

@@ -1,0 +1,2 @@
+/** Of a digest, for the names of bases. */
+export const DIGITS = 32;
