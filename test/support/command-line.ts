@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolvePaths, type Paths } from "../../src/platform/paths.ts";
@@ -27,8 +27,11 @@ export class CommandLine {
   readonly workspace: string;
   readonly environment: Record<string, string>;
   readonly paths: Paths;
+  readonly #uid: number | undefined;
 
-  constructor() {
+  /** As another user than this one where `uid` says so. */
+  constructor({ uid }: { uid?: number } = {}) {
+    this.#uid = uid;
     this.directory = realpathSync(mkdtempSync(join(tmpdir(), "cg-cli-")));
     this.workspace = join(this.directory, "my, project: one");
     mkdirSync(this.workspace);
@@ -41,12 +44,19 @@ export class CommandLine {
     };
     mkdirSync(join(this.directory, "home"));
     const { environment, directory } = this;
-    const uid = process.getuid?.() ?? -1;
-    this.paths = resolvePaths({ environment, uid, homeDirectory: directory });
+    if (uid !== undefined) {
+      for (const path of ["", "home", this.workspace.slice(directory.length)]) {
+        chownSync(join(directory, path), uid, uid);
+      }
+    }
+    const own = uid ?? process.getuid?.() ?? -1;
+    this.paths = resolvePaths({ environment, uid: own, homeDirectory: directory });
   }
 
   spawn(argv: readonly string[], options: CommandOptions = {}): ChildProcess {
+    const as = this.#uid === undefined ? {} : { uid: this.#uid, gid: this.#uid };
     return spawn(PROGRAM, argv, {
+      ...as,
       cwd: options.cwd ?? this.workspace,
       env: { ...this.environment, ...options.environment },
       stdio: "pipe",
