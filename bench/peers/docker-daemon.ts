@@ -15,9 +15,25 @@ for d in etc opt; do
   mount -t overlay -o lowerdir=/$d,upperdir=/run/over/$d/upper,workdir=/run/over/$d/work overlay /$d
 done
 exec dockerd "$@"`;
-/** Everything ends with dockerd, which is init in there, and dockerd ends with the bench. */
+/** Everything that an engine starts ends with it, which is init in there, and it ends with the bench. */
 const NAMESPACES = "unshare --mount --propagation slave --pid --fork --kill-child --mount-proc --";
 const ENCLOSE = `setpriv --pdeathsig KILL -- ${NAMESPACES} sh -c`.split(" ");
+
+/** A shell text as the init of an engine's own process and mount namespaces, with its arguments. */
+export function enclose(script: string, argv: readonly string[]): readonly string[] {
+  return [...ENCLOSE, script, "sh", ...argv];
+}
+
+/** Resolves when all the processes of an enclosed engine are gone. */
+export async function endEnclosed(child: ChildProcess): Promise<void> {
+  const { pid, exitCode, signalCode } = child;
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  const exited = once(child, "exit");
+  // An init's end is reported when all the processes of its namespace are gone, containers included.
+  const [init = pid] = childrenOf(pid);
+  process.kill(init, "SIGKILL");
+  await exited;
+}
 
 /** Why no dockerd may be started here; undefined where one may. */
 export function whyNoDocker(): string | undefined {
@@ -48,10 +64,7 @@ export class DockerDaemon implements AsyncDisposable {
     writeFileSync(configuration, JSON.stringify(configured));
     // Whoever was killed has left it, and the next one would refuse to start.
     rmSync(join(directory, "pid"), { force: true });
-    const argv = [
-      ...ENCLOSE,
-      HIDE_WRITES,
-      "sh",
+    const argv = enclose(HIDE_WRITES, [
       `--config-file=${configuration}`,
       `--data-root=${join(directory, "data")}`,
       `--exec-root=${join(directory, "exec")}`,
@@ -65,7 +78,7 @@ export class DockerDaemon implements AsyncDisposable {
       "--ip-forward=false",
       "--ip-masq=false",
       "--bridge=none",
-    ];
+    ]);
     const stdio = ["ignore", "ignore", "pipe"] as const;
     this.#child = spawnProcess(argv, { cwd: "/", environment, detached: true, stdio: [...stdio] });
   }
@@ -110,14 +123,7 @@ export class DockerDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { pid, exitCode, signalCode } = this.#child;
-    if (pid !== undefined && exitCode === null && signalCode === null) {
-      const exited = once(this.#child, "exit");
-      // An init's end is reported when all the processes of its namespace are gone, containers included.
-      const [init = pid] = childrenOf(pid);
-      process.kill(init, "SIGKILL");
-      await exited;
-    }
+    await endEnclosed(this.#child);
     const own = ["-depth", "-type", "d", "-path", `*/${this.#cgroup}*`, "-delete"];
     await runProcess(["find", "/sys/fs/cgroup", ...own]);
   }

@@ -1,4 +1,5 @@
 /** What a person is told on the command line by a Docker engine that is not as it should be; nothing of the attempt is left. */
+import { deepEqual } from "node:assert";
 import { once } from "node:events";
 import { chmodSync, mkdirSync } from "node:fs";
 import { createServer } from "node:http";
@@ -28,7 +29,7 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("`--provider docker` on the command li
   });
   afterEach(async () => {
     await line.close();
-    expect(await rig.count()).toEqual(NOTHING);
+    deepEqual(await rig.count(), NOTHING);
   });
 
   const runOn = (socketPath: string, image = IMAGE): Promise<CommandResult> =>

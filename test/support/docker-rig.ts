@@ -20,8 +20,11 @@ import { requirement, type Requirement } from "./requirement.ts";
 import { openRigDirectory, removeRigDirectory } from "./rig-directory.ts";
 
 const CACHE = "/var/cache/cattlegrid/docker";
-const PROGRAMS = ["dockerd", "docker", "containerd", "runc"];
-const PACKAGES = ["docker.io", "containerd", "runc", "tini"];
+const ENGINE: ProgramSet = {
+  directory: "programs",
+  programs: ["dockerd", "docker", "containerd", "runc"],
+  packages: ["docker.io", "containerd", "runc", "tini"],
+};
 export const IMAGE = "cattlegrid-test";
 /** The shape of an image for sandboxes: sh, curl, CA roots and a user with the number 1000; also what a template installs with. */
 const IMAGE_PACKAGES = "apt,passwd,curl,ca-certificates,python3,git,procps,nftables,iproute2";
@@ -77,7 +80,7 @@ export class DockerRig implements AsyncDisposable {
 
   /** `configured` is the engine's configuration; `parent` the directory in which all of it lies. */
   static async open(configured: object = {}, parent: string = tmpdir()): Promise<DockerRig> {
-    const environment = await findDocker();
+    const environment = await findOrUnpack();
     const image = await makeImage();
     const directory = await openRigDirectory(parent, "cg-docker-");
     try {
@@ -139,15 +142,24 @@ export class DockerRig implements AsyncDisposable {
   }
 }
 
-async function findDocker(): Promise<Environment> {
-  const cached = join(CACHE, "programs");
+/** Installed ones, or those of Debian packages that are unpacked once by a machine. */
+export interface ProgramSet {
+  /** Below the cache. */
+  directory: string;
+  programs: readonly string[];
+  packages: readonly string[];
+}
+
+export async function findOrUnpack(set: ProgramSet = ENGINE): Promise<Environment> {
+  const { programs, packages, directory } = set;
+  const cached = join(CACHE, directory);
   if (!existsSync(cached)) {
     mkdirSync(CACHE, { recursive: true });
     const building = mkdtempSync(`${cached}.`);
-    const { LD_LIBRARY_PATH } = await findPrograms(PROGRAMS, PACKAGES, building);
+    const { LD_LIBRARY_PATH } = await findPrograms(programs, packages, building);
     if (LD_LIBRARY_PATH === undefined) {
       rmSync(building, { recursive: true });
-      return findPrograms(PROGRAMS, PACKAGES, tmpdir());
+      return findPrograms(programs, packages, tmpdir());
     }
     moveOnce(building, cached);
   }

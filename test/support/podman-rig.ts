@@ -5,16 +5,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll } from "vitest";
+import { enclose, endEnclosed } from "../../bench/peers/docker-daemon.ts";
 import { succeed, type Environment } from "../../bench/peers/peer.ts";
-import { runProcess, spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
+import { spawnProcess, type ChildProcess } from "../../src/platform/process.ts";
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";
+import { Engine } from "../../src/sandbox/providers/docker/engine.ts";
+import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import type { ProviderDirectories } from "../../src/testing/conformance/sandbox-yard.ts";
-import { DOCKER, IMAGE, makeImage } from "./docker-rig.ts";
-import { allOf, program } from "./requirement.ts";
+import { DOCKER, findOrUnpack, IMAGE, makeImage } from "./docker-rig.ts";
 import { openRigDirectory, removeRigDirectory } from "./rig-directory.ts";
 
-export const PODMAN = allOf(DOCKER, program("podman"), program("conmon"), program("runc"));
+/** A machine on which an engine can run can run this one. */
+export const PODMAN = DOCKER;
+const SERVICE = {
+  directory: "podman",
+  programs: ["podman", "conmon", "catatonit"],
+  packages: [
+    ...["podman", "conmon", "catatonit"],
+    ...["libgpgme11", "libassuan0", "libsubid4", "libglib2.0-0"],
+  ],
+};
 const TRIES = 300;
 const PAUSE_MS = 100;
 
@@ -22,31 +33,27 @@ const PAUSE_MS = 100;
 export class PodmanRig implements AsyncDisposable {
   readonly #directory: string;
   readonly #service: ChildProcess;
-  readonly #environment: Environment;
 
-  private constructor(directory: string, service: ChildProcess, environment: Environment) {
+  private constructor(directory: string, service: ChildProcess) {
     this.#directory = directory;
     this.#service = service;
-    this.#environment = environment;
   }
 
   static async forFile(isWanted: boolean): Promise<PodmanRig | undefined> {
     if (!isWanted) return undefined;
     const image = await makeImage();
     const directory = await openRigDirectory(tmpdir(), "cg-podman-");
-    const environment = configure(directory);
+    const environment = await configure(directory);
     const socketPath = join(directory, "s");
-    const bound = ["setpriv", "--pdeathsig", "KILL", "--"];
-    const argv = [
-      ...bound,
+    const argv = enclose('exec "$@"', [
       ...command(directory),
       "system",
       "service",
       "--time=0",
       `unix://${socketPath}`,
-    ];
-    const service = spawnProcess(argv, { cwd: directory, environment, stdio: "ignore" });
-    const rig = new PodmanRig(directory, service, environment);
+    ]);
+    const options = { cwd: directory, environment, detached: true, stdio: "ignore" as const };
+    const rig = new PodmanRig(directory, spawnProcess(argv, options));
     process.env["TMPDIR"] = directory;
     afterAll(() => rig[Symbol.asyncDispose]());
     await answering(socketPath);
@@ -63,11 +70,10 @@ export class PodmanRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...command(this.#directory), "rm", "--all", "--force", "--time=0"];
-    await runProcess(all, { cwd: "/", environment: this.#environment });
-    const exited = once(this.#service, "exit");
-    this.#service.kill("SIGTERM");
-    await exited;
+    // Only with its container does a control group go.
+    const engine = new Engine(new EngineClient(join(this.#directory, "s")));
+    for (const { Id } of await engine.listContainers({})) await engine.removeContainer(Id);
+    await endEnclosed(this.#service);
     removeRigDirectory(this.#directory);
   }
 }
@@ -83,16 +89,49 @@ function command(directory: string): readonly string[] {
   ];
 }
 
-function configure(directory: string): Environment {
-  const settings = join(directory, "containers.conf");
-  mkdirSync(join(directory, "tmp"));
-  // A machine may not be able to give the default limits.
-  writeFileSync(settings, '[containers]\ndefault_ulimits = []\n[engine]\nevents_logger = "none"\n');
-  return {
-    PATH: `${process.env["PATH"]}:/usr/sbin:/usr/bin:/sbin:/bin`,
+async function configure(directory: string): Promise<Environment> {
+  const [engine, own] = [await findOrUnpack(), await findOrUnpack(SERVICE)];
+  const joined = (name: string): string =>
+    [own[name], engine[name]].filter((each) => each !== undefined).join(":");
+  const environment = {
+    PATH: `${joined("PATH")}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    LD_LIBRARY_PATH: joined("LD_LIBRARY_PATH"),
     HOME: directory,
-    CONTAINERS_CONF: settings,
+    CONTAINERS_CONF: join(directory, "containers.conf"),
   };
+  const find = (name: string): string => findProgram(name, environment.PATH);
+  const handed = ["PATH", "LD_LIBRARY_PATH"] as const;
+  const settings = {
+    // A machine may not be able to give the default limits.
+    containers: { default_ulimits: [] },
+    // A sandbox has no network of the engine's.
+    network: { network_backend: "cni" },
+    engine: {
+      events_logger: "none",
+      init_path: find("catatonit"),
+      conmon_path: [find("conmon")],
+      conmon_env_vars: handed.map((name) => `${name}=${environment[name]}`),
+    },
+    "engine.runtimes": { runc: [find("runc")] },
+  };
+  const text = Object.entries(settings).map(([section, values]) => {
+    const lines = Object.entries(values).map(
+      ([name, value]) => `${name} = ${JSON.stringify(value)}`,
+    );
+    return [`[${section}]`, ...lines].join("\n");
+  });
+  mkdirSync(join(directory, "tmp"));
+  mkdirSync(join(directory, ".config/containers"), { recursive: true });
+  const policy = { default: [{ type: "insecureAcceptAnything" }] };
+  writeFileSync(join(directory, ".config/containers/policy.json"), JSON.stringify(policy));
+  writeFileSync(environment.CONTAINERS_CONF, `${text.join("\n")}\n`);
+  return environment;
+}
+
+function findProgram(name: string, path: string): string {
+  const found = path.split(":").find((folder) => existsSync(join(folder, name)));
+  if (found === undefined) throw new TypeError(`there is no ${name}`);
+  return join(found, name);
 }
 
 async function answering(socketPath: string): Promise<void> {

@@ -55,6 +55,7 @@ const DISK_FULL = /no space left on device|disk quota exceeded/i;
 const NO_IMAGE = /no such image|image not known/i;
 const OTHER_ARCHITECTURE = /exec format error/i;
 const NO_RUNTIME = /unknown or invalid runtime|runtime "?[\w.-]+"? not found|unknown runtime/i;
+const NO_INIT = /container-init binary not found|docker-init/i;
 const NO_PROGRAM = /exec: "([^"]+)": (?:executable file not found|stat .*no such file)/i;
 
 /** What the engine refused, as a failure with a code. */
@@ -71,6 +72,11 @@ export function explainRefusal({ status, message }: EngineRefusal): CattlegridEr
       "IMAGE_UNSUITABLE",
       `The image is for another kind of processor: ${text}.`,
     );
+  }
+  if (NO_INIT.test(text)) {
+    return new CattlegridError("RUNTIME_MISSING", `${text}.`, {
+      hint: "Install what the engine starts as a container's first process: `sudo apt-get install catatonit` for Podman, `tini` for Docker.",
+    });
   }
   const program = NO_PROGRAM.exec(text)?.[1];
   if (program !== undefined) {
