@@ -21,10 +21,7 @@ export const PODMAN = DOCKER;
 const SERVICE = {
   directory: "podman",
   programs: ["podman", "conmon", "catatonit"],
-  packages: [
-    ...["podman", "conmon", "catatonit"],
-    ...["libgpgme11", "libassuan0", "libsubid4", "libglib2.0-0"],
-  ],
+  packages: "podman conmon catatonit libgpgme11 libassuan0 libsubid4 libglib2.0-0".split(" "),
 };
 const TRIES = 300;
 const PAUSE_MS = 100;

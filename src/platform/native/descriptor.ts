@@ -84,11 +84,14 @@ export function hasBytes(fd: number): boolean {
 
 /** Waits on a worker thread, so keep the time short; false when it passed. */
 export async function waitReadable(fd: number, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    pollCall.async(pollEntry(fd), 1, timeoutMs, (error: unknown, ready: number) =>
-      error === null || error === undefined ? resolve(ready > 0) : reject(error),
+  const entry = pollEntry(fd);
+  const answered = new Promise<number>((resolve, reject) => {
+    pollCall.async(entry, 1, timeoutMs, (error: unknown, ready: number) =>
+      error === null || error === undefined ? resolve(ready) : reject(error),
     );
   });
+  // The kernel writes into the entry when the wait ends, and nothing but this line keeps it until then.
+  return (await answered) > 0 && entry.readUInt16LE(6) !== 0;
 }
 
 function pollEntry(fd: number): Buffer {
