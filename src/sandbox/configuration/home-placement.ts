@@ -9,6 +9,8 @@ import { PLACEMENT_SCRIPT } from "./placement-script.ts";
 const READ_BYTES_MAX = 16 * 1024 * 1024;
 const MESSAGE_BYTES_MAX = 4096;
 const EXIT_OVERRIDDEN = 5;
+/** Exit statuses from here on say that a signal ended a program. */
+const SIGNALLED = 128;
 
 export interface Placement {
   running: RunningSandbox;
@@ -30,15 +32,26 @@ export async function placeFiles(placement: Placement): Promise<void> {
   const { directory = "", text = "" } = guard ?? {};
   const argv = ["sh", "-c", PLACEMENT_SCRIPT, "sh", directory, text, ...reads];
   const process = await running.exec({ argv }, signal);
+  const kill = (): void => void process.kill();
+  signal.addEventListener("abort", kill, { once: true });
+  if (signal.aborted) kill();
   try {
     process.input.on("error", () => process.input.destroy());
     const said = readMessage(process);
-    const [placed, ending] = await Promise.allSettled([converse(process, plan), process.ended]);
-    if (ending.status === "fulfilled" && !isExit(ending.value, 0)) {
+    const conversation = converse(process, plan);
+    // It would wait for an answer that does not come, or go on sending what nobody reads.
+    conversation.catch(kill);
+    const [placed, ending] = await Promise.allSettled([conversation, process.ended]);
+    signal.throwIfAborted();
+    if (ending.status === "fulfilled" && isItsOwn(ending.value)) {
       throw describeFailure(ending.value, await said);
     }
     if (placed.status === "rejected") throw placed.reason;
+    if (ending.status === "fulfilled" && !isExit(ending.value, 0)) {
+      throw describeFailure(ending.value, await said);
+    }
   } finally {
+    signal.removeEventListener("abort", kill);
     await process.kill();
   }
 }
@@ -112,6 +125,12 @@ function describeFailure(ending: ProcessEnding, said: string): CattlegridError {
   }
   const message = `What the template says could not be put into the home directory: ${said}`;
   return new CattlegridError("AGENT_CONFIGURATION_FAILED", message);
+}
+
+/** A failure that the script tells of, and not what came of our ending it. */
+function isItsOwn(ending: ProcessEnding): boolean {
+  if (ending.kind === "lost") return true;
+  return ending.kind === "exited" && ending.code > 0 && ending.code < SIGNALLED;
 }
 
 function isExit(ending: ProcessEnding, code: number): boolean {

@@ -60,9 +60,11 @@ async function isWorkingTree(workspace: string): Promise<boolean> {
   const hasGit = lstatSync(join(workspace, ".git"), { throwIfNoEntry: false }) !== undefined;
   try {
     const { code, stdout, stderr } = await runGit({ repository: workspace, args });
-    if (code === 0) return stdout.trim() === "true";
+    if (code === 0 && stdout.trim() === "true") return true;
     if (!hasGit) return false;
-    throw new CattlegridError("GIT_FAILED", `${workspace} has a .git that git refuses: ${stderr}`);
+    const why =
+      code === 0 ? "that says it has no working tree here" : `that git refuses: ${stderr}`;
+    throw new CattlegridError("GIT_FAILED", `${workspace} has a .git ${why}.`);
   } catch (error) {
     if (!hasGit && CattlegridError.is(error, "DEPENDENCY_MISSING")) return false;
     throw error;
@@ -90,6 +92,7 @@ async function listTracked(request: CandidatesRequest, place: Place): Promise<Na
     const tab = entry.indexOf(0x09);
     const mode = entry.toString("latin1", 0, 6);
     const name = entry.subarray(tab + 1);
+    refuseOutside(name.toString("utf8"));
     if (mode === SUBMODULE) submodules.push(name.toString("utf8"));
     else addName(names, prefix, name);
   }
@@ -153,6 +156,15 @@ function* splitNames(output: Buffer): Generator<Buffer> {
     yield output.subarray(start, end);
     start = end + 1;
   }
+}
+
+/** SECURITY: git would write no such name into an index, but lists what another program wrote there. */
+function refuseOutside(name: string): void {
+  if (name.split("/").every((step) => step !== "" && step !== "." && step !== "..")) return;
+  const message = `git's index names ${JSON.stringify(name)}, which lies outside of the repository.`;
+  throw new CattlegridError("GIT_FAILED", message, {
+    hint: "Remove .git/index and run `git reset`, once you know who wrote it.",
+  });
 }
 
 function addName({ paths, undecodable }: Names, prefix: string, name: Buffer): void {

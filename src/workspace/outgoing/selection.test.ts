@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -41,6 +43,13 @@ function commit(where = workspace): void {
   git(where, "add", "-A", "--force");
   git(where, "commit", "-qm", "all");
 }
+/** What git itself would not write. Both names are as long as each other. */
+function renameInIndex(from: string, to: string): void {
+  const index = readFileSync(at(".git/index")).subarray(0, -20);
+  index.write(to, index.indexOf(from));
+  const sum = createHash("sha1").update(index).digest();
+  writeFileSync(at(".git/index"), Buffer.concat([index, sum]));
+}
 const select = (path = workspace, ...include: readonly string[]): Promise<Outgoing> =>
   selectOutgoing({ workspace: path, include, signal: NEVER });
 const pathsOf = ({ files }: Outgoing): string[] => files.map(({ path }) => path);
@@ -56,6 +65,24 @@ describe("of a repository", () => {
     const outgoing = await select();
     expect(pathsOf(outgoing)).toEqual(["a", "d/b", 'odd\n"name']);
     expect(outgoing).toMatchObject({ kind: "repository", untracked: 1, sizeBytes: 18 });
+  });
+
+  test("whose configuration says that it has no working tree is refused, and not taken for a folder", async () => {
+    for (const path of [".gitignore", "a"]) write(path, "ignored\n");
+    commit();
+    write("ignored");
+    expect(pathsOf(await select())).toEqual([".gitignore", "a"]);
+    git(workspace, "config", "core.bare", "true");
+    await expect(select()).rejects.toMatchObject({ code: "GIT_FAILED" });
+  });
+
+  test("whose index names what lies outside of it is refused", async () => {
+    write("aa/x");
+    writeFileSync(join(directory, "x"), "outside\n");
+    commit();
+    expect(pathsOf(await select())).toEqual(["aa/x"]);
+    renameInIndex("aa/x", "../x");
+    await expect(select()).rejects.toMatchObject({ code: "GIT_FAILED" });
   });
 
   test("secrets stay though they are tracked, each with its reason; their like that is made to be shared goes", async () => {
