@@ -69,6 +69,21 @@ describe.skipIf(!needed.met)(needed.title("files that a sandbox leaves"), () => 
     expect(existsSync(join(outside, "new"))).toBe(false);
   });
 
+  test("what is done to the agent's own /usr/local shows in no other sandbox", async () => {
+    const [one, other] = [await yard.start(), await yard.start()];
+    const look = "cd /usr/local && stat -c '%n %U %a' . bin include sbin share src; ls -A bin";
+    const before = await answer(other, look);
+    expect(before).toContain(". agent 755\nbin agent 755\n");
+    const script =
+      "cd /usr/local && echo x >bin/made && chmod 700 share && rmdir src && mv include was; ls bin/made";
+    expect(await answer(one, script)).toBe("bin/made");
+    expect(await answer(one, look.replaceAll("include", "was").replace(" src", ""))).not.toBe(
+      before,
+    );
+    expect(await answer(other, look)).toBe(before);
+    expect(await answer(await yard.start(), look)).toBe(before);
+  });
+
   test("a link put on the way to the workspace chooses nothing that is laid inside", async () => {
     const outer = yard.makeDirectory("outer");
     const elsewhere = yard.makeDirectory("elsewhere");

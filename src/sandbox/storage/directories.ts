@@ -34,8 +34,6 @@ const HOST_TREES = ["home", "usr"] as const;
 /** What a sandbox in mode `overlay` writes over its workspace, and since when. */
 export const WORKSPACE = "workspace";
 const BEGUN = "begun";
-/** Directories that `make install` and its like write to: the agent's, in its own copy. */
-const LOCAL = ["bin", "include", "sbin", "share", "src"];
 
 export interface Owner {
   uid: number;
@@ -198,7 +196,6 @@ function makeUpper(tree: WritableTree, upper: string, own: (path: string) => voi
   rmSync(building, { recursive: true, force: true });
   own(building);
   if (tree === "home") chmodSync(building, 0o700);
-  if (tree === "usr") for (const name of ["", ...LOCAL]) own(join(building, "local", name));
   renameSync(building, upper);
 }
 

@@ -28,6 +28,7 @@ import {
   etcLayers,
   makeSandboxFiles,
   removeSandboxFiles,
+  usrLayers,
 } from "./runtimes/runtime-files.ts";
 import { LocalSandbox } from "./sandbox.ts";
 
@@ -148,6 +149,7 @@ function configure(parts: {
     networkFd: parts.opened.networkFd,
     binds: parts.context.runtime.binds,
     idMappings: idMappings(parts.context),
+    usrLayers: usrLayers(),
     etcLayers: parts.etcLayers,
     homeLayers: homeLayers(specification),
     ...(specification.base && { base: { hasRoot: specification.hasRoot === true } }),

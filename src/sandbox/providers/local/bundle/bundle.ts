@@ -39,7 +39,8 @@ export interface BundleSources {
   networkFd: number;
   /** Where ids of the sandbox lie in the keeper's numbering. */
   idMappings: readonly { containerID: number; hostID: number; size: number }[];
-  /** Directories under /etc and the home, highest first, as the runtime sees them. */
+  /** Directories under /usr, /etc and the home, highest first, as the runtime sees them. */
+  usrLayers: readonly string[];
   etcLayers: readonly string[];
   homeLayers: readonly string[];
   seccomp: SeccompConfiguration;
@@ -147,7 +148,7 @@ interface Mount {
 }
 
 function systemMounts(sources: BundleSources): readonly Mount[] {
-  const { stateDirectory, etcLayers, homeLayers, bounds, base } = sources;
+  const { stateDirectory, usrLayers, etcLayers, homeLayers, bounds, base } = sources;
   const memory = (destination: string, mode: string, bytes: number): Mount => ({
     destination,
     type: "tmpfs",
@@ -166,7 +167,7 @@ function systemMounts(sources: BundleSources): readonly Mount[] {
     memory("/dev/shm", "1777", bounds.temporaryBytes),
     memory("/tmp", "1777", bounds.temporaryBytes),
     memory("/run", "1777", RUN_BYTES),
-    ...(base === undefined ? [overlay("/usr", ["/usr"], `${stateDirectory}/usr`)] : []),
+    ...(base === undefined ? [overlay("/usr", usrLayers, `${stateDirectory}/usr`)] : []),
     overlay("/etc", etcLayers, base?.hasRoot === true ? `${stateDirectory}/etc` : undefined),
     overlay(HOME, homeLayers, `${stateDirectory}/home`),
   ];

@@ -1,17 +1,21 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno } from "../../../../platform/native/libc.ts";
 import { buildBaseAccounts, etcParts, giveTree, type BaseRoot } from "../base-root.ts";
 import { buildBaseEtc, etcStamp } from "../bundle/etc.ts";
 import { KEEPER_DIRECTORIES } from "../bundle/bundle.ts";
+import { AGENT_ID } from "../../../guest/environment.ts";
 import { buildTrustStores } from "../../../guest/trust-stores.ts";
 
 const DIRECTORY = "local";
 const SKELETON = "empty";
+const OWN_USR = "usr";
+/** Directories that `make install` and its like write to: the agent's. */
+const LOCAL = ["bin", "include", "sbin", "share", "src"];
 
 /**
- * The directory of short-lived files: the runtime's state, bundles, sockets, and the parts of /etc that
+ * The directory of short-lived files: the runtime's state, bundles, sockets, and the parts of /etc and /usr that
  * sandboxes share. Nothing in it outlives the keeper that was launched with it.
  */
 export interface RuntimeFiles {
@@ -30,9 +34,20 @@ export function openRuntimeFiles(
   const directory = join(runtimeDirectory, DIRECTORY);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, SKELETON), { recursive: true, mode: 0o755 });
+  makeOwnUsr(join(directory, OWN_USR), owner);
   const shell = statSync("/bin/bash", { throwIfNoEntry: false }) ? "/bin/bash" : "/bin/sh";
   const cache = join(runtimeDirectory, "keeper-cache");
   return { directory, cache, shell, ...(owner === undefined ? {} : { owner }) };
+}
+
+/** One for all sandboxes: each making its own would be the greater part of what a new one writes to the disk. */
+function makeOwnUsr(directory: string, owner: RuntimeFiles["owner"]): void {
+  for (const name of LOCAL) mkdirSync(join(directory, "local", name), { recursive: true });
+  // What the daemon was started with must not decide who may enter /usr/local.
+  for (const name of ["", "local", ...LOCAL.map((each) => join("local", each))]) {
+    chmodSync(join(directory, name), 0o755);
+  }
+  giveTree(directory, owner && { uid: owner.uid + AGENT_ID, gid: owner.gid + AGENT_ID });
 }
 
 /** Removes what a keeper that is dead, this engine's or an earlier one's, has left. */
@@ -84,6 +99,11 @@ async function trustLayer(
   const { name } = await buildTrustStores(directory, certificates, `${stamp}-base`);
   giveTree(join(directory, name), owner);
   return name;
+}
+
+/** The directories under /usr, highest first. */
+export function usrLayers(): readonly string[] {
+  return [`${KEEPER_DIRECTORIES.runtime}/${OWN_USR}`, "/usr"];
 }
 
 export function emptyHomeLayer(): string {
