@@ -36,6 +36,8 @@ export const providerSummarySchema = z
       workspaceModes: z.array(workspaceModeSchema).readonly(),
       /** Whether the workspace inside is the user's own directory, or a copy. Absent: an older daemon, `shared`. */
       workspaceFiles: z.enum(["shared", "copied"]).optional(),
+      /** Whose programs are inside: this machine's, or an image's. Absent: this machine's. */
+      userland: z.enum(["host", "own"]).optional(),
       /** Whether agents are installed once for many sandboxes. Absent: an older daemon, true. */
       layers: z.boolean().optional(),
       egress: egressSchema,

@@ -201,6 +201,8 @@ export const sandboxSchema = z
     loginProfile: z.string().exactOptional(),
     mirrors: z.string().nullable(),
     limits: limitsSchema,
+    /** Whose programs are inside, where they are not this machine's: an image's, a base's or a service's. */
+    userland: z.enum(["own"]).exactOptional(),
     toolchains: stringsSchema,
     protectedPaths: stringsSchema,
     /** What the user lifted out of protection: relative to the workspace. */

@@ -28,7 +28,7 @@ import type { RunningSandbox, SandboxProvider } from "./provider.ts";
 import { providerOf } from "./registry.ts";
 import type { Sandboxes, SandboxesOptions } from "./sandboxes.ts";
 import type { Upkeep } from "./upkeep/upkeep.ts";
-import { showFacts, showSandbox } from "./view.ts";
+import { showFacts, showSandbox, standsOnOwn } from "./view.ts";
 import type { WarmPools } from "./warm/pools.ts";
 import { Clones } from "./workspace/clones.ts";
 import { Copies } from "./workspace/copies.ts";
@@ -258,7 +258,8 @@ class LiveSandboxes implements Sandboxes {
     const facts = showFacts(row, this.#parts.lifecycle.running(row.id), this.#options.providers);
     const ports = this.ports.list(row.id);
     const idleStopsAtMs = this.#parts.lifetimes.idleStopsAt(row.id);
-    return showSandbox({ row, sessions, facts, ports, idleStopsAtMs });
+    const hasOwnUserland = standsOnOwn(row, this.#options.providers);
+    return showSandbox({ row, sessions, facts, ports, idleStopsAtMs, hasOwnUserland });
   }
 }
 

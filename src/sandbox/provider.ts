@@ -147,6 +147,8 @@ export interface SandboxCapabilities {
   isolation: readonly Isolation[];
   workspaceModes: readonly WorkspaceMode[];
   workspaceFiles: WorkspaceFiles;
+  /** Whose programs are inside: this machine's, or `own` ones, such as an image's. Default: host. */
+  userland?: "host" | "own";
   /** Whether homes can stand on layers, by `SandboxProvider.layers`. Otherwise an agent is installed in each sandbox. */
   layers: boolean;
   egress: Egress;

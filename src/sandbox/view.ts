@@ -13,6 +13,16 @@ export interface SandboxParts {
   ports: Sandbox["ports"];
   /** While it runs and has an idle stop, in milliseconds since 1970. */
   idleStopsAtMs: number | undefined;
+  /** Whether programs inside are other ones than this machine's. Default: false. */
+  hasOwnUserland?: boolean;
+}
+
+export function standsOnOwn(
+  { provider, specification }: SandboxRow,
+  providers: readonly SandboxProvider[],
+): boolean {
+  const made = providers.find(({ id }) => id === provider);
+  return specification.base !== undefined || made?.declared.userland === "own";
 }
 
 /** What a provider states of a sandbox that runs, and what it was told itself when that started. */
@@ -65,6 +75,7 @@ export function showSandbox(parts: SandboxParts): Sandbox {
     ...showChoices(stored),
     mirrors: stored.mirrors?.targets ?? null,
     limits: stored.limits,
+    ...(parts.hasOwnUserland === true ? { userland: "own" as const } : {}),
     toolchains: stored.toolchains,
     protectedPaths: stored.protectedPaths,
     ...(stored.unprotected === undefined ? {} : { unprotected: stored.unprotected }),

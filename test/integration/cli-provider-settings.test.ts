@@ -81,6 +81,18 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("settings of sandbox pro
     });
   });
 
+  test("of mirrors are refused where a service's sandboxes dial by themselves, made already or not", async () => {
+    const mirrors = { CATTLEGRID_MIRRORS: "a.example:443=127.0.0.1:1" };
+    atDaytona(`apiUrl: ${daytona.url}`, "apiKey: { secret: work }");
+    const made = "create shell --provider daytona --policy locked --name two";
+    const refused = await run(made, mirrors);
+    expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining("Mirrors need") });
+    expect((await run(made)).code).toBe(0);
+    const { stderr } = await run("start two", mirrors);
+    expect(stderr).toContain("PROVIDER_UNSUPPORTED");
+    expect((await run("rm two")).code).toBe(0);
+  });
+
   test("are not changed under a sandbox that runs, by a shell or by leaving them out", async () => {
     atDaytona(`apiUrl: ${daytona.url}`, "apiKey: { secret: work }", "target: elsewhere");
     const other = await run("create shell --provider daytona --policy locked --name two");

@@ -21,6 +21,7 @@ describeSandboxProvider("daytona sandbox provider, against the simulator", {
     isolation: ["remote"],
     workspaceModes: ["overlay"],
     workspaceFiles: "copied",
+    userland: "own",
     layers: false,
     egress: "address",
     limits: [],

@@ -14,6 +14,7 @@ describeSandboxProvider("docker sandbox provider", {
     isolation: ["container"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
     workspaceFiles: "shared",
+    userland: "own",
     layers: true,
     egress: "enforced",
     ports: true,

@@ -22,6 +22,7 @@ describeSandboxProvider("docker sandbox provider on Podman", {
     isolation: ["container"],
     workspaceModes: ["direct", "readonly", "overlay", "clone"],
     workspaceFiles: "shared",
+    userland: "own",
     layers: true,
     egress: "enforced",
     ports: true,

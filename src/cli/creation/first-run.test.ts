@@ -16,6 +16,13 @@ test("the first run says in three lines what is shared, what is blocked, and how
   ]);
 });
 
+test("tools are this machine's only where the sandbox has them", () => {
+  const [shared] = describeSandbox({ ...sandbox, userland: "own" });
+  expect(shared).toBe(
+    "shared:   /home/ada/hello (direct: changes are made in it at once); not your home, keys or environment.",
+  );
+});
+
 test("it names a policy file, hosts that were allowed, and how a workspace is seen", () => {
   const [shared, blocked] = describeSandbox({
     ...sandbox,

@@ -14,20 +14,21 @@ export function introduceSandbox(caller: Caller, sandbox: Sandbox): void {
   for (const line of describeSandbox(sandbox)) tell(caller, `cattlegrid: ${line}`);
 }
 
-export function describeSandbox({ name, workspace, policy }: Sandbox): [string, string, string] {
+export function describeSandbox(sandbox: Sandbox): [string, string, string] {
+  const { name, workspace, policy, userland } = sandbox;
+  const tools = userland === "own" ? "" : " and this machine's tools";
   const rules = policy.file ?? policy.preset;
   const more = policy.allow.length === 0 ? "" : ` and ${policy.allow.join(", ")}`;
   return [
-    `shared:   ${describeFolder(workspace)}; not your home, keys or environment.`,
+    `shared:   ${describeFolder(workspace)}${tools}; not your home, keys or environment.`,
     `blocked:  every connection but what the policy \`${rules}\`${more} allows.`,
     `to allow: cattlegrid policy allow ${name} HOST; what was refused: cattlegrid logs ${name} --egress`,
   ];
 }
 
-/** A sandbox with a copy is on another machine, whose tools are its own. */
 function describeFolder(workspace: Sandbox["workspace"]): string {
-  if (workspace === null) return "no folder of yours and this machine's tools";
+  if (workspace === null) return "no folder of yours";
   const { path, mode, files } = workspace;
   const folder = `${path} (${mode}: ${SEEN_AS[mode] ?? "see the manual"})`;
-  return files === "copied" ? `a copy of ${folder}` : `${folder} and this machine's tools`;
+  return files === "copied" ? `a copy of ${folder}` : folder;
 }

@@ -49,6 +49,8 @@ export interface PreparedGate {
   preset: string;
   /** What the provider must be able to do to carry the policy. */
   demands: Egress;
+  /** Whether connections are led elsewhere, which demands as much as anything. */
+  hasMirrors: boolean;
   /** The policy in the words of a backend that knows addresses alone; undefined where those do not do. */
   addresses: AddressPolicy | undefined;
   /** PEM certificates of the inspection authority, the upstream proxy and the mirrors, for the trust stores inside. */

@@ -73,6 +73,7 @@ export function createGatewayGates(options: GatewayGatesOptions): Gates {
         preset: policy.preset,
         // Connections can be led elsewhere only by whoever makes them.
         demands: redirections === null ? demandedEgress(policy) : "enforced",
+        hasMirrors: redirections !== null,
         addresses: addressPolicyOf(policy),
         // A rule that needs inspection may come while the sandbox runs, so every one trusts the authority.
         certificates: [authority.certificate, ...proxied, ...mirrorCertificates],

@@ -54,7 +54,8 @@ export async function requireLaunchable({
 }: Launch): Promise<PresentCapabilities> {
   const capabilities = await provider.capabilities(signal);
   const { isolation, limits, workspace } = specification;
-  const demands = { isolation, limits, mode: workspace?.mode, egress: gate.demands };
+  const { demands: egress, hasMirrors } = gate;
+  const demands = { isolation, limits, mode: workspace?.mode, egress, hasMirrors };
   requireCapabilities(demands, { provider: provider.id, capabilities });
   return capabilities;
 }

@@ -18,7 +18,7 @@ export interface Given {
   agent: AgentAdapter;
   offer: Offer;
   /** Of the policy, as it was compiled. */
-  gate: Pick<PreparedGate, "preset" | "demands">;
+  gate: Pick<PreparedGate, "preset" | "demands" | "hasMirrors">;
 }
 
 /** What a new sandbox keeps. Throws when the provider or the agent rules a wish out. */
@@ -59,7 +59,13 @@ function chooseBoundary(
   const mode = request.mode ?? (modes.includes("direct") ? "direct" : modes[0]) ?? "direct";
   const workspaceMode = workspace ? mode : undefined;
   requireCapabilities(
-    { isolation, mode: workspaceMode, limits: toLimits(limits), egress: gate.demands },
+    {
+      isolation,
+      mode: workspaceMode,
+      limits: toLimits(limits),
+      egress: gate.demands,
+      hasMirrors: gate.hasMirrors,
+    },
     offer,
   );
   const files = offer.capabilities.workspaceFiles === "copied" ? { files: "copied" as const } : {};

@@ -46,6 +46,12 @@ describe("a demand that the provider does not meet", () => {
     ["LIMITS_UNAVAILABLE", { limits: { memoryBytes: 2 ** 30 } }, { limits: ["cpus"] }, /--memory/],
     ["LIMITS_UNAVAILABLE", { limits: { pids: 99 } }, { limits: ["cpus", "memory"] }, /./],
     ["PROVIDER_UNSUPPORTED", { egress: "enforced" }, { egress: "address" }, /--policy locked/],
+    [
+      "PROVIDER_UNSUPPORTED",
+      { egress: "enforced", hasMirrors: true },
+      { egress: "address" },
+      /Unset CATTLEGRID_MIRRORS/,
+    ],
     ["PROVIDER_UNSUPPORTED", { egress: "enforced" }, { egress: "cooperative" }, /`enforced`/],
     ["PROVIDER_UNSUPPORTED", { egress: "enforced" }, { egress: "none" }, /`enforced`/],
     ["PROVIDER_UNSUPPORTED", { egress: "address" }, { egress: "cooperative" }, /`enforced`/],

@@ -17,6 +17,8 @@ export interface Demands {
   mode?: WorkspaceMode | undefined;
   limits: SandboxSpecification["limits"];
   egress: Egress;
+  /** Whether connections are to be led elsewhere. Default: false. */
+  hasMirrors?: boolean;
 }
 
 export interface Offer {
@@ -47,10 +49,11 @@ export function demandedEgress(policy: EgressPolicy): Egress {
 }
 
 export function requireEgress(
-  { egress }: Pick<Demands, "egress">,
+  { egress, hasMirrors = false }: Pick<Demands, "egress" | "hasMirrors">,
   { provider, capabilities }: { provider: string; capabilities: { egress: Egress } },
 ): void {
   if (EGRESS.indexOf(capabilities.egress) >= EGRESS.indexOf(egress)) return;
+  if (hasMirrors) throw refuseMirrors(provider, capabilities.egress);
   const what =
     egress === "enforced" ? "judges by name, port and protocol" : "needs somebody to hold it";
   const message = `The egress policy ${what}; of egress the sandbox provider ${provider} states \`${capabilities.egress}\`.`;
@@ -59,6 +62,14 @@ export function requireEgress(
       capabilities.egress === "address"
         ? "Say --policy locked for nothing, CIDR:*,opaque rules on it for ranges, or --policy open for everything, which nobody then holds or records; or use a provider whose egress is `enforced`, such as the default one."
         : "Use a provider whose egress is `enforced`, such as the default one.",
+  });
+}
+
+/** Nobody would lead its connections there, and the names themselves would be dialled in silence. */
+function refuseMirrors(provider: string, egress: Egress): CattlegridError {
+  const message = `Mirrors need a gateway of ours: of egress the sandbox provider ${provider} states \`${egress}\`, and its sandboxes dial by themselves.`;
+  return new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: "Unset CATTLEGRID_MIRRORS, or take `mirrors` out of config.yaml, for this sandbox; or use a provider whose egress is `enforced`.",
   });
 }
 

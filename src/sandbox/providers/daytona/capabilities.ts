@@ -6,6 +6,7 @@ export const DAYTONA_CAPABILITIES: SandboxCapabilities = {
   isolation: ["remote"],
   workspaceModes: ["overlay"],
   workspaceFiles: "copied",
+  userland: "own",
   layers: false,
   egress: "address",
   limits: ["cpus", "memory"],

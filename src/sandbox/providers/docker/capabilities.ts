@@ -6,6 +6,7 @@ export const DOCKER_CAPABILITIES: SandboxCapabilities = {
   isolation: ["container", "gvisor"],
   workspaceModes: ["direct", "readonly", "overlay", "clone"],
   workspaceFiles: "shared",
+  userland: "own",
   layers: true,
   egress: "enforced",
   limits: ["cpus", "memory", "pids"],
