@@ -20,7 +20,13 @@ export const installInside: InstallInside = async (agent, running, context) => {
   report({ type: "install-start", agent: agent.id, text });
   const deadline = AbortSignal.timeout(installTimeoutMs);
   const place = { running, receivedBytes: () => 0, decisions: async () => [] };
-  const work = { agent, version, signal: AbortSignal.any([signal, deadline]), report };
+  const work = {
+    agent,
+    version,
+    hasOwnUserland: true,
+    signal: AbortSignal.any([signal, deadline]),
+    report,
+  };
   try {
     const installed = await runInstallation(place, work);
     report({ type: "install-end", agent: agent.id, version: installed, layer: "" });

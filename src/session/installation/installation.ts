@@ -116,6 +116,7 @@ async function installInThrowAway(
       ...work,
       version: key.version,
       checksum: context.agentChecksum,
+      hasOwnUserland: base !== undefined || provider.declared.userland === "own",
     });
     // From here on nothing may be cut short: sealing is atomic and takes no signal.
     signal.throwIfAborted();

@@ -33,6 +33,8 @@ export interface InstallerWork {
   version: string | undefined;
   /** Of what its installer fetches, as `sha256:HEX`. Absent: any. */
   checksum?: string | undefined;
+  /** Whether programs inside are other ones than this machine's. */
+  hasOwnUserland: boolean;
   signal: AbortSignal;
   report(event: StartEvent): void;
 }
@@ -42,7 +44,7 @@ export async function runInstallation(
   place: InstallationPlace,
   work: InstallerWork,
 ): Promise<string> {
-  await checkNeeds(place.running, work.agent, work.signal);
+  await checkNeeds(place.running, work);
   const version = await runInstaller(place, work);
   await makeQuiet(place.running, work);
   return version;
@@ -53,18 +55,19 @@ const LIST_MISSING = 'for name in "$@"; do command -v -- "$name" >/dev/null || e
 
 async function checkNeeds(
   running: RunningSandbox,
-  { install: { needs }, title }: InstallableAgent,
-  signal: AbortSignal,
+  { agent: { install, title }, hasOwnUserland, signal }: InstallerWork,
 ): Promise<void> {
+  const { needs } = install;
   const argv = ["sh", "-c", LIST_MISSING, "needs", ...needs];
   const { stdout } = await runCommand(running, { request: { argv }, signal });
   const missing = stdout.split("\n").filter((name) => name !== "");
   if (missing.length === 0) return;
-  const message = `Installing ${title} needs ${missing.join(", ")}, which this machine does not have.`;
-  throw new CattlegridError("DEPENDENCY_MISSING", message, {
-    hint: `Install it: \`sudo apt-get install ${missing.join(" ")}\`.`,
-    details: { missing },
-  });
+  const where = hasOwnUserland ? "is not in the sandbox" : "this machine does not have";
+  const message = `Installing ${title} needs ${missing.join(", ")}, which ${where}.`;
+  const hint = hasOwnUserland
+    ? "Make sandboxes from an image, base or snapshot that has it; the provider's page says how."
+    : `Install it: \`sudo apt-get install ${missing.join(" ")}\`.`;
+  throw new CattlegridError("DEPENDENCY_MISSING", message, { hint, details: { missing } });
 }
 
 /** Returns the version that was installed, which only the installed program itself can prove. */

@@ -1,8 +1,9 @@
 import type { DockerVariable } from "./capabilities.ts";
 import { socketPathOf } from "./engine-address.ts";
 import { EngineClient } from "./engine-client.ts";
-import { Engine, type EngineFacts, type ImageFacts } from "./engine.ts";
-import { checkImage } from "./image.ts";
+import { Engine, type EngineFacts, type ImageFacts, type Labels } from "./engine.ts";
+import { requireContents } from "./image-contents.ts";
+import { checkImage, IMAGE_DEFAULT } from "./image.ts";
 import { Images } from "./images.ts";
 
 /** SECURITY: asked at each use, so that the engine is always the one that is meant now. */
@@ -30,13 +31,13 @@ export interface FoundBackend {
   image: { name: string; facts: ImageFacts };
 }
 
-const IMAGE_DEFAULT = "cattlegrid-base";
-
 /** The engine and the image that count, by what is said of them at the moment. */
 export class Backend {
   readonly #options: BackendOptions;
   readonly #named: string | undefined;
   #connected: Pick<Choice, "engine" | "images"> | undefined;
+  /** Ids of images that have what is needed: what an id stands for does not change. */
+  readonly #complete = new Set<string>();
   #found: { choice: Choice; backend: Promise<FoundBackend> } | undefined;
 
   /** Throws PROVIDER_UNSUPPORTED for an engine on another machine. */
@@ -57,13 +58,13 @@ export class Backend {
     return { ...this.#connected, image: name };
   }
 
-  /** Asked once for all that runs at a time. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
-  async find(signal: AbortSignal): Promise<FoundBackend> {
+  /** Asked once for all that runs at a time. `labels` mark what is made for it. Throws IMAGE_MISSING, IMAGE_UNSUITABLE. */
+  async find(labels: Labels, signal: AbortSignal): Promise<FoundBackend> {
     const choice = await this.choose();
     const known = this.#found;
     const isSame = known?.choice.engine === choice.engine && known.choice.image === choice.image;
     if (known !== undefined && isSame) return known.backend;
-    const found = { choice, backend: inspect(choice, signal) };
+    const found = { choice, backend: this.#inspect(choice, labels, signal) };
     this.#found = found;
     found.backend.catch(() => {
       if (this.#found === found) this.#found = undefined;
@@ -71,19 +72,20 @@ export class Backend {
     return found.backend;
   }
 
+  async #inspect(choice: Choice, labels: Labels, signal: AbortSignal): Promise<FoundBackend> {
+    const { engine, images, image: name } = choice;
+    const [facts, image] = await Promise.all([
+      engine.inspectEngine(signal),
+      checkImage(engine, name, signal),
+    ]);
+    const { Id: id } = image;
+    if (!this.#complete.has(id)) await requireContents({ engine, image: id, labels, signal }, name);
+    this.#complete.add(id);
+    return { engine, images, facts, image: { name, facts: image } };
+  }
+
   /** The engine may be another one when the next sandbox starts. */
   forget(): void {
     this.#found = undefined;
   }
-}
-
-async function inspect(
-  { engine, images, image }: Choice,
-  signal: AbortSignal,
-): Promise<FoundBackend> {
-  const [facts, found] = await Promise.all([
-    engine.inspectEngine(signal),
-    checkImage(engine, image, signal),
-  ]);
-  return { engine, images, facts, image: { name: image, facts: found } };
 }

@@ -93,6 +93,18 @@ export class Engine {
     return this.#client.attach(path, withSignal(signal));
   }
 
+  /** Whether a container has something at that path, running or not. */
+  async hasPath(id: string, path: string): Promise<boolean> {
+    try {
+      const query = `path=${encodeURIComponent(path)}`;
+      await this.#client.call("HEAD", `/containers/${id}/archive?${query}`);
+      return true;
+    } catch (error) {
+      if (CattlegridError.is(error) && error.details["status"] === 404) return false;
+      throw error;
+    }
+  }
+
   /** The number of its first process, where the engine runs. */
   async findProcess(id: string): Promise<number> {
     const found = await this.#client.call("GET", `/containers/${id}/json`);

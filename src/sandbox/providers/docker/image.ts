@@ -1,5 +1,15 @@
 import { CattlegridError } from "../../../errors/error.ts";
+import { locatePackageDirectory } from "../../../platform/version.ts";
 import type { Engine, ImageFacts } from "./engine.ts";
+
+export const IMAGE_DEFAULT = "cattlegrid-base";
+
+/** Makes the default image, from the file that comes with this program. */
+export function buildCommand(): string {
+  const path = locatePackageDirectory("images/base");
+  const word = /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+  return `docker build -t ${IMAGE_DEFAULT} ${word}`;
+}
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
@@ -40,7 +50,10 @@ async function find(engine: Engine, name: string, signal: AbortSignal): Promise<
     if (!CattlegridError.is(error, "IMAGE_MISSING")) throw error;
     const message = `The Docker engine has no image called ${name}.`;
     throw new CattlegridError("IMAGE_MISSING", message, {
-      hint: "Build it from the file that comes with Cattlegrid: `docker build -t cattlegrid-base images/base` (docs/providers/docker.md).",
+      hint:
+        name === IMAGE_DEFAULT
+          ? `Build it from the file that comes with Cattlegrid: \`${buildCommand()}\` (docs/providers/docker.md has others).`
+          : "Build it or load it into that engine, which never pulls one for a sandbox; or name another (docs/providers/docker.md).",
     });
   }
 }

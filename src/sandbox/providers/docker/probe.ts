@@ -4,13 +4,16 @@ import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
-import type { Engine } from "./engine.ts";
-import { checkImage } from "./image.ts";
+import type { Engine, Labels } from "./engine.ts";
+import { findUnusual, list, requireContents } from "./image-contents.ts";
+import { buildCommand, checkImage } from "./image.ts";
 
 export interface ProbeContext {
   stateDirectory: string;
   engine: Engine;
   image: string;
+  /** Of whatever is made to look at the image. */
+  labels: Labels;
   provider: SandboxProvider;
   signal: AbortSignal;
 }
@@ -62,9 +65,19 @@ async function checkEngine({ engine, signal }: ProbeContext): Promise<Finding> {
   };
 }
 
-async function checkOwnImage({ engine, image, signal }: ProbeContext): Promise<Finding> {
+async function checkOwnImage(context: ProbeContext): Promise<Finding> {
+  const { engine, image, labels, signal } = context;
   const { Id } = await checkImage(engine, image, signal);
-  return { status: "ok", detail: `${image} (${Id.replace("sha256:", "").slice(0, 12)})` };
+  const place = { engine, image: Id, labels, signal };
+  await requireContents(place, image);
+  const detail = `${image} (${Id.replace("sha256:", "").slice(0, 12)})`;
+  const lacking = await findUnusual(place);
+  if (lacking.length === 0) return { status: "ok", detail };
+  return {
+    status: "degraded",
+    detail: `${detail} has no ${list(lacking)}: agents that are installed with them cannot be`,
+    remedy: buildCommand(),
+  };
 }
 
 /** With a workspace, as that is what some engines cannot mount. */

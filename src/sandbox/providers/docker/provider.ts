@@ -30,6 +30,7 @@ import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Backend, type ReadVariable } from "./backend.ts";
 import { createBases } from "./bases.ts";
+import type { Labels } from "./engine.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
 import { CaptureWays } from "./capture/ways.ts";
 import { availableLimits } from "./limits.ts";
@@ -132,7 +133,8 @@ class DockerProvider implements SandboxProvider {
   async probe(signal: AbortSignal): Promise<readonly Probe[]> {
     const { stateDirectory } = this.#options;
     const choice = await this.#backend.choose();
-    return probeEngine({ ...choice, stateDirectory, provider: this, signal });
+    const labels = this.#labels;
+    return probeEngine({ ...choice, labels, stateDirectory, provider: this, signal });
   }
 
   async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
@@ -208,7 +210,7 @@ class DockerProvider implements SandboxProvider {
     if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
     this.#makeRuntime();
     await this.#rootLayers.drop(specification.id);
-    const { engine, images, facts, image } = await this.#backend.find(signal);
+    const { engine, images, facts, image } = await this.#backend.find(this.#labels, signal);
     const context = {
       image,
       directories,
@@ -235,7 +237,7 @@ class DockerProvider implements SandboxProvider {
 
   async #removeContainers(): Promise<void> {
     const { engine } = await this.#backend.choose();
-    const own = { [INSTALLATION_LABEL]: this.#installation };
+    const own = this.#labels;
     for (const { Id, Labels } of await engine.listContainers(own)) {
       const sandbox = Labels[SANDBOX_LABEL] ?? "";
       if (this.#isBusy(sandbox) || this.#rootLayers.has(sandbox)) continue;
@@ -287,6 +289,10 @@ class DockerProvider implements SandboxProvider {
 
   get #owner(): GuestAccount | undefined {
     return this.#idMaps === undefined ? undefined : this.#account;
+  }
+
+  get #labels(): Labels {
+    return { [INSTALLATION_LABEL]: this.#installation };
   }
 
   get #installation(): string {
