@@ -16,7 +16,12 @@ export interface OrdinaryUser {
   remove(): string[];
 }
 
-export function makeOrdinaryUser(root: string): OrdinaryUser {
+/** `subordinateIds`: 65536 that are the user's alone. Default: none, as what runs under them may belong to another's range. */
+export function makeOrdinaryUser(
+  root: string,
+  { subordinateIds = false }: { subordinateIds?: boolean } = {},
+): OrdinaryUser {
+  const count = subordinateIds ? 65_536 : 0;
   const name = `cattlegrid-test-${process.pid}`;
   // Below /tmp because a socket's path holds 108 bytes at most.
   const base = mkdtempSync("/tmp/cattlegrid-test-");
@@ -28,11 +33,10 @@ export function makeOrdinaryUser(root: string): OrdinaryUser {
       join(base, "home"),
       "--shell",
       "/bin/sh",
-      // No subordinate ids: what runs under them may belong to somebody else's range.
       "-K",
-      "SUB_UID_COUNT=0",
+      `SUB_UID_COUNT=${count}`,
       "-K",
-      "SUB_GID_COUNT=0",
+      `SUB_GID_COUNT=${count}`,
       name,
     ]);
     const uid = Number(run("id", ["-u", name]));

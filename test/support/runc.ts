@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { CattlegridError } from "../../src/errors/error.ts";
 import { inspectMachine } from "../../src/sandbox/providers/local/machine.ts";
-import { requireRange } from "../../src/sandbox/providers/local/runtimes/choice.ts";
+import { requireRange } from "../../src/sandbox/providers/local/subordinate-ids.ts";
 import { requirement } from "./requirement.ts";
 
 /** Where scripts/build-runtimes.sh puts one. */

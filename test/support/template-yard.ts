@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeTree } from "../../src/platform/tree-removal.ts";
 import type { SandboxStart } from "../../src/protocol/sandbox.ts";
 import type { Engine } from "../../src/session/engine.ts";
 import { buildTemplate, openBuildingEngine, writeTemplate } from "./building-engine.ts";
@@ -61,6 +62,7 @@ export class TemplateYard implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine.close();
-    rmSync(this.root, { recursive: true, force: true });
+    // What root inside made may belong to others than whoever runs this.
+    await removeTree(this.root);
   }
 }

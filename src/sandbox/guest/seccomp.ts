@@ -84,7 +84,8 @@ export function sandboxSeccomp(
       ...socketRules(),
       ...PERSONALITIES.map((value) => allow(["personality"], equal(0, value))),
       // SECURITY: packages bring set-user-id programs. What is installed lies on mounts without set-user-id, and outside
-      // belongs to ids that are nobody's, in a directory that only we can enter. No workspace is there meanwhile.
+      // belongs to ids that are nobody's, or to the one who builds, in a directory that only we can enter. No workspace is
+      // there meanwhile.
       ...(mayInstall ? [allow([...MODE_CALLS, "open", "openat"])] : modeRules()),
       ...ioctlRules(),
     ],

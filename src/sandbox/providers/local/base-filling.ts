@@ -6,7 +6,7 @@ import { findImage } from "../../bases/image.ts";
 import { requireProgram, runProgram } from "../../bases/program.ts";
 import type { BaseSource, SandboxBase } from "../../provider.ts";
 import { discardTree } from "../../storage/directories.ts";
-import { keepOnce, type BasePlace, type BasesContext } from "./base-place.ts";
+import { keepOnce, placeName, type BasePlace, type BasesContext } from "./base-place.ts";
 
 const REGISTRIES = "docker://";
 
@@ -17,7 +17,8 @@ export async function unpackArchive(
   signal: AbortSignal,
 ): Promise<SandboxBase> {
   const { path } = source;
-  const { id, compression } = await findArchive(source, signal);
+  const { id: content, compression } = await findArchive(source, signal);
+  const id = placeName(context, content);
   await keepOnce(context, id, async (place) => {
     const fd = openSync(path, "r");
     try {
@@ -46,7 +47,8 @@ export async function unpackImage(
 ): Promise<SandboxBase> {
   const { reference } = source;
   requireProgram("umoci", { why: `It unpacks the image ${reference}.` });
-  const { id, copyTo } = await findImage(source, { registries: REGISTRIES, signal });
+  const { id: content, copyTo } = await findImage(source, { registries: REGISTRIES, signal });
+  const id = placeName(context, content);
   await keepOnce(context, id, async (place) => {
     const { bases, trash } = context.directories();
     const layout = `${place.name}.layout`;

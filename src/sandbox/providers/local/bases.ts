@@ -6,11 +6,18 @@ import { findDirectory } from "../../bases/directory.ts";
 import type { SandboxBases } from "../../provider.ts";
 import { discardTree, explainDiskError } from "../../storage/directories.ts";
 import { unpackArchive, unpackImage } from "./base-filling.ts";
-import type { BasesContext } from "./base-place.ts";
+import { clearUnfinished, type BasesContext } from "./base-place.ts";
+
+export interface LocalBases extends SandboxBases {
+  /** Removes what an earlier engine left half made. */
+  clear(): Promise<void>;
+}
 
 /** Root file systems that are unpacked once, each under a digest of what it was unpacked from. */
-export function createBases(context: BasesContext): SandboxBases {
+export function createBases(given: Omit<BasesContext, "filling">): LocalBases {
+  const context = { ...given, filling: new Set<string>() };
   return {
+    clear: () => clearUnfinished(context),
     async prepare(source, { signal }) {
       try {
         if (source.kind === "directory") return await findDirectory(source.path);

@@ -1,4 +1,3 @@
-import { CattlegridError } from "../../../errors/error.ts";
 import { AGENT_ID } from "../../guest/environment.ts";
 import type { SandboxSpecification } from "../../provider.ts";
 import {
@@ -12,6 +11,8 @@ import {
   type Owner,
 } from "../../storage/directories.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
+import { requireIds } from "./root-inside.ts";
+import { findOwnRange } from "./subordinate-ids.ts";
 
 /** This machine and the provider's place on it, looked at when first needed: a provider is made without touching either. */
 export class Host {
@@ -48,10 +49,16 @@ export class Host {
     return isRoot ? { uid: subordinate.first, gid: subordinate.first } : { uid: 0, gid: 0 };
   }
 
+  /** Of an ordinary user's subordinate ids the first, with which sandboxes on bases run; undefined for root, and without any. */
+  get ownRange(): number | undefined {
+    return this.machine.isRoot ? undefined : findOwnRange();
+  }
+
   /** Makes what a sandbox writes to, or finds it made. */
-  makeDirectories(directory: string, { workspace, base, hasRoot }: SandboxSpecification): void {
+  makeDirectories(directory: string, specification: SandboxSpecification): void {
+    const { workspace, base, hasRoot } = specification;
     const { machine, agentOwner, rootOwner } = this;
-    if (hasRoot === true) requireIds(machine);
+    if (hasRoot === true && !machine.isRoot) requireIds(this.ownRange, specification);
     if (base !== undefined) {
       // Whoever is root inside has them, as in any root file system.
       const trees = hasRoot === true ? (["root", "etc"] as const) : (["root"] as const);
@@ -74,13 +81,4 @@ export class Host {
     this.#found = { directories, machine: { ...machine, subordinate } };
     return this.#found;
   }
-}
-
-/** An ordinary user's sandbox has one id, the agent's: nobody could be root in it, and no file could be root's. */
-function requireIds({ isRoot }: Machine): void {
-  if (isRoot) return;
-  const message = "Nothing can be root in a sandbox that an ordinary user runs.";
-  throw new CattlegridError("BASE_UNSUITABLE", message, {
-    hint: "Use a base that has the packages already, the Docker provider, or run Cattlegrid as root. Subordinate ids (`usermod --add-subuids`) do not help: such a sandbox has the id of its agent alone.",
-  });
 }

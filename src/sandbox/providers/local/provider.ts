@@ -3,7 +3,6 @@ import type {
   PresentCapabilities,
   Probe,
   RunningSandbox,
-  SandboxBases,
   SandboxLayers,
   SandboxOverlays,
   SandboxProvider,
@@ -14,7 +13,7 @@ import { makeSandboxDirectories, type Directories } from "../../storage/director
 import { KeptSandboxes } from "../../storage/kept-sandboxes.ts";
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
-import { createBases } from "./bases.ts";
+import { createBases, type LocalBases } from "./bases.ts";
 import { LOCAL_CAPABILITIES } from "./capabilities.ts";
 import { findCgroupPlace, removeCgroups, type CgroupPlace } from "./cgroup.ts";
 import { Grades } from "./grades.ts";
@@ -47,7 +46,7 @@ class LocalProvider implements SandboxProvider {
   readonly declared = LOCAL_CAPABILITIES;
   readonly layers: SandboxLayers;
   readonly overlays: SandboxOverlays;
-  readonly bases: SandboxBases;
+  readonly bases: LocalBases;
   readonly #options: LocalProviderOptions;
   readonly #logger: Logger;
   readonly #host: Host;
@@ -77,7 +76,8 @@ class LocalProvider implements SandboxProvider {
     this.bases = createBases({
       machine: () => host.machine,
       directories,
-      launch: () => this.#grades.of({}).launch(),
+      launch: () => this.#grades.ofBases.launch(),
+      range: () => host.ownRange,
     });
   }
 
@@ -115,7 +115,7 @@ class LocalProvider implements SandboxProvider {
     return await this.#sandboxes.whileStarting(specification.id, async () => {
       const residence = this.#grades.of(specification);
       await residence.settle(() => this.#try(residence));
-      return await this.#start(specification, hooks, signal);
+      return await this.#start(specification, hooks, { residence, signal });
     });
   }
 
@@ -125,6 +125,7 @@ class LocalProvider implements SandboxProvider {
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
     await this.#grades.clear();
+    await this.bases.clear();
     const doomed = await this.#sandboxes.discardAllBut(keep);
     const cgroups = this.#cgroups;
     if (cgroups !== undefined) removeCgroups(cgroups, new Set(this.#sandboxes.listRunning()));
@@ -139,10 +140,9 @@ class LocalProvider implements SandboxProvider {
   async #start(
     specification: SandboxSpecification,
     hooks: StartHooks,
-    signal: AbortSignal,
+    { residence, signal }: { residence: Residence; signal: AbortSignal },
   ): Promise<RunningSandbox> {
     const { machine, directories } = this.#host;
-    const residence = this.#grades.of(specification);
     const sandbox = await this.#sandboxes.run(specification, async () => {
       const launching = [residence.launch(), residence.version()] as const;
       const [launched, runtimeVersion] = await Promise.all(launching);
@@ -167,7 +167,7 @@ class LocalProvider implements SandboxProvider {
     const signal = AbortSignal.timeout(TRIAL_TIMEOUT_MS);
     const ground = {
       start: (specification: SandboxSpecification, hooks: StartHooks) =>
-        this.#start(specification, hooks, signal),
+        this.#start(specification, hooks, { residence, signal }),
       destroy: (sandboxId: string) => this.destroy(sandboxId),
     };
     const { runtime } = residence.runtime;

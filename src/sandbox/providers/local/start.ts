@@ -15,6 +15,7 @@ import { makeCgroup, requireLimits, type Cgroup, type CgroupPlace } from "./cgro
 import { layerName, openWorkDirectories } from "../../storage/directories.ts";
 import { AGENT_ID, HOME } from "../../guest/environment.ts";
 import { findBaseRoot, giveTree } from "./base-root.ts";
+import { RANGED_IDS } from "./bundle/id-map.ts";
 import { writeOwnEtc } from "./bundle/etc.ts";
 import { factsOf } from "./facts.ts";
 import { resourceBounds } from "./host-facts.ts";
@@ -148,7 +149,7 @@ function configure(parts: {
     bounds,
     networkFd: parts.opened.networkFd,
     binds: parts.context.runtime.binds,
-    idMappings: idMappings(parts.context),
+    idMappings: idMappings(parts.context, specification),
     usrLayers: usrLayers(),
     etcLayers: parts.etcLayers,
     homeLayers: homeLayers(specification),
@@ -190,12 +191,16 @@ function offer(hooks: StartHooks, { sockets }: OpenedSandbox): void {
 }
 
 /** SECURITY: the only id inside that stands for one of ours is the agent's; as root, none stands for host root. */
-function idMappings({ machine, runtime }: StartContext): BundleSources["idMappings"] {
+function idMappings(
+  { machine, runtime }: StartContext,
+  { base }: SandboxSpecification,
+): BundleSources["idMappings"] {
   const { isRoot, subordinate } = machine;
   if (isRoot) {
     assert(subordinate.first > 0, "a sandbox must not contain the host's root");
     return [{ containerID: 0, hostID: subordinate.first, size: subordinate.count }];
   }
+  if (base !== undefined && runtime.needsRange) return RANGED_IDS;
   const agent = { containerID: AGENT_ID, hostID: 0, size: 1 };
   // The first of the user's subordinate ids, to whom nothing belongs.
   return runtime.needsRange ? [{ containerID: 0, hostID: 1, size: 1 }, agent] : [agent];

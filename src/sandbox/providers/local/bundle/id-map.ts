@@ -82,11 +82,24 @@ async function lend(keeper: Keeper, { tools }: Machine, map: Omit<IdMap, "pid">)
   }
 }
 
+const IDS = 65_536;
+
+/**
+ * Of a sandbox on a root file system with users of its own, that an ordinary user with subordinate ids runs, in the keeper's
+ * numbering, where 0 is the user. SECURITY: the agent is the user, as in every sandbox of an ordinary user; everybody else
+ * inside, root too, is one of the subordinate ids, which nobody else has.
+ */
+export const RANGED_IDS = [
+  { containerID: 0, hostID: 1, size: AGENT_ID },
+  { containerID: AGENT_ID, hostID: 0, size: 1 },
+  { containerID: AGENT_ID + 1, hostID: AGENT_ID + 1, size: IDS - AGENT_ID - 1 },
+];
+
 const BASE_KEY = "base";
 
 /**
- * As root: the command prefix that runs a program as the root of a sandbox, in the keeper's namespaces, where `directory`
- * is its own to fill.
+ * The command prefix that runs a program as the root of a sandbox, in the keeper's namespaces, where `directory` is its own to
+ * fill. An ordinary user's keeper has to have subordinate ids.
  */
 export async function lendBaseNamespace(
   { keeper, idMaps }: LaunchedKeeper,
@@ -94,13 +107,15 @@ export async function lendBaseNamespace(
   directory: string,
 ): Promise<readonly string[]> {
   const { first, count } = machine.subordinate;
-  const map = `0 ${first} ${count}\n`;
+  const ids = machine.isRoot ? [{ containerID: 0, hostID: first, size: count }] : RANGED_IDS;
+  const map = ids.map((each) => `${each.containerID} ${each.hostID} ${each.size}\n`).join("");
   const lending =
     idMaps.get(BASE_KEY) ?? lend(keeper, machine, { key: BASE_KEY, uidMap: map, gidMap: map });
   idMaps.set(BASE_KEY, lending);
   lending.catch(() => idMaps.delete(BASE_KEY));
   const fd = await lending;
-  chownSync(directory, first, first);
+  // An ordinary user's own directory is the agent's inside, whose files its root may change.
+  if (machine.isRoot) chownSync(directory, first, first);
   const { nsenter } = machine.tools;
   const asRoot = ["--setuid=0", "--setgid=0", `--user=/proc/1/fd/${fd}`, "--"];
   return [...keeper.enter, nsenter, ...asRoot];

@@ -1,16 +1,11 @@
-import { readFileSync } from "node:fs";
-import { userInfo } from "node:os";
 import { CattlegridError } from "../../../../errors/error.ts";
-import { hasErrno } from "../../../../platform/native/libc.ts";
 import { findSystemProgram, isExecutable } from "../../../../platform/system-program.ts";
 import type { Machine } from "../machine.ts";
 import type { FoundRuntime } from "../residence.ts";
+import { findOwnRange, requireRange } from "../subordinate-ids.ts";
 import { CRUN } from "./crun.ts";
 import { RUNC } from "./runc.ts";
 import { RUNSC } from "./runsc.ts";
-
-/** As many as the agent's numbers inside need. */
-const RANGE_MIN = 65_536;
 
 /** Programs that somebody named; the others are looked for where programs of the system are. */
 export interface NamedPrograms {
@@ -43,7 +38,23 @@ export function findContainerRuntimes(
     throw new CattlegridError("RUNTIME_MISSING", message);
   }
   if (first.runtime.needsRange) requireRange(machine, first.runtime.name);
-  return [first, ...others.filter(({ runtime }) => !runtime.needsRange || hasOwnRange(machine))];
+  const hasRange = machine.isRoot || findOwnRange() !== undefined;
+  return [first, ...others.filter(({ runtime }) => !runtime.needsRange || hasRange)];
+}
+
+/**
+ * The same for an ordinary user with subordinate ids, on root file systems that have users of their own. The keeper mounts
+ * the overlays: what their work directories hold would otherwise be a subordinate id's, which the user could not remove.
+ */
+export function findRangedRuntimes(
+  ...given: Parameters<typeof findContainerRuntimes>
+): readonly [FoundRuntime, ...FoundRuntime[]] {
+  const [first, ...others] = findContainerRuntimes(...given);
+  const adapt = ({ runtime, program }: FoundRuntime): FoundRuntime => ({
+    runtime: { ...runtime, needsRange: true, overlays: "keeper" },
+    program,
+  });
+  return [adapt(first), ...others.map(adapt)];
 }
 
 /** Fails with ISOLATION_UNAVAILABLE and the remedy where gVisor is not there, or cannot be under this account. */
@@ -66,37 +77,3 @@ export const SENTRY_REMEDY =
 
 export const CONTAINER_REMEDY =
   "Install crun: `sudo apt-get install crun`. Of runc, version 1.3.3 and later can hold a sandbox.";
-
-/** An ordinary user's own id is the agent's; the runtime itself then needs others to run under. */
-export function requireRange(machine: Machine, what: string): void {
-  if (hasOwnRange(machine)) return;
-  const { username } = userInfo();
-  const message = `${what} needs subordinate ids of the account ${username}, and there are none.`;
-  throw new CattlegridError("ISOLATION_UNAVAILABLE", message, {
-    hint: `Give it some: \`sudo apt-get install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}\`.`,
-  });
-}
-
-function hasOwnRange({ isRoot }: Machine): boolean {
-  if (isRoot) return true;
-  const { username, uid } = userInfo();
-  const files = ["/etc/subuid", "/etc/subgid"];
-  const isGiven = files.every((file) => hasRange(readIfPresent(file), [username, String(uid)]));
-  return isGiven && findSystemProgram("newuidmap") !== undefined;
-}
-
-export function hasRange(text: string, owners: readonly string[]): boolean {
-  return text.split("\n").some((line) => {
-    const [owner = "", , count] = line.trim().split(":");
-    return owners.includes(owner) && Number(count) >= RANGE_MIN;
-  });
-}
-
-function readIfPresent(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "EACCES")) return "";
-    throw error;
-  }
-}
