@@ -1,55 +1,112 @@
 import { CattlegridError } from "../errors/error.ts";
-import { resolveCommand } from "../protocol/argument-rule.ts";
+import { readMirrors } from "../client/mirrors.ts";
+import { changeArguments, resolveCommand } from "../protocol/argument-rule.ts";
 import type { AgentSummary } from "../protocol/agent.ts";
 import type { SessionCreate } from "../protocol/session.ts";
-import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
 import type { TemplateDetail } from "../protocol/template-list.ts";
+import type { TemplatePlan, TemplatePlanWish } from "../protocol/template-plan.ts";
+import { chooseAgent, findSandbox, readAgent } from "./agent-choice.ts";
+import { tell } from "./caller.ts";
 import { resolveWorkspace } from "./creation/creation.ts";
 import type { Settings } from "./settings.ts";
 import { templatePath } from "./template/approval.ts";
+import { readParameters } from "./template/given-parameters.ts";
+import { renderPlan } from "./template/plan-text.ts";
 import type { VerbContext } from "./verb.ts";
 
 export interface DryRun {
+  verb: "run" | "chat";
   flags: {
     name: string | undefined;
     input: boolean | undefined;
     template: string | undefined;
+    provider: string | undefined;
+    param: readonly string[];
+    "params-file": string | undefined;
   };
+  /** Prints everything as one JSON object. */
+  json: boolean;
   settings: Settings;
   operands: readonly string[];
   trailing: readonly string[];
   rule: NonNullable<SessionCreate["argumentRule"]>;
 }
 
-/** Prints the command that `run` would run, as one JSON array. Nothing is made and nothing is started. */
+type Connection = Pick<VerbContext, "api" | "caller">;
+
+/** A template that was chosen, as it is written and as it would count. */
+interface Planned {
+  detail: TemplateDetail;
+  plan: TemplatePlan;
+}
+
+/**
+ * Prints the command that would run, as one JSON array, and what a template makes of its sandbox beside it. A chat has no
+ * one command, so that it prints the latter alone. Nothing is made and nothing is started.
+ */
 export async function printCommand(run: DryRun, { api, caller }: VerbContext): Promise<number> {
   const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
-  const { name, input } = run.flags;
-  const template = run.flags.template ?? run.settings.flags["template"] ?? "";
-  const known = name === undefined ? undefined : (await findSandbox(api, name))?.agent;
-  const ask = { caller, verb: "run", asks: input !== false };
+  const { verb, json, flags } = run;
+  const name = flags.template ?? run.settings.flags["template"] ?? "";
+  const detail = name === "" ? undefined : await readTemplate(name, run, { api, caller });
+  const known = flags.name === undefined ? undefined : (await findSandbox(api, flags.name))?.agent;
   const operand = run.operands[0];
   const asked = operand === undefined ? undefined : readAgent(operand).agent;
-  const id =
-    asked ??
-    known ??
-    (await findTemplateAgent(template, { api, caller })) ??
-    (await chooseAgent(agents, ask));
+  const ask = { caller, verb, asks: flags.input !== false };
+  const id = asked ?? known ?? detail?.summary.agent ?? (await chooseAgent(agents, ask));
   const agent = agents.find((each) => each.id === id);
   if (agent === undefined) {
     throw new CattlegridError("AGENT_UNKNOWN", `There is no agent ${JSON.stringify(id)}.`);
   }
-  const { argv } = resolveCommand(agent, run.trailing, run.rule);
-  caller.output.write(`${JSON.stringify(argv)}\n`);
+  const planned = detail && { detail, plan: await makePlan(name, run, { api, caller, id }) };
+  const command = verb === "run" ? resolve(agent, run, planned) : undefined;
+  if (json) {
+    const shown = { ...(command && { command }), ...(planned && { template: planned.plan }) };
+    caller.output.write(`${JSON.stringify(shown, undefined, 2)}\n`);
+    return 0;
+  }
+  // What would run is data; what a template says beside it is for whoever reads along.
+  const out = command === undefined ? caller.output : caller.errors;
+  if (planned !== undefined) out.write(renderPlan(planned.plan, planned.detail));
+  else if (verb === "chat") tell(caller, "cattlegrid: no template is chosen.");
+  if (command !== undefined) caller.output.write(`${JSON.stringify(command)}\n`);
   return 0;
 }
 
-async function findTemplateAgent(
-  template: string,
-  { api, caller }: Pick<VerbContext, "api" | "caller">,
-): Promise<string | undefined> {
-  if (template === "") return undefined;
-  const workspace = await resolveWorkspace(undefined, caller.directory);
-  const { summary } = await api.get<TemplateDetail>(templatePath(template, workspace));
-  return summary.agent;
+function resolve(
+  agent: AgentSummary,
+  { trailing, rule }: DryRun,
+  planned: Planned | undefined,
+): readonly string[] {
+  if (planned === undefined) return resolveCommand(agent, trailing, rule).argv;
+  const { arguments: change, interactive } = planned.plan;
+  const command = [...changeArguments(agent.command, change), ...interactive];
+  return resolveCommand({ ...agent, command }, trailing, rule).argv;
+}
+
+async function readTemplate(
+  name: string,
+  run: DryRun,
+  { api, caller }: Connection,
+): Promise<TemplateDetail> {
+  const workspace = await resolveWorkspace(run.operands[1], caller.directory);
+  return api.get<TemplateDetail>(templatePath(name, workspace));
+}
+
+async function makePlan(
+  name: string,
+  { verb, flags, operands, settings }: DryRun,
+  { api, caller, id }: Connection & { id: string },
+): Promise<TemplatePlan> {
+  const { directory } = caller;
+  const mirrors = await readMirrors(caller, settings);
+  const provider = flags.provider ?? settings.flags["provider"];
+  const wish: TemplatePlanWish = {
+    workspace: await resolveWorkspace(operands[1], directory),
+    agent: id,
+    parameters: await readParameters(flags, { verb, directory }),
+    ...(provider === undefined ? {} : { provider }),
+    ...(mirrors === undefined ? {} : { mirrors }),
+  };
+  return api.post<TemplatePlan>(`/v1/templates/${encodeURIComponent(name)}/plan`, wish);
 }

@@ -27,7 +27,7 @@ export interface Engine {
   events: Pick<EngineEvents, "read">;
   logins: Logins;
   templates: Templates;
-  templateLayers: Pick<TemplateLayers, "build" | "list" | "findUnused" | "collect">;
+  templateLayers: Pick<TemplateLayers, "build" | "look" | "list" | "findUnused" | "collect">;
   providerSettings: Pick<ProviderSettings, "declaredOf" | "give">;
   probe(signal: AbortSignal): Promise<Health>;
 }

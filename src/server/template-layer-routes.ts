@@ -1,5 +1,6 @@
 import { TEMPLATE_ROUTES } from "../protocol/routes/template.ts";
 import type { TemplateBuild, TemplateBuildEvent } from "../protocol/template-layer.ts";
+import { planTemplate } from "../session/template-plan.ts";
 import type { Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
 import { createEventQueue } from "./event-queue.ts";
@@ -15,6 +16,12 @@ export function addTemplateLayerRoutes(api: Api, owner: string): void {
     const signal = closedSignal(reply);
     const wanted = { ...body(), name: request.params.id, owner: principal.id, signal };
     return sendEvents(reply, buildEvents(api, wanted), { logger: api.logger, signal });
+  });
+
+  serve(api, TEMPLATE_ROUTES.planTemplate, async ({ principal, request, reply, body }) => {
+    authorise(principal, "read", daemon);
+    const signal = closedSignal(reply);
+    return planTemplate(api.engine, request.params.id, { ...body(), owner: principal.id, signal });
   });
 
   serve(api, TEMPLATE_ROUTES.listTemplateLayers, async ({ principal }) => {

@@ -2,6 +2,7 @@ import type { AgentRegistry } from "../agent/registry.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ResolvedTemplate } from "../protocol/template.ts";
 import type { TemplateLayer } from "../protocol/template-layer.ts";
+import type { TemplatePlanLayer } from "../protocol/template-plan.ts";
 import { removeLayer, standsOn } from "../sandbox/upkeep/pruning.ts";
 import { baseLayer } from "../sandbox/upkeep/layer-use.ts";
 import { prepareBase } from "../sandbox/making/base.ts";
@@ -14,7 +15,7 @@ import type { Store } from "../store/store.ts";
 import type { BuildingOptions } from "./building/build.ts";
 import { createBuilding } from "./building/building.ts";
 import { isSetupLayer } from "./building/layer-chain.ts";
-import { createInstallation } from "./installation/installation.ts";
+import { createInstallation, findInstalled } from "./installation/installation.ts";
 import { createLayersFor } from "./installation/layers.ts";
 
 export interface TemplateLayersOptions extends Pick<
@@ -37,6 +38,11 @@ export interface TemplateLayers {
   readonly layersFor: LayersFor;
   /** Makes what is missing of a template's layers, or with `isAnew` all of them; returns them, lowest first. */
   build(template: ResolvedTemplate, wish: TemplateBuildWish): Promise<readonly string[]>;
+  /** What stands of a template, and what a start would have to make. Makes nothing. */
+  look(
+    template: ResolvedTemplate,
+    where: Pick<TemplateBuildWish, "provider" | "mirrors" | "signal">,
+  ): Promise<readonly TemplatePlanLayer[]>;
   /** What there is of setup layers, and of root file systems under them, the oldest first. */
   list(): Promise<readonly TemplateLayer[]>;
   /** Layers that no sandbox uses and none has started on since `beforeMs`. */
@@ -74,6 +80,25 @@ export function openTemplateLayers(options: TemplateLayersOptions): TemplateLaye
       const context = { ...where, ...wish, ...pinOf(template) };
       const below = await installed(agent.id, context);
       return [...below, ...(await building.make({ template, agent, below, context }))];
+    },
+    async look(template, { provider: id, ...where }) {
+      const provider = findProvider(providers, id ?? template.provider);
+      const agent = findAgent(agents, template.agent);
+      // What stands on another base has its name of what that is unpacked to.
+      const isKnown = template.base === "host";
+      const context = { ...where, ...pinOf(template), provider };
+      const below = isKnown ? await findInstalled(options, agent.id, context) : undefined;
+      const { plans, found } = await building.look({ template, below: below ?? [], context });
+      const stateOf = (isThere: boolean): TemplatePlanLayer["state"] => {
+        if (!isKnown) return "unknown";
+        return isThere ? "built" : "missing";
+      };
+      const own = { name: agent.title, state: stateOf(below !== undefined) };
+      const steps = plans.map((plan, index) => ({
+        name: plan.map((step) => step.name).join(", "),
+        state: stateOf(below !== undefined && index < found),
+      }));
+      return [...(agent.install === undefined ? [] : [own]), ...steps];
     },
     list: () => listLayers(options),
     findUnused: (beforeMs) => findUnused(options, beforeMs),

@@ -106,6 +106,29 @@ describe.skipIf(!canIsolate.met)(canIsolate.title("templates"), () => {
     );
   });
 
+  test("are told beside the command that would run, and nothing is made", async () => {
+    const words = ["--template", "team", "--param", "team=red", "--param", "hours=2", "--dry-run"];
+    const before = (await cli.run(["ls", "--json"])).stdout;
+    const dry = await cli.run(["run", ...words]);
+    expect([dry.code, JSON.parse(dry.stdout)]).toEqual([0, ["bash", "-l"]]);
+    for (const line of [
+      /^template +team \(user\): The team's shell$/m,
+      /^base +host: /m,
+      /^answers +team=red, hours=2$/m,
+      /^policy +locked$/m,
+      /^workspace +readonly$/m,
+      /^life +gone after 2h$/m,
+    ]) {
+      expect(dry.stderr).toMatch(line);
+    }
+    const chat = await cli.run(["chat", "claude", "--template", "another", "--dry-run"]);
+    expect(chat.stdout).toMatch(/^agent +claude, trust all, with --settings=/m);
+    expect(chat.stdout).toMatch(/^layers +Claude Code \(Anthropic\) \(to be built\)$/m);
+    const missing = await cli.run(["run", "--template", "team", "--dry-run"]);
+    expect(codeOf(missing)).toEqual([125, "PARAMETER_MISSING"]);
+    expect((await cli.run(["ls", "--json"])).stdout).toBe(before);
+  });
+
   test("make sandboxes, with answers from flags over those of a file", async () => {
     const answers = write(join(cli.workspace, "answers.yaml"), "team: blue\nhours: 3\n");
     const words = ["run", "--template", "team", "--params-file", answers, "--param", "team=red"];

@@ -173,6 +173,7 @@ describe.skipIf(!KIRO_NEEDS.met)(KIRO_NEEDS.title("a template of the stand-in Ki
     test.each([
       ["as it is", (name: string) => name],
       ["with escapes", (name: string) => name.replace("-", "\\u002d")],
+      ["on two lines", (name: string) => `${name.slice(0, -4)}\\\n  ${name.slice(-4)}`],
     ])("that learned the agent's name is refused, the name written %s", async (_how, write) => {
       const id = await make({ trust: "ask" });
       const [, name = ""] =

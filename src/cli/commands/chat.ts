@@ -56,6 +56,10 @@ const FLAGS = {
   agent: { kind: "text", value: "NAME", help: "which of its own named configurations it uses" },
   slash: { kind: "switch", help: "send prompts that the agent takes for its own commands" },
   "turn-timeout": { kind: "text", value: "TIME", help: "deadline of each turn; default: 60m" },
+  "dry-run": {
+    kind: "switch",
+    help: "print what a template would make of the sandbox, and make nothing",
+  },
   ...RECORD_FLAG,
   ...INPUT_FLAG,
 } as const satisfies Flags;
@@ -84,6 +88,7 @@ export const CHAT = defineVerb({
     const { caller } = context;
     const output = parseChoice(flags.output ?? "text", "--output", ["text", "json"]);
     requireFile("chat", flags.record, "a chat has no terminal that goes on");
+    if (flags["dry-run"]) return printPlan({ flags, operands, output }, context);
     const script = openScript(flags, context);
     await script?.prepare();
     const settings = await readSettings(caller);
@@ -94,6 +99,17 @@ export const CHAT = defineVerb({
     );
   },
 });
+
+async function printPlan(
+  { flags, operands, output }: Pick<Chat, "flags" | "output"> & Pick<ChatInput, "operands">,
+  context: VerbContext,
+): Promise<number> {
+  const settings = await readSettings(context.caller);
+  const { printCommand } = await import("../dry-run.ts");
+  const json = output === "json";
+  const wish = { flags, operands, json, settings, trailing: [], rule: "auto" as const };
+  return printCommand({ ...wish, verb: "chat" }, context);
+}
 
 /** The prompts of a script; undefined when a person types them. */
 function openScript(flags: ChatFlags, { caller }: VerbContext): PromptSource | undefined {

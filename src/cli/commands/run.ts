@@ -49,7 +49,10 @@ const FLAGS = {
   tty: { kind: "switch", negatable: true, help: "whether the agent gets a terminal" },
   append: { kind: "switch", help: "add what follows -- to the agent's own arguments" },
   replace: { kind: "switch", help: "let what follows -- take the place of its arguments" },
-  "dry-run": { kind: "switch", help: "print the command that would run, as JSON" },
+  "dry-run": {
+    kind: "switch",
+    help: "print the command that would run, as JSON, and what a template makes of its sandbox; make nothing",
+  },
   ...JSON_FLAG,
   ...INPUT_FLAG,
 } as const satisfies Flags;
@@ -86,7 +89,9 @@ export const RUN = defineVerb({
     const run = { flags, trailing, settings };
     if (flags["dry-run"]) {
       const { printCommand } = await import("../dry-run.ts");
-      return printCommand({ ...run, operands, rule: argumentRule(flags) }, context);
+      const json = flags.json === true;
+      const wish = { ...run, verb: "run" as const, operands, json, rule: argumentRule(flags) };
+      return printCommand(wish, context);
     }
     return runAgent(run, operands, context);
   },

@@ -6,6 +6,7 @@ import {
   templateCollectSchema,
   templateLayersSchema,
 } from "../template-layer.ts";
+import { templatePlanSchema, templatePlanWishSchema } from "../template-plan.ts";
 import { warmPoolListSchema, warmPoolSchema, warmPoolSetSchema } from "../warm-pool.ts";
 import {
   parametersSetSchema,
@@ -43,6 +44,14 @@ export const TEMPLATE_ROUTES = declareRoutes({
     since: 1,
     body: templateResolveSchema,
     answer: resolvedTemplateSchema,
+  },
+  planTemplate: {
+    method: "POST",
+    path: "/v1/templates/{id}/plan",
+    summary: "Tells what a sandbox made from a template would be, and makes nothing.",
+    since: 1,
+    body: templatePlanWishSchema,
+    answer: templatePlanSchema,
   },
   lintTemplate: {
     method: "POST",

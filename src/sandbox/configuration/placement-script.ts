@@ -12,6 +12,10 @@ if [ -n "$text" ] && [ -e "$directory" ]; then
   command -v grep >/dev/null || exit 4
   found=$(grep -RlE -e "$text" -e '\\\\([uU]0*|x)(2d|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])' -- "$directory" 2>/dev/null | head -n 1)
   for name in "$directory"/*"$text"*; do [ -e "$name" ] && found=$name; done
+  # YAML joins a text that a backslash ends a line of; nothing else in such files is that text without its gaps.
+  if [ -z "$found" ] && grep -Rah '' -- "$directory" 2>/dev/null | tr -d '\\\\\\r\\n\\t "' | grep -aqF -e "$text"; then
+    found=$directory
+  fi
   if [ -n "$found" ]; then printf '%s\\n' "$found" >&2; exit 5; fi
 fi
 fail() { printf '%s\\n' "$1" >&2; rm -rf -- "$stage"; exit 4; }

@@ -16,8 +16,15 @@ import {
 import { planBuild } from "./plan.ts";
 
 export interface Building {
+  /** The steps of each layer, and how many of the layers, from the lowest on, are there. Makes nothing. */
+  look(wish: Pick<BuildWish, "template" | "below"> & { context: Place }): Promise<BuildForecast>;
   /** The layers of a template on top of its agent's, lowest first; makes what is missing. */
   make(wish: BuildWish): Promise<readonly string[]>;
+}
+
+export interface BuildForecast {
+  plans: readonly LayerPlan[];
+  found: number;
 }
 
 type Place = Pick<LayersContext, "provider" | "mirrors" | "base" | "signal">;
@@ -27,6 +34,12 @@ export function createBuilding(options: BuildingOptions): Building {
   const builds = createSharedWork();
   const { use } = options;
   return {
+    async look({ template, below, context }) {
+      const plans = planLayers(template, context.provider);
+      if (plans.length === 0) return { plans, found: 0 };
+      const ground = await groundOf({ template, below }, context);
+      return { plans, found: (await find(ground, plans, { use, context })).length };
+    },
     async make(wish) {
       const { template, context } = wish;
       const plans = planLayers(template, context.provider);

@@ -52,6 +52,19 @@ export function createInstallation(options: InstallationOptions): LayersFor {
   };
 }
 
+/** The layers of an agent that are there; undefined when it would have to be installed. */
+export async function findInstalled(
+  { agents, use }: Pick<InstallationOptions, "agents" | "use">,
+  agentId: string,
+  place: KeyPlace,
+): Promise<readonly string[] | undefined> {
+  const agent = findAgent(agents, agentId);
+  if (!isInstallable(agent)) return [];
+  const { id, layers } = place.provider;
+  const layer = findLayer(await keyOf(agent, place), use.without(id, await layers.list()));
+  return layer === undefined ? undefined : [layer];
+}
+
 type KeyPlace = Pick<
   LayersContext,
   "provider" | "mirrors" | "agentVersion" | "agentChecksum" | "base" | "signal"
