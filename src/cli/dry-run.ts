@@ -44,33 +44,52 @@ interface Planned {
  * Prints the command that would run, as one JSON array, and what a template makes of its sandbox beside it. A chat has no
  * one command, so that it prints the latter alone. Nothing is made and nothing is started.
  */
-export async function printCommand(run: DryRun, { api, caller }: VerbContext): Promise<number> {
-  const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
-  const { verb, json, flags } = run;
-  const name = flags.template ?? run.settings.flags["template"] ?? "";
+export async function printCommand(run: DryRun, { api, caller }: Connection): Promise<number> {
+  const { verb, json } = run;
+  const name = run.flags.template ?? run.settings.flags["template"] ?? "";
   const detail = name === "" ? undefined : await readTemplate(name, run, { api, caller });
-  const known = flags.name === undefined ? undefined : (await findSandbox(api, flags.name))?.agent;
-  const operand = run.operands[0];
-  const asked = operand === undefined ? undefined : readAgent(operand).agent;
-  const ask = { caller, verb, asks: flags.input !== false };
-  const id = asked ?? known ?? detail?.summary.agent ?? (await chooseAgent(agents, ask));
-  const agent = agents.find((each) => each.id === id);
-  if (agent === undefined) {
-    throw new CattlegridError("AGENT_UNKNOWN", `There is no agent ${JSON.stringify(id)}.`);
-  }
-  const planned = detail && { detail, plan: await makePlan(name, run, { api, caller, id }) };
+  const agent = await findAgent(run, detail, { api, caller });
+  const wish = { api, caller, id: agent.id };
+  const planned = detail && { detail, plan: await makePlan(name, run, wish) };
   const command = verb === "run" ? resolve(agent, run, planned) : undefined;
   if (json) {
-    const shown = { ...(command && { command }), ...(planned && { template: planned.plan }) };
+    const shown = { command, template: planned?.plan };
     caller.output.write(`${JSON.stringify(shown, undefined, 2)}\n`);
-    return 0;
+  } else {
+    writeText({ caller, command, planned });
   }
-  // What would run is data; what a template says beside it is for whoever reads along.
+  return 0;
+}
+
+/** What would run is data; what a template says beside it is for whoever reads along. */
+function writeText({
+  caller,
+  command,
+  planned,
+}: Pick<Connection, "caller"> & {
+  command: readonly string[] | undefined;
+  planned: Planned | undefined;
+}): void {
   const out = command === undefined ? caller.output : caller.errors;
   if (planned !== undefined) out.write(renderPlan(planned.plan, planned.detail));
-  else if (verb === "chat") tell(caller, "cattlegrid: no template is chosen.");
+  else if (command === undefined) tell(caller, "cattlegrid: no template is chosen.");
   if (command !== undefined) caller.output.write(`${JSON.stringify(command)}\n`);
-  return 0;
+}
+
+/** That of the command line, of the sandbox of that name, of the template, or the one that a person picks. */
+async function findAgent(
+  { verb, flags: { name, input }, operands: [operand] }: DryRun,
+  detail: TemplateDetail | undefined,
+  { api, caller }: Connection,
+): Promise<AgentSummary> {
+  const { agents } = await api.get<{ agents: readonly AgentSummary[] }>("/v1/agents");
+  const known = name === undefined ? undefined : (await findSandbox(api, name))?.agent;
+  const asked = operand === undefined ? undefined : readAgent(operand).agent;
+  const ask = { caller, verb, asks: input !== false };
+  const id = asked ?? known ?? detail?.summary.agent ?? (await chooseAgent(agents, ask));
+  const agent = agents.find((each) => each.id === id);
+  if (agent !== undefined) return agent;
+  throw new CattlegridError("AGENT_UNKNOWN", `There is no agent ${JSON.stringify(id)}.`);
 }
 
 function resolve(
