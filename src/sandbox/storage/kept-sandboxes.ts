@@ -75,6 +75,13 @@ export class KeptSandboxes {
     return this.#running.has(sandboxId) || this.#starting.has(sandboxId);
   }
 
+  /** The directories of those that do not run. */
+  async listIdle(): Promise<readonly string[]> {
+    const { sandboxes } = this.#options.directories();
+    const idle = (await readdir(sandboxes)).filter((id) => !this.isBusy(id));
+    return idle.map((id) => join(sandboxes, id));
+  }
+
   listRunning(): readonly string[] {
     return [...this.#running.keys()];
   }

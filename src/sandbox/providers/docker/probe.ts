@@ -1,8 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
-import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
+import { tryWorkspace } from "../../guest/trial.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import type { Engine, Labels } from "./engine.ts";
 import { findUnusual, list, requireContents } from "./image-contents.ts";
@@ -92,30 +89,12 @@ async function checkSandbox(context: ProbeContext): Promise<Finding> {
   return { status: "ok", detail: details.join("; ") };
 }
 
-async function checkGrade(context: ProbeContext, isolation: Isolation): Promise<Finding> {
-  const { provider, stateDirectory, signal } = context;
-  const path = join(stateDirectory, `probe-${randomBytes(6).toString("hex")}`);
-  const ground: TrialGround = {
-    async start(specification, hooks) {
-      await provider.create(specification, signal);
-      return provider.start(specification, hooks, signal);
-    },
-    destroy: (sandboxId) => provider.destroy(sandboxId),
-  };
-  await mkdir(path, { recursive: true });
-  try {
-    const workspace = { path, mode: "direct" as const };
-    return await tryInSandbox(ground, { workspace, isolation }, async (sandbox) => {
-      const code = await statusOf(sandbox, { argv: ["touch", "made"] }, signal);
-      if (code !== 0) {
-        return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };
-      }
-      const detail = `a sandbox started and wrote to its workspace; egress ${String(sandbox.facts["egress"])}`;
-      return { status: "ok", detail };
-    });
-  } finally {
-    await rm(path, { recursive: true, force: true });
-  }
+function checkGrade(context: ProbeContext, isolation: Isolation): Promise<Finding> {
+  return tryWorkspace(
+    { ...context, isolation },
+    ({ facts }) =>
+      `a sandbox started and wrote to its workspace; egress ${String(facts["egress"])}`,
+  );
 }
 
 async function checkLimits({ provider, signal }: ProbeContext): Promise<Finding> {

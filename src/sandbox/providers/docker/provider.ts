@@ -1,9 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
 import { SILENT_LOGGER, type Logger } from "../../../platform/logger.ts";
-import { removeTree } from "../../../platform/tree-removal.ts";
 import type {
   PresentCapabilities,
   Probe,
@@ -16,16 +14,14 @@ import type {
   StartHooks,
 } from "../../provider.ts";
 import {
-  checkId,
-  discardTree,
   explainDiskError,
-  isDirectory,
   makeSandboxDirectories,
   makeWorkspaceDirectories,
   modeOf,
   openDirectories,
   type Directories,
 } from "../../storage/directories.ts";
+import { KeptSandboxes } from "../../storage/kept-sandboxes.ts";
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Backend, type ReadVariable } from "./backend.ts";
@@ -82,8 +78,7 @@ class DockerProvider implements SandboxProvider {
   readonly #account: GuestAccount = guestAccount();
   readonly #idMaps = process.getuid?.() === 0 ? new IdMaps() : undefined;
   readonly #ways: CaptureWays;
-  readonly #running = new Map<string, RunningSandbox>();
-  readonly #starting = new Set<string>();
+  readonly #sandboxes: KeptSandboxes;
   #directories: Directories | undefined;
 
   constructor(options: DockerProviderOptions) {
@@ -91,7 +86,13 @@ class DockerProvider implements SandboxProvider {
     this.#logger = options.logger ?? SILENT_LOGGER;
     this.#backend = new Backend(options);
     this.#ways = new CaptureWays({ way: options.way, isRoot: this.#idMaps !== undefined });
-    const isRunning = (sandboxId: string): boolean => this.#isBusy(sandboxId);
+    const sandboxes = new KeptSandboxes({
+      directories: () => this.#open(),
+      makeDirectories: (directory, specification) =>
+        this.#makeDirectories(directory, specification),
+    });
+    this.#sandboxes = sandboxes;
+    const isRunning = (sandboxId: string): boolean => sandboxes.isBusy(sandboxId);
     const kept = {
       choose: () => this.#backend.choose(),
       directories: () => this.#open(),
@@ -139,16 +140,7 @@ class DockerProvider implements SandboxProvider {
 
   async create(specification: SandboxSpecification, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    checkId(specification.id);
-    const { sandboxes, trash } = this.#open();
-    const directory = join(sandboxes, specification.id);
-    const existed = await isDirectory(directory);
-    try {
-      this.#makeDirectories(directory, specification);
-    } catch (error) {
-      if (!existed) await discardTree(directory, trash);
-      throw explainDiskError(error, sandboxes);
-    }
+    await this.#sandboxes.make(specification);
   }
 
   async start(
@@ -157,45 +149,26 @@ class DockerProvider implements SandboxProvider {
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
     signal.throwIfAborted();
-    checkId(specification.id);
-    if (this.#isBusy(specification.id)) {
-      throw new CattlegridError("SANDBOX_BUSY", `The sandbox ${specification.id} runs already.`);
-    }
-    this.#starting.add(specification.id);
-    try {
-      return await this.#start(specification, hooks, signal);
-    } catch (error) {
-      throw explainDiskError(error, this.#options.stateDirectory);
-    } finally {
-      this.#starting.delete(specification.id);
-    }
+    return await this.#sandboxes.whileStarting(specification.id, () =>
+      this.#start(specification, hooks, signal),
+    );
   }
 
   async destroy(sandboxId: string): Promise<void> {
-    checkId(sandboxId);
-    await this.#running.get(sandboxId)?.stop();
+    await this.#sandboxes.discard(sandboxId);
     await this.#rootLayers.drop(sandboxId);
-    const { sandboxes, trash } = this.#open();
-    await discardTree(join(sandboxes, sandboxId), trash);
   }
 
   async reap(keep: ReadonlySet<string>): Promise<readonly string[]> {
-    const { sandboxes, trash } = this.#open();
     await this.#removeContainers();
     await this.#rootLayers.clear();
     await this.#clearRuntime();
-    for (const leftover of await readdir(trash)) await removeTree(join(trash, leftover));
-    const found = await readdir(sandboxes);
-    for (const id of found.filter((each) => !this.#isBusy(each))) {
-      await this.#clearWork(join(sandboxes, id));
-    }
-    const doomed = found.filter((id) => !keep.has(id) && !this.#isBusy(id));
-    for (const id of doomed) await discardTree(join(sandboxes, id), trash);
-    return doomed;
+    for (const directory of await this.#sandboxes.listIdle()) await this.#clearWork(directory);
+    return await this.#sandboxes.discardAllBut(keep);
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((sandbox) => sandbox.stop()));
+    await this.#sandboxes.stopAll();
     await this.#idMaps?.close();
     await rm(this.#runtimeDirectory, { recursive: true, force: true });
   }
@@ -206,8 +179,6 @@ class DockerProvider implements SandboxProvider {
     signal: AbortSignal,
   ): Promise<RunningSandbox> {
     const directories = this.#open();
-    const directory = join(directories.sandboxes, specification.id);
-    if (!(await isDirectory(directory))) this.#makeDirectories(directory, specification);
     this.#makeRuntime();
     await this.#rootLayers.drop(specification.id);
     const { engine, images, facts, image } = await this.#backend.find(this.#labels, signal);
@@ -225,10 +196,10 @@ class DockerProvider implements SandboxProvider {
       logger: this.#logger,
       ways: this.#ways,
     };
-    const sandbox = await startSandbox(context, specification, { hooks, signal });
-    this.#running.set(specification.id, sandbox);
+    const sandbox = await this.#sandboxes.run(specification, () =>
+      startSandbox(context, specification, { hooks, signal }),
+    );
     void sandbox.ended.then(({ kind }) => {
-      this.#running.delete(specification.id);
       this.#backend.forget();
       if (kind === "died") this.#ways.forget();
     });
@@ -240,7 +211,7 @@ class DockerProvider implements SandboxProvider {
     const own = this.#labels;
     for (const { Id, Labels } of await engine.listContainers(own)) {
       const sandbox = Labels[SANDBOX_LABEL] ?? "";
-      if (this.#isBusy(sandbox) || this.#rootLayers.has(sandbox)) continue;
+      if (this.#sandboxes.isBusy(sandbox) || this.#rootLayers.has(sandbox)) continue;
       await engine.removeContainer(Id);
     }
     await engine.removeUnusedVolumes(own);
@@ -255,7 +226,7 @@ class DockerProvider implements SandboxProvider {
   async #clearRuntime(): Promise<void> {
     if (!existsSync(this.#runtimeDirectory)) return;
     for (const id of readdirSync(this.#runtimeDirectory)) {
-      if (this.#isBusy(id)) continue;
+      if (this.#sandboxes.isBusy(id)) continue;
       const directory = join(this.#runtimeDirectory, id);
       if (existsSync(join(directory, "w"))) clearStaged(join(directory, "w"));
       await rm(directory, { recursive: true, force: true });
@@ -272,10 +243,6 @@ class DockerProvider implements SandboxProvider {
     mkdirSync(join(this.#runtimeDirectory, "empty"), { recursive: true, mode: 0o755 });
     const voidFile = join(this.#runtimeDirectory, "void");
     if (!existsSync(voidFile)) writeFileSync(voidFile, "", { mode: 0o000 });
-  }
-
-  #isBusy(sandboxId: string): boolean {
-    return this.#running.has(sandboxId) || this.#starting.has(sandboxId);
   }
 
   #open(): Directories {

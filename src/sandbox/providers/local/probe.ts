@@ -1,13 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { asCattlegridError } from "../../../errors/error.ts";
 import { openNftables } from "../../../platform/native/nftables.ts";
 import { SFTP_SERVERS } from "../../../platform/sftp-server.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { findCgroupPlace } from "./cgroup.ts";
 import { openDirectories } from "../../storage/directories.ts";
-import { statusOf, tryInSandbox, type TrialGround } from "../../guest/trial.ts";
+import { tryWorkspace } from "../../guest/trial.ts";
 import { findSystemProgram, isExecutable } from "../../../platform/system-program.ts";
 import { inspectMachine } from "./machine.ts";
 import { findContainerRuntimes, type NamedPrograms } from "./runtimes/choice.ts";
@@ -92,30 +89,11 @@ async function checkStateDirectory({ stateDirectory }: ProbeContext): Promise<Fi
 }
 
 /** With a workspace, as that is what some file systems do not allow. */
-async function checkSandbox(context: ProbeContext, isolation: Isolation): Promise<Finding> {
-  const { provider, stateDirectory, signal } = context;
-  const path = join(stateDirectory, `probe-${randomBytes(6).toString("hex")}`);
-  const ground: TrialGround = {
-    async start(specification, hooks) {
-      await provider.create(specification, signal);
-      return provider.start(specification, hooks, signal);
-    },
-    destroy: (sandboxId) => provider.destroy(sandboxId),
-  };
-  await mkdir(path, { recursive: true });
-  try {
-    const workspace = { path, mode: "direct" as const };
-    return await tryInSandbox(ground, { isolation, workspace }, async (sandbox) => {
-      const code = await statusOf(sandbox, { argv: ["touch", "made"] }, signal);
-      if (code !== 0)
-        return { status: "missing", detail: `a program in a sandbox ended with status ${code}` };
-      const runtime = String(sandbox.facts["runtime"]);
-      const detail = `a sandbox started under ${runtime} and wrote to its workspace`;
-      return { status: "ok", detail };
-    });
-  } finally {
-    await rm(path, { recursive: true, force: true });
-  }
+function checkSandbox(context: ProbeContext, isolation: Isolation): Promise<Finding> {
+  return tryWorkspace(
+    { ...context, isolation },
+    ({ facts }) => `a sandbox started under ${String(facts["runtime"])} and wrote to its workspace`,
+  );
 }
 
 /** Nobody needs it who does not ask for it. */

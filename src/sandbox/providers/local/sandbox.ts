@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { CattlegridError } from "../../../errors/error.ts";
+import { OneEnding } from "../../life/one-ending.ts";
 import type { ProcessRequest, SandboxProcess } from "../../process.ts";
 import type { RunningSandbox, SandboxEnding, SandboxSpecification } from "../../provider.ts";
 import type { ExecTarget } from "./process/exec-target.ts";
@@ -22,13 +22,11 @@ export interface LocalSandboxParts {
 /** A sandbox whose first process runs; ends once, by `stop` or by dying. */
 export class LocalSandbox implements RunningSandbox {
   readonly id: string;
-  readonly ended: Promise<SandboxEnding>;
   readonly #facts: LocalSandboxParts["facts"];
   #target: ExecTarget;
   readonly #connect: LocalSandboxParts["connect"];
   readonly #takeOver: LocalSandboxParts["takeOver"];
-  #stop: () => void = () => undefined;
-  #isEnding = false;
+  readonly #ending: OneEnding;
 
   constructor(parts: LocalSandboxParts) {
     this.id = parts.id;
@@ -36,46 +34,34 @@ export class LocalSandbox implements RunningSandbox {
     this.#target = parts.target;
     this.#connect = parts.connect;
     this.#takeOver = parts.takeOver;
-    const stopped = new Promise<SandboxEnding>((resolve) => {
-      this.#stop = () => resolve({ kind: "stopped" });
-    });
-    const died = parts.died.then((reason): SandboxEnding => ({ kind: "died", reason }));
-    this.ended = this.#end(Promise.race([stopped, died]), parts);
+    const { id: sandboxId, died } = parts;
+    this.#ending = new OneEnding({ sandboxId, died, dispose: () => parts.dispose() });
   }
 
   get facts(): Readonly<Record<string, unknown>> {
     return this.#facts();
   }
 
+  get ended(): Promise<SandboxEnding> {
+    return this.#ending.ended;
+  }
+
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
-    this.#checkRunning();
+    this.#ending.checkRunning();
     return execProcess(this.#target, request, signal);
   }
 
   async connect(port: number): Promise<Socket> {
-    this.#checkRunning();
+    this.#ending.checkRunning();
     return this.#connect(port);
   }
 
   async takeOver(specification: SandboxSpecification): Promise<void> {
-    this.#checkRunning();
+    this.#ending.checkRunning();
     this.#target = { ...this.#target, ...(await this.#takeOver(specification)) };
   }
 
   async stop(): Promise<void> {
-    this.#stop();
-    await this.ended;
-  }
-
-  #checkRunning(): void {
-    if (!this.#isEnding) return;
-    throw new CattlegridError("SANDBOX_NOT_RUNNING", `The sandbox ${this.id} has ended.`);
-  }
-
-  async #end(cause: Promise<SandboxEnding>, parts: LocalSandboxParts): Promise<SandboxEnding> {
-    const ending = await cause;
-    this.#isEnding = true;
-    await parts.dispose();
-    return ending;
+    await this.#ending.stop();
   }
 }
