@@ -18,7 +18,17 @@ test("each provider is tried, and one that cannot be asked hides no other", asyn
     { name: "one", status: "ok", detail: "there" },
     { name: "two", status: "degraded", detail: "half there" },
   ];
-  expect(await probeProviders([first, second, third], NEVER)).toMatchObject([
+  const fourth = createProcessProvider("unused", "fourth");
+  fourth.settings = async () => [
+    { key: "host", value: "tcp://far", origin: "HOST_VARIABLE" },
+    { key: "key", origin: "the vault" },
+  ];
+  fourth.probe = async () => {
+    throw new CattlegridError("PROVIDER_UNSUPPORTED", "It is far away.", {
+      hint: "Go there, or name a near one.",
+    });
+  };
+  expect(await probeProviders([first, second, third, fourth], NEVER)).toMatchObject([
     { id: "process", status: "ok", probes: [{ name: "process" }] },
     {
       id: "second",
@@ -33,5 +43,17 @@ test("each provider is tried, and one that cannot be asked hides no other", asyn
       ],
     },
     { id: "third", status: "degraded", probes: [{ name: "one" }, { name: "two" }] },
+    {
+      id: "fourth",
+      status: "missing",
+      probes: [
+        {
+          name: "settings",
+          status: "ok",
+          detail: "host tcp://far (from HOST_VARIABLE); key (from the vault)",
+        },
+        { name: "fourth", status: "missing", remedy: "Go there, or name a near one." },
+      ],
+    },
   ]);
 });

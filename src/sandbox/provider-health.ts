@@ -1,4 +1,5 @@
 import { asCattlegridError } from "../errors/error.ts";
+import { remedyOf } from "./remedy.ts";
 import type { Probe, SandboxProvider, ShownSetting } from "./provider.ts";
 
 /** Whether a provider can be used here, as its checks told. */
@@ -30,15 +31,17 @@ async function probeProvider(
   provider: SandboxProvider,
   signal: AbortSignal,
 ): Promise<readonly Probe[]> {
+  const probes: Probe[] = [];
   try {
-    const settings = (await provider.settings?.()) ?? [];
-    return [...describeSettings(settings), ...(await provider.probe(signal))];
+    probes.push(...describeSettings((await provider.settings?.()) ?? []));
+    probes.push(...(await provider.probe(signal)));
   } catch (error) {
     const { message, hint } = asCattlegridError(error);
-    const remedy = /`([^`]+)`/.exec(hint)?.[1];
+    const remedy = remedyOf(hint);
     const probe = { name: provider.id, status: "missing" as const, detail: message };
-    return [remedy === undefined ? probe : { ...probe, remedy }];
+    probes.push(remedy === undefined ? probe : { ...probe, remedy });
   }
+  return probes;
 }
 
 /** A row where anything is said, which is what a wrong account or machine is found by. */

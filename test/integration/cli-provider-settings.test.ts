@@ -133,6 +133,20 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("settings of sandbox pro
     expect(rows).toMatchObject([{ name: "settings" }, { name: "Daytona key", status: "missing" }]);
   });
 
+  test("that are wrong are told by doctor, with what to do", async () => {
+    const wrong = { DAYTONA_API_URL: daytona.url, DAYTONA_API_KEY: "not-the-key" };
+    expect((await rowsOf("daytona", wrong)).at(-1)).toMatchObject({
+      status: "missing",
+      detail: expect.stringContaining("does not accept the key"),
+      remedy: "cattlegrid secret set DAYTONA_API_KEY",
+    });
+    const far = { DOCKER_HOST: "tcp://10.0.0.1:2375" };
+    expect(await rowsOf("docker", far)).toMatchObject([
+      { name: "settings", detail: "host tcp://10.0.0.1:2375 (from DOCKER_HOST)" },
+      { status: "missing", remedy: expect.stringContaining("Run Cattlegrid on the engine's") },
+    ]);
+  });
+
   test("count for each shell anew: an engine's socket is where this one says", async () => {
     const [first] = await rowsOf("docker", { DOCKER_HOST: "unix:///nowhere/first.sock" });
     expect(first?.["detail"]).toBe("host unix:///nowhere/first.sock (from DOCKER_HOST)");

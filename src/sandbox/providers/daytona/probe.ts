@@ -1,5 +1,6 @@
 import { asCattlegridError } from "../../../errors/error.ts";
 import type { Probe } from "../../provider.ts";
+import { remedyOf } from "../../remedy.ts";
 import type { ControlApi } from "./control-api.ts";
 import { readKey, type DaytonaSettings, type ReadVariable } from "./settings.ts";
 
@@ -32,7 +33,7 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Prob
     return { name: `Daytona ${name}`, status: "ok", detail: await check() };
   } catch (error) {
     const { message, hint } = asCattlegridError(error);
-    const remedy = /`([^`]+)`/.exec(hint)?.[1];
+    const remedy = remedyOf(hint);
     const probe: Probe = { name: `Daytona ${name}`, status: "missing", detail: message };
     return remedy === undefined ? probe : { ...probe, remedy };
   }

@@ -1,6 +1,7 @@
 import { asCattlegridError } from "../../../errors/error.ts";
 import { tryWorkspace } from "../../guest/trial.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
+import { remedyOf } from "../../remedy.ts";
 import type { Engine, Labels } from "./engine.ts";
 import { findUnusual, list, requireContents } from "./image-contents.ts";
 import { buildCommand, checkImage } from "./image.ts";
@@ -43,15 +44,9 @@ async function performed(check: Check, context: ProbeContext): Promise<Finding> 
     return await check(context);
   } catch (error) {
     const { message, hint } = asCattlegridError(error);
-    return { status: "missing", detail: message, ...withRemedy(hint) };
+    const remedy = remedyOf(hint);
+    return { status: "missing", detail: message, ...(remedy === undefined ? {} : { remedy }) };
   }
-}
-
-/** The command that a hint shows between backquotes; `doctor` itself would be no remedy. */
-function withRemedy(hint: string): { remedy?: string } {
-  const command = /`([^`]+)`/.exec(hint)?.[1];
-  if (command === undefined || command.startsWith("cattlegrid ")) return {};
-  return { remedy: command };
 }
 
 async function checkEngine({ engine, signal }: ProbeContext): Promise<Finding> {
