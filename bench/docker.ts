@@ -1,6 +1,10 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import type { RunningSandbox, SandboxProvider } from "../src/sandbox/provider.ts";
+import type {
+  RunningSandbox,
+  SandboxProvider,
+  SandboxSpecification,
+} from "../src/sandbox/provider.ts";
 import { Engine } from "../src/sandbox/providers/docker/engine.ts";
 import { EngineClient } from "../src/sandbox/providers/docker/engine-client.ts";
 import { DOCKER, DockerRig, IMAGE } from "../test/support/docker-rig.ts";
@@ -26,6 +30,7 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
   };
   for (const { close } of Object.values(providers)) stack.defer(close);
   const bare = new BareDocker(new Engine(new EngineClient(rig.socketPath)));
+  const built = await buildAsRoot(providers.entered);
   const { sandbox } = await providers.entered.start();
   stack.defer(() => sandbox.stop());
   const donor = await bare.make();
@@ -33,6 +38,7 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
   const subjects: Record<string, Subject> = {
     "docker create": () => bare.createAndEcho(),
     "create, entered": () => createAndEcho(providers.entered),
+    "create, from a built base": () => createAndEcho(providers.entered, built),
     "create, by a helper": () => createAndEcho(providers.helper),
     "create, by a relay": () => createAndEcho(providers.relay),
     "docker exec": () => bare.echo(donor),
@@ -51,6 +57,7 @@ export async function measureDocker({ effort, signal }: BenchContext): Promise<F
   return [
     ...Object.entries(times).map(([name, { p50 }]) => figure(`${name} → first byte, p50`, p50)),
     { ...ratio("create, entered", "docker create", 1.5), gates: true },
+    { ...ratio("create, from a built base", "create, entered", 1.2), gates: true },
     // A second container costs what it costs.
     { ...ratio("create, by a helper", "docker create", 1.9), gates: true },
     { ...ratio("create, by a relay", "docker create", 1.9), gates: true },
@@ -64,8 +71,11 @@ function figure(what: string, value: number, unit: Figure["unit"] = "ms"): Figur
   return { promise: "DOCKER", what, value, unit };
 }
 
+type Standing = Partial<Pick<SandboxSpecification, "base" | "homeLayers" | "hasRoot">>;
+
 interface Ground {
-  start(): Promise<{ sandbox: RunningSandbox; remove(): Promise<void> }>;
+  readonly provider: SandboxProvider;
+  start(on?: Standing): Promise<{ sandbox: RunningSandbox; remove(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -78,8 +88,9 @@ function ground(rig: DockerRig, way: "helper" | "relay" | undefined): Ground {
   const sockets = holdSockets();
   let count = 0;
   return {
-    async start() {
-      const specification = { ...specify(`bench-${(count += 1)}`, rig.directory) };
+    provider,
+    async start(on = {}) {
+      const specification = { ...specify(`bench-${(count += 1)}`, rig.directory), ...on };
       const { workspace: _none, ...without } = specification;
       await provider.create(without, NEVER);
       const sandbox = await provider.start(without, sockets, NEVER);
@@ -98,8 +109,25 @@ function ground(rig: DockerRig, way: "helper" | "relay" | undefined): Ground {
   };
 }
 
-async function createAndEcho(from: Ground): Promise<Aftermath> {
-  const { sandbox, remove } = await from.start();
+/** A template's base, and what a step of setup wrote as root and into the home. */
+async function buildAsRoot({ provider, start }: Ground): Promise<Standing> {
+  const source = { kind: "image", reference: IMAGE } as const;
+  const base = await provider.bases?.prepare(source, { signal: NEVER });
+  if (base === undefined) return {};
+  const { sandbox, remove } = await start({ base, hasRoot: true });
+  const script = "mkdir -p /opt/tools ~/tools && seq 1 2000 | split -l 1 -a 4 - /opt/tools/";
+  const program = await sandbox.exec({ argv: ["sh", "-c", script], root: true }, NEVER);
+  program.output.resume();
+  program.errors?.resume();
+  await program.ended;
+  await sandbox.stop();
+  await provider.layers.seal(sandbox.id, "built");
+  await remove();
+  return { base, homeLayers: ["built"] };
+}
+
+async function createAndEcho(from: Ground, on: Standing = {}): Promise<Aftermath> {
+  const { sandbox, remove } = await from.start(on);
   const drain = await echo(sandbox);
   return async () => {
     await drain();

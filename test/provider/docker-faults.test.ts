@@ -155,6 +155,15 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
     expect(() =>
       runtimeOf({ isolation: "gvisor" }, withRuntime("runsc", ["--network=host"])),
     ).toThrow("without --directfs=false --oci-seccomp");
+    const held = ["--network=host", "--directfs=false", "--oci-seccomp"];
+    const building = { isolation: "gvisor", hasRoot: true } as const;
+    expect(() => runtimeOf(building, withRuntime("runsc", held))).toThrow(
+      expect.objectContaining({
+        code: "ISOLATION_UNAVAILABLE",
+        message: expect.stringContaining("--overlay2=none"),
+      }),
+    );
+    expect(runtimeOf(building, withRuntime("runsc", [...held, "--overlay2=none"]))).toBe("runsc");
     expect(() =>
       runtimeOf({ isolation: "microvm" }, withRuntime("io.containerd.kata.v2", [])),
     ).toThrow("do not reach the gateway");

@@ -13,9 +13,10 @@ import { describeWaysOut } from "../security/ways-out.ts";
 import { DOCKER, DockerRig } from "../support/docker-rig.ts";
 import { allOf, MINUTES } from "../support/requirement.ts";
 import { RUNSC, SENTRY, underSentry } from "../support/sentry.ts";
+import { describeTemplateBases } from "../support/template-bases.ts";
 
 const NEEDED = allOf(DOCKER, SENTRY);
-const ARGUMENTS = ["--network=host", "--directfs=false", "--oci-seccomp"];
+const ARGUMENTS = ["--network=host", "--directfs=false", "--oci-seccomp", "--overlay2=none"];
 const rig = await DockerRig.forFile(
   { runtimes: { runsc: { path: RUNSC, runtimeArgs: ARGUMENTS } } },
   NEEDED,
@@ -61,6 +62,15 @@ for (const way of [undefined, "helper", "relay"] as const) {
     clients: [],
   });
 }
+
+describeTemplateBases({
+  name: "at the Docker provider under gVisor",
+  needed: NEEDED,
+  makeProvider: makeBy(),
+  isolation: "gvisor",
+  rooted: NEEDED,
+  isMadeElsewhere: true,
+});
 
 describe.skipIf(!NEEDED.met)(NEEDED.title("a sandbox under gVisor in Docker"), () => {
   let yard: SandboxYard;

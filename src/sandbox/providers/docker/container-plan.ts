@@ -89,7 +89,7 @@ export function planContainer(sources: ContainerSources): object {
   return {
     Image: sources.image,
     ...(sources.networkOf === undefined ? { Hostname: hostName(specification) } : {}),
-    // SECURITY: what the first process has no program gets; the agent's own lose it when they are started.
+    // SECURITY: a later program can be given no more than this process has; as another user it is given none of it.
     User: isBuilding ? ROOT_USER : `${account.uid}:${account.gid}`,
     WorkingDir: "/",
     // What becomes a layer keeps no variables; programs are given them one by one.
