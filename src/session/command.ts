@@ -25,6 +25,7 @@ export async function runCommand(
   const started = await running.exec(request, signal);
   const kill = (): void => void started.kill();
   signal.addEventListener("abort", kill, { once: true });
+  if (signal.aborted) kill();
   try {
     started.input.on("error", ignoreClosedInput);
     started.input.end();

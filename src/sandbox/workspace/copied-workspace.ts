@@ -63,17 +63,14 @@ export class CopiedWorkspace {
   ): Promise<T> {
     const argv = ["tar", "-cf", "-", "--no-recursion", "--hard-dereference", "--null", "-T", "-"];
     const inputBytes = Buffer.from(paths.map((path) => `./${path}\0`).join(""));
-    const process = await this.#running.exec({ argv, inputBytes }, this.#signal);
-    const errors = readTail(process.errors);
-    try {
+    return this.#exec({ argv, inputBytes }, async (process) => {
+      const errors = readTail(process.errors);
       const received = await use(process.output);
       const { code, kind } = await process.ended;
       // 1 and 2: some of them went or may not be read, of which the others are none the worse.
       if (kind !== "exited" || code > 2) throw failed("tar", code, await errors);
       return received;
-    } finally {
-      await process.kill();
-    }
+    });
   }
 
   /** Makes a git repository of what is there, with one commit; says why not, if not. */
@@ -103,18 +100,39 @@ export class CopiedWorkspace {
   }
 
   async #run(request: ProcessRequest): Promise<Ran> {
-    const process = await this.#running.exec(request, this.#signal);
-    try {
+    return this.#exec(request, async (process) => {
       process.input.on("error", () => process.input.destroy());
       process.input.end();
       const errors = readTail(process.errors);
       const output = await readAll(process);
       const { code, kind } = await process.ended;
-      this.#signal.throwIfAborted();
-      if (kind === "lost")
+      if (kind === "lost") {
         throw failed(request.argv[0] ?? "", code, "the connection to it was lost");
+      }
       return { code, output, errors: await errors };
+    });
+  }
+
+  /** SECURITY: an agent may have put a program that never ends in the place of one of these, so the signal ends them. */
+  async #exec<T>(
+    request: ProcessRequest,
+    use: (process: SandboxProcess) => Promise<T>,
+  ): Promise<T> {
+    const signal = this.#signal;
+    const process = await this.#running.exec(request, signal);
+    const kill = (): void => void process.kill();
+    signal.addEventListener("abort", kill, { once: true });
+    if (signal.aborted) kill();
+    try {
+      const result = await use(process);
+      signal.throwIfAborted();
+      return result;
+    } catch (error) {
+      // What fails once it was killed says nothing of its own.
+      signal.throwIfAborted();
+      throw error;
     } finally {
+      signal.removeEventListener("abort", kill);
       await process.kill();
     }
   }
