@@ -7,6 +7,7 @@ import { describeBuilt } from "./layer-text.ts";
 export function renderTemplates(
   templates: readonly TemplateSummary[],
   layers: readonly TemplateLayer[],
+  width?: number,
 ): string {
   const now = Date.now();
   const rows = templates.map((template) => [
@@ -17,7 +18,11 @@ export function renderTemplates(
     ...describeBuilt(template.name, template.coveredBy === undefined ? layers : [], now),
     template.title,
   ]);
-  return renderTable(["TEMPLATE", "ORIGIN", "AGENT", "STATE", "LAYERS", "BUILT", "TITLE"], rows);
+  return renderTable(
+    ["TEMPLATE", "ORIGIN", "AGENT", "STATE", "LAYERS", "BUILT", "TITLE"],
+    rows,
+    width,
+  );
 }
 
 function describeState({ coveredBy, problem, approved }: TemplateSummary): string {
@@ -29,8 +34,11 @@ function describeState({ coveredBy, problem, approved }: TemplateSummary): strin
 /** As it is written, with its parents after it. */
 export function renderTemplate({ summary, files }: TemplateDetail): string {
   const questions = summary.parameters.map(
-    ({ name, type, title, default: value, mutable }) =>
+    ({ name, type, title, choices = [], default: value, mutable }) =>
       `#   ${makeOneLine(name)} (${type}${mutable ? ", mutable" : ""}): ${makeOneLine(title)}` +
+      (choices.length === 0
+        ? ""
+        : ` ${makeOneLine(choices.map((each) => each.value).join(" | "))}`) +
       (value === undefined ? "" : `; default ${makeOneLine(JSON.stringify(value))}`),
   );
   const head = [

@@ -11,7 +11,10 @@ export const listTemplates: TemplateVerb = async ({ flags }, context) => {
   const { templates } = found;
   const { layers } = await api.get<TemplateLayersList>("/v1/template-layers");
   if (flags.json) caller.output.write(`${JSON.stringify({ ...found, layers }, undefined, 2)}\n`);
-  else caller.output.write(renderTemplates(templates, layers));
+  else {
+    const width = caller.output.isTTY ? caller.output.columns : undefined;
+    caller.output.write(renderTemplates(templates, layers, width));
+  }
   for (const { problem } of flags.json ? [] : templates) {
     if (problem !== undefined)
       tell(caller, `cattlegrid: ${problem.message}\n  hint: ${problem.hint}`);

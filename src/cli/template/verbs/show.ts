@@ -42,6 +42,8 @@ async function showResolved(
     return 0;
   }
   const { stringify } = await import("yaml");
-  caller.output.write(makePrintable(stringify(resolved)));
+  // A file's mode is written as it is in a template.
+  const files = resolved.files.map((file) => ({ ...file, mode: `0${file.mode.toString(8)}` }));
+  caller.output.write(makePrintable(stringify({ ...resolved, files })));
   return 0;
 }
