@@ -27,7 +27,7 @@ export interface ProcessRequest {
   inputBytes?: Uint8Array;
 }
 
-/** How a process ended. `code` is 128 + signal number when a signal ended it. */
+/** How a process ended. `code` is 128 + signal number when a signal ended it; `reason` is part of a sentence. */
 export type ProcessEnding =
   | { kind: "exited"; code: number }
   | { kind: "signalled"; code: number; signal: string }

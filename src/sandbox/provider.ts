@@ -81,6 +81,8 @@ export type SandboxEnding = { kind: "stopped" } | { kind: "died"; reason: string
 /** A sandbox that runs. Only this has `exec`: a stopped one is data. */
 export interface RunningSandbox {
   readonly id: string;
+  /** The home directory inside. Default: `/home/agent`. */
+  readonly home?: string;
   /** Facts for `inspect`, as they are when read: isolation grade, runtime and version, limits in force, what is not protected. */
   readonly facts: Readonly<Record<string, unknown>>;
   /** Resolves once, when nothing inside runs any more. Never rejects. */

@@ -12,8 +12,10 @@ import { providerAt } from "../support/daytona-rig.ts";
 import { DAYTONA_NEEDS, openFakeDaytona } from "../support/fake-daytona.ts";
 
 const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
 const PATIENCE = { pingMs: 500 };
 const CREATE = { method: "POST", path: /\/sandbox$/ };
+const RENEW = { method: "POST", path: /last-activity$/ };
 const EXECUTE = { method: "POST", path: /process\/execute$/ };
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 /** A line for each of so many numbers, none like another. */
@@ -127,7 +129,10 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("a program at Daytona"),
     const items = (json as { items: { id: string; labels: Record<string, string> }[] }).items;
     const own = items.find(({ labels }) => labels["cattlegrid-sandbox"] === doomed.id);
     await raw.api("DELETE", `/sandbox/${own?.id}`);
-    expect(await program.ended).toMatchObject({ code: expect.any(Number) });
+    const reason = expect.stringMatching(
+      /^Daytona (deleted the sandbox|has the sandbox in the state destroy)/,
+    );
+    expect(await program.ended).toMatchObject({ kind: "lost", code: 125, reason });
     expect(await doomed.ended).toMatchObject({ kind: "died" });
     const late = await sh(doomed, "true").catch((error: unknown) => error);
     expect(late).toMatchObject({ code: "SANDBOX_NOT_RUNNING" });
@@ -242,6 +247,43 @@ describe.skipIf(!DAYTONA_NEEDS.met)(DAYTONA_NEEDS.title("a sandbox at Daytona"),
     });
     await sandbox.limitAddresses?.({ reach: "nothing" });
     expect((await listed())[0]?.networkBlockAll).toBe(true);
+  });
+
+  test("is kept for as long as somebody here has it, however long nobody asks anything of it", async () => {
+    const attentive = another({ renewMs: 10 });
+    const sandbox = await start("one", attentive);
+    const pass = async (hours: number): Promise<void> => {
+      for (let minutes = 0; minutes < hours * 60; minutes += 12) {
+        await daytona.clock.advance(12 * MINUTE_MS);
+        // The second to be answered was sent after the hands were moved.
+        await daytona.log.until(RENEW, daytona.log.count(RENEW) + 2);
+      }
+    };
+    await pass(2);
+    // An agent that thinks: nothing comes for hours.
+    const program = await sandbox.exec({ argv: ["sleep", "600"] }, NEVER);
+    await pass(2);
+    await program.kill();
+    expect((await listed())[0]?.state).toBe("started");
+    expect((await sh(sandbox, "echo here")).output).toBe("here\n");
+    await attentive.close();
+  });
+
+  test("is stopped by the service after a quarter of an hour that nobody has it, and deleted three days after that", async () => {
+    const forgotten = another({ renewMs: 10 * 60 * MINUTE_MS });
+    const sandbox = await start("one", forgotten);
+    await daytona.clock.advance(14 * MINUTE_MS);
+    expect((await listed())[0]?.state).toBe("started");
+    await daytona.clock.advance(MINUTE_MS);
+    expect((await listed())[0]?.state).toBe("stopped");
+    const late = await sh(sandbox, "true").catch((error: unknown) => error);
+    expect(late).toMatchObject({ code: "SANDBOX_NOT_RUNNING" });
+    expect(await sandbox.ended).toEqual({
+      kind: "died",
+      reason: "Daytona has the sandbox in the state stopped",
+    });
+    await daytona.clock.advance(3 * 24 * 60 * MINUTE_MS);
+    expect(await listed()).toEqual([]);
   });
 
   test("has a lease that ends by itself, and is kept for longer once it is stopped in good order", async () => {

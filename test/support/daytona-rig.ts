@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { SandboxProvider } from "../../src/sandbox/provider.ts";
 import { createDaytonaProvider } from "../../src/sandbox/providers/daytona/provider.ts";
+import type { Patience } from "../../src/sandbox/providers/daytona/patience.ts";
 import type { DaytonaVariable } from "../../src/sandbox/providers/daytona/settings.ts";
 import type { Logger } from "../../src/platform/logger.ts";
 
@@ -12,7 +13,7 @@ export interface DaytonaAccount {
 export interface ProviderPlace {
   stateDirectory: string;
   logger?: Logger;
-  patience?: { answerMs?: number; pingMs?: number };
+  patience?: Partial<Patience>;
 }
 
 /** The provider with an account at that address. */

@@ -12,6 +12,6 @@ export function exitCodeOfEnding(ending: TerminalEnding): number {
     case "stopped":
       throw new CattlegridError("SANDBOX_NOT_RUNNING", "The sandbox was stopped meanwhile.");
     case "lost":
-      throw new CattlegridError("TERMINAL_LOST", ending.reason);
+      throw new CattlegridError("TERMINAL_LOST", `The program was lost: ${ending.reason}.`);
   }
 }

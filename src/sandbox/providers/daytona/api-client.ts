@@ -1,11 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CattlegridError } from "../../../errors/error.ts";
+import { PATIENCE, type Patience } from "./patience.ts";
 import { explainConnection, explainForeignAnswer, explainRefusal } from "./service-failure.ts";
 
-const ANSWER_TIMEOUT_MS = 60_000;
-const PING_MS = 15_000;
 const TRIES = 5;
-const PAUSE_MS = 250;
 const PAUSE_MS_MAX = 8_000;
 /** What a service may ask us to wait at most before its own limit lets us in again. */
 const LIMIT_PAUSE_MS_MAX = 60_000;
@@ -17,14 +15,6 @@ export interface ApiClientOptions {
   /** SECURITY: asked for at each call and kept nowhere here. */
   key(): Promise<string>;
   patience?: Partial<Patience>;
-}
-
-/** How long silence is taken for work. */
-export interface Patience {
-  /** Until an answer has come whole. Default: 60 seconds. */
-  answerMs: number;
-  /** Between two signs of life of a connection. Default: 15 seconds. */
-  pingMs: number;
 }
 
 export interface Call {
@@ -48,7 +38,7 @@ export class ApiClient {
   readonly #key: () => Promise<string>;
 
   constructor({ url, key, patience }: ApiClientOptions) {
-    this.patience = { answerMs: ANSWER_TIMEOUT_MS, pingMs: PING_MS, ...patience };
+    this.patience = { ...PATIENCE, ...patience };
     this.url = url;
     this.#key = key;
   }
@@ -56,7 +46,11 @@ export class ApiClient {
   /** The answer in JSON; undefined where there is none. Throws PROVIDER_… codes, SANDBOX_NOT_RUNNING, and the signal's reason. */
   async call(call: Call): Promise<unknown> {
     const isRepeatable = call.isRepeatable ?? call.method !== "POST";
-    for (let pauseMs = PAUSE_MS, tries = 1; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    for (
+      let { pauseMs } = this.patience, tries = 1;
+      ;
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)
+    ) {
       const outcome = await this.#try(call);
       if ("value" in outcome) return outcome.value;
       // A limit is told before anything was done.

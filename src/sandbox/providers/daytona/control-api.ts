@@ -48,6 +48,7 @@ export class ControlApi {
     }
   }
 
+  /** Its name is the service's only once, so that a wish that is told twice makes one. */
   async create(wish: CreateWish, signal: AbortSignal): Promise<Description> {
     const { snapshot, image, target, resources, network } = wish;
     const body = {
@@ -66,7 +67,13 @@ export class ControlApi {
     };
     return read(
       descriptionSchema,
-      await this.#client.call({ method: "POST", path: "/sandbox", body, signal }),
+      await this.#client.call({
+        method: "POST",
+        path: "/sandbox",
+        body,
+        isRepeatable: true,
+        signal,
+      }),
     );
   }
 

@@ -13,6 +13,7 @@ const ROOT = "/tmp/.cattlegrid";
 export interface Guest {
   root: string;
   cwd: string;
+  home: string;
   environment: Readonly<Record<string, string>>;
 }
 
@@ -48,6 +49,7 @@ export async function prepareGuest(
   return {
     root: ROOT,
     cwd: workspace?.path ?? home,
+    home,
     environment: environmentOf(specification, home, words),
   };
 }

@@ -12,10 +12,11 @@ import type {
   StartHooks,
 } from "../../provider.ts";
 import { readInstallation } from "../../storage/installation.ts";
-import { ApiClient, type Patience } from "./api-client.ts";
+import { ApiClient } from "./api-client.ts";
 import { DAYTONA_CAPABILITIES } from "./capabilities.ts";
 import { probeDaytona } from "./probe.ts";
 import { ControlApi } from "./control-api.ts";
+import type { Patience } from "./patience.ts";
 import { readKey, readSettings, type DaytonaSettings, type ReadVariable } from "./settings.ts";
 import { settle, startSandbox, type StartContext } from "./start.ts";
 
@@ -30,7 +31,6 @@ export interface DaytonaProviderOptions {
   /** Where the key and the settings are; asked at each use. */
   read: ReadVariable;
   logger?: Logger;
-  /** How long the service may be silent. */
   patience?: Partial<Patience>;
 }
 
@@ -53,6 +53,8 @@ class DaytonaProvider implements SandboxProvider {
   readonly #logger: Logger;
   readonly #running = new Map<string, RunningSandbox>();
   readonly #starting = new Set<string>();
+  /** Of which the service was never told: what cannot be asked of it need not be asked for them. */
+  readonly #untold = new Set<string>();
 
   constructor(options: DaytonaProviderOptions) {
     this.#options = options;
@@ -75,9 +77,11 @@ class DaytonaProvider implements SandboxProvider {
   async create({ id, workspace }: SandboxSpecification, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     checkId(id);
-    if (workspace === undefined || this.declared.workspaceModes.includes(workspace.mode)) return;
-    const message = `The workspace mode ${workspace.mode} is not available: Daytona's machines see no file of this one.`;
-    throw new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message);
+    if (workspace !== undefined && !this.declared.workspaceModes.includes(workspace.mode)) {
+      const message = `The workspace mode ${workspace.mode} is not available: Daytona's machines see no file of this one.`;
+      throw new CattlegridError("WORKSPACE_MODE_UNAVAILABLE", message);
+    }
+    this.#untold.add(id);
   }
 
   async start(
@@ -106,6 +110,7 @@ class DaytonaProvider implements SandboxProvider {
   async destroy(sandboxId: string): Promise<void> {
     checkId(sandboxId);
     const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+    if (this.#untold.delete(sandboxId)) return;
     await this.#running.get(sandboxId)?.stop();
     const { service } = await this.#open();
     const found = await service.find(this.#nameOf(sandboxId), signal);
@@ -143,7 +148,8 @@ class DaytonaProvider implements SandboxProvider {
   async #contextOf(sandboxId: string): Promise<StartContext> {
     const name = this.#nameOf(sandboxId);
     const labels = { ...this.#labels, [SANDBOX_LABEL]: sandboxId };
-    return { ...(await this.#open()), name, labels, logger: this.#logger };
+    const onTold = (): void => void this.#untold.delete(sandboxId);
+    return { ...(await this.#open()), name, labels, onTold, logger: this.#logger };
   }
 
   #nameOf(sandboxId: string): string {

@@ -28,7 +28,7 @@ export interface ExecTarget {
   environment: Readonly<Record<string, string>>;
   /** Why the sandbox does not run any more; undefined when it does. Throws when that cannot be asked. */
   whyGone(): Promise<string | undefined>;
-  /** Aborts when the sandbox has ended. */
+  /** Aborts when the sandbox has ended; with SANDBOX_LOST and why, when nobody here stopped it. */
   signal: AbortSignal;
   /** Resolves then. */
   stopped: Promise<void>;
@@ -164,8 +164,12 @@ class RemoteProcess implements SandboxProcess {
     const { target, files } = this.#parts;
     if (!target.signal.aborted) void this.#clean(target, files);
     if ("code" in end) return endingOf(end.code);
-    if (target.signal.aborted) return { kind: "signalled", code: 137, signal: "SIGKILL" };
-    return { kind: "lost", code: 125, reason: `Lost the program: ${end.lost}.` };
+    // What somebody here stops ends with it; what became of a program whose sandbox was taken away, nobody knows.
+    const { aborted, reason } = target.signal;
+    if (aborted && !CattlegridError.is(reason, "SANDBOX_LOST")) {
+      return { kind: "signalled", code: 137, signal: "SIGKILL" };
+    }
+    return { kind: "lost", code: 125, reason: aborted ? reason.message : end.lost };
   }
 
   async #clean({ signal, logger }: ExecTarget, files: ProgramFiles): Promise<void> {

@@ -7,8 +7,6 @@ import { checkNetwork, networkOf } from "./network.ts";
 import { execProcess, type ExecTarget } from "./remote-process.ts";
 import type { ControlApi } from "./control-api.ts";
 
-/** Well within the fifteen minutes after which the service stops what nobody uses. */
-const RENEW_MS = 60_000;
 const CHANGE_TIMEOUT_MS = 60_000;
 
 export interface DaytonaSandboxParts {
@@ -16,10 +14,14 @@ export interface DaytonaSandboxParts {
   id: string;
   /** The service's. */
   remoteId: string;
+  /** Inside, as the service's image has it. */
+  home: string;
   service: ControlApi;
   facts: Readonly<Record<string, unknown>>;
   target: Omit<ExecTarget, "signal" | "stopped" | "whyGone">;
   logger: Logger;
+  /** Between two renewals of the lease. */
+  renewMs: number;
   /** Brings it to a stop. Does not reject. */
   dispose(): Promise<void>;
 }
@@ -27,6 +29,7 @@ export interface DaytonaSandboxParts {
 /** A sandbox that the service runs; ends once, by `stop` or by the service. */
 export class DaytonaSandbox implements RunningSandbox {
   readonly id: string;
+  readonly home: string;
   readonly ended: Promise<SandboxEnding>;
   readonly #parts: DaytonaSandboxParts;
   readonly #ending = Promise.withResolvers<SandboxEnding>();
@@ -37,6 +40,7 @@ export class DaytonaSandbox implements RunningSandbox {
   constructor(parts: DaytonaSandboxParts) {
     this.#parts = parts;
     this.id = parts.id;
+    this.home = parts.home;
     this.#facts = parts.facts;
     const { signal } = this.#over;
     const stopped = new Promise<void>((resolve) => {
@@ -53,7 +57,13 @@ export class DaytonaSandbox implements RunningSandbox {
 
   async exec(request: ProcessRequest, signal: AbortSignal): Promise<SandboxProcess> {
     this.#checkRunning();
-    return execProcess(this.#target, request, signal);
+    try {
+      return await execProcess(this.#target, request, signal);
+    } catch (error) {
+      // Whoever comes next is not to be told again by the service.
+      if (CattlegridError.is(error, "SANDBOX_NOT_RUNNING")) await this.#whyGone();
+      throw error;
+    }
   }
 
   async limitAddresses(policy: AddressPolicy): Promise<void> {
@@ -76,11 +86,11 @@ export class DaytonaSandbox implements RunningSandbox {
 
   /** Keeps the service from stopping it while somebody here has it, and finds out when it is gone. */
   async #keep(): Promise<void> {
-    const { service, remoteId, logger } = this.#parts;
+    const { service, remoteId, logger, renewMs } = this.#parts;
     const { signal } = this.#over;
     while (!signal.aborted) {
       try {
-        await delay(RENEW_MS, undefined, { signal, ref: false });
+        await delay(renewMs, undefined, { signal, ref: false });
         await service.renew(remoteId, signal);
         await this.#whyGone();
       } catch (error) {
@@ -104,7 +114,9 @@ export class DaytonaSandbox implements RunningSandbox {
 
   async #end(): Promise<SandboxEnding> {
     const ending = await this.#ending.promise;
-    this.#over.abort();
+    this.#over.abort(
+      ending.kind === "died" ? new CattlegridError("SANDBOX_LOST", ending.reason) : undefined,
+    );
     if (ending.kind === "stopped") await this.#parts.dispose();
     return ending;
   }

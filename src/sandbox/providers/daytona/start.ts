@@ -19,7 +19,6 @@ export const DELETE_MINUTES = 3 * 24 * 60;
 /** One that was stopped in good order is somebody's. */
 export const KEPT_MINUTES = 30 * 24 * 60;
 
-const START_TIMEOUT_MS = 10 * 60_000;
 const STOP_TIMEOUT_MS = 5 * 60_000;
 const GIB = 2 ** 30;
 
@@ -30,6 +29,8 @@ export interface StartContext {
   /** The name by which the service knows it, and finds it again. */
   name: string;
   labels: Readonly<Record<string, string>>;
+  /** Called before the service is told to make it. */
+  onTold(): void;
   logger: Logger;
 }
 
@@ -40,27 +41,34 @@ export async function startSandbox(
   signal: AbortSignal,
 ): Promise<DaytonaSandbox> {
   const { client, service, logger } = context;
+  const { startMs, renewMs } = client.patience;
   const network = networkOf(specification.addresses ?? { reach: "nothing" });
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
-  const { found, isNew } = await obtain(context, specification, { network, signal: deadline });
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
+  let made: Obtained | undefined;
   try {
+    made = await obtain(context, specification, { network, signal: deadline });
+    const { found } = made;
     const started = await bringUp(context, found, { network, signal: deadline });
     const toolbox = new Toolbox(client, await toolboxBase(context, started, deadline));
-    const guest = await prepareGuest(toolbox, specification, deadline);
+    const { home, ...guest } = await prepareGuest(toolbox, specification, deadline);
     signal.throwIfAborted();
     return new DaytonaSandbox({
       id: specification.id,
       remoteId: started.id,
+      home,
       service,
       facts: factsOf(context, started, network),
       target: { toolbox, logger, ...guest },
       logger,
+      renewMs,
       dispose: () => settle(context, started.id),
     });
   } catch (error) {
     // What was made for this start alone goes; what was there before is only stopped.
-    await (isNew ? discard(context, found.id) : settle(context, found.id));
-    if (deadline.aborted && !signal.aborted) throw late(error);
+    if (made !== undefined) {
+      await (made.isNew ? discard(context, made.found.id) : settle(context, made.found.id));
+    }
+    if (deadline.aborted && !signal.aborted) throw late(startMs, error);
     throw error;
   }
 }
@@ -70,13 +78,20 @@ interface Wanted {
   signal: AbortSignal;
 }
 
+interface Obtained {
+  found: Description;
+  /** Whether it was made for this start. */
+  isNew: boolean;
+}
+
 /** SECURITY: what bears the name and not our labels is somebody else's. */
 async function obtain(
-  { service, settings, name, labels }: StartContext,
+  { service, settings, name, labels, onTold }: StartContext,
   { limits }: SandboxSpecification,
   { network, signal }: Wanted,
-): Promise<{ found: Description; isNew: boolean }> {
+): Promise<Obtained> {
   const before = await service.find(name, signal);
+  onTold();
   if (before !== undefined) return { found: checkOwn(before, labels), isNew: false };
   const wish: CreateWish = {
     name,
@@ -94,9 +109,7 @@ async function obtain(
     const own = await findAfterFailure(service, name);
     if (own === undefined) throw error;
     const found = checkOwn(own, labels);
-    if (CattlegridError.is(error, "PROVIDER_UNREACHABLE") && !signal.aborted) {
-      return { found, isNew: true };
-    }
+    if (!signal.aborted) return { found, isNew: true };
     await service.remove(found.id, AbortSignal.timeout(STOP_TIMEOUT_MS));
     throw error;
   }
@@ -245,8 +258,8 @@ async function discard({ service, logger }: StartContext, id: string): Promise<v
   }
 }
 
-function late(error: unknown): CattlegridError {
-  const minutes = START_TIMEOUT_MS / 60_000;
-  const message = `Daytona did not start the sandbox within ${minutes} minutes.`;
+function late(startMs: number, error: unknown): CattlegridError {
+  const seconds = Math.round(startMs / 1000);
+  const message = `Daytona did not start the sandbox within ${seconds} seconds.`;
   return new CattlegridError("TIMED_OUT", message, { cause: error });
 }

@@ -239,7 +239,7 @@ class ContainerProcess implements SandboxProcess {
 }
 
 function readEnding(end: ProgramEnd): ProcessEnding {
-  if ("lost" in end) return { kind: "lost", code: 125, reason: `Lost the program: ${end.lost}.` };
+  if ("lost" in end) return { kind: "lost", code: 125, reason: end.lost };
   return endingOf(end.code);
 }
 

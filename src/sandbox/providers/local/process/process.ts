@@ -105,7 +105,7 @@ class ContainerProcess implements SandboxProcess {
 /** The runtime reports 128 + N for signal N, as a shell does; what a program itself returns above 128 reads alike. */
 function readEnding({ code, isLost }: ClientExit): ProcessEnding {
   if (isLost) {
-    return { kind: "lost", code: 125, reason: "The container runtime ended before the program." };
+    return { kind: "lost", code: 125, reason: "the container runtime ended before the program" };
   }
   const signal = Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0];
   return signal === undefined || code <= 128
