@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { AgentRegistry } from "../agent/registry.ts";
 import { probeCeilings } from "../egress/ceiling/ceiling-probe.ts";
 import { CeilingWatch } from "../egress/ceiling/ceiling-watch.ts";
@@ -30,7 +31,7 @@ import type { TemplateDirectories } from "../template/places.ts";
 import { createTemplates, type Templates } from "../template/templates.ts";
 import { probeVault } from "../vault/probe.ts";
 import { createVault, findKeyPlaces, type Vault } from "../vault/vault.ts";
-import { installInside } from "./installation/inside-installation.ts";
+import { createInstallInside } from "./building/inside.ts";
 import { createLoginProfiles } from "../login/profiles.ts";
 import { fetchAfterTurns, tellEgress, tellTurns } from "./happenings.ts";
 import { openTemplateLayers, type TemplateLayers } from "./template-layers.ts";
@@ -211,7 +212,7 @@ async function compose(
       }),
     layersFor,
     layerUse,
-    installInside,
+    installInside: createInstallInside(join(stateDirectory, "builds")),
     sessions: {
       endAll: async (id) => bound.sessions?.endAll(id),
       loseAll: async (id, reason) => bound.sessions?.loseAll(id, reason),

@@ -17,6 +17,7 @@ describeSandboxProvider("daytona sandbox provider, against the simulator", {
     return providerAt(daytona, directories);
   },
   requirement: DAYTONA_NEEDS,
+  differences: ["kept-tmp"],
   capabilities: {
     isolation: ["remote"],
     workspaceModes: ["overlay"],

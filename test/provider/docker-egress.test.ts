@@ -34,6 +34,7 @@ describe.skipIf(!DOCKER.met)(
       home: "/home/agent",
       mode: "direct",
       limits: requirement("limits", () => undefined),
+      differences: [],
     });
   },
 );

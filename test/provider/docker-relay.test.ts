@@ -311,6 +311,7 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("the network of a sandbox behind a rel
     home: "/home/agent",
     mode: "direct",
     limits: requirement("limits", () => undefined),
+    differences: [],
   };
   describeCapture(subject);
   describePorts(subject);

@@ -32,7 +32,7 @@ export class CommandLineYard {
   readonly root: string;
   readonly workspace: string;
   readonly cloud: KiroCloud;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Record<string, string>;
   readonly #started: RunningProgram[] = [];
 
   private constructor(root: string, cloud: KiroCloud) {

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type {
   Machine,
@@ -38,9 +38,12 @@ export class LocalMachines implements Machines, AsyncDisposable {
   readonly #gates: Gates;
   readonly #mirrors: DaytonaMachinesOptions["mirrors"];
   readonly #created = new Set<string>();
+  /** Of each machine: its `/tmp`, which is on a disk that stays when it is stopped, as all of a machine of Daytona's. */
+  readonly #temporary: string;
 
   constructor({ directory, mirrors }: DaytonaMachinesOptions) {
     const [stateDirectory, runtimeDirectory] = [join(directory, "state"), join(directory, "run")];
+    this.#temporary = join(directory, "tmp");
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     mkdirSync(runtimeDirectory, { recursive: true, mode: 0o700 });
     this.#provider = createLocalProvider({ stateDirectory, runtimeDirectory });
@@ -55,10 +58,12 @@ export class LocalMachines implements Machines, AsyncDisposable {
   async start(plan: MachinePlan): Promise<Machine> {
     const prepared = this.#gates.prepare(this.#gateRequest(plan, plan.network));
     const capabilities = await this.#provider.capabilities(NEVER);
-    const specification = toSpecification(plan, {
-      certificates: prepared.certificates,
-      capabilities,
-    });
+    const source = join(this.#temporary, plan.id);
+    mkdirSync(source, { recursive: true });
+    const specification: SandboxSpecification = {
+      ...toSpecification(plan, { certificates: prepared.certificates, capabilities }),
+      workspace: { path: "/tmp", mode: "clone", source },
+    };
     if (!this.#created.has(plan.id)) await this.#provider.create(specification, NEVER);
     this.#created.add(plan.id);
     const gate = await prepared.open();
@@ -78,6 +83,7 @@ export class LocalMachines implements Machines, AsyncDisposable {
     this.#created.delete(id);
     await this.#provider.destroy(id);
     await this.#gates.remove(id);
+    rmSync(join(this.#temporary, id), { recursive: true, force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

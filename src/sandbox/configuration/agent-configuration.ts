@@ -40,6 +40,13 @@ export type ConfiguredRow = Pick<SandboxRow, "id"> & {
   >;
 };
 
+export interface CompilePlace {
+  /** Of the sandbox. Default: `/home/agent`. */
+  home?: string | undefined;
+  /** Of the session. */
+  options?: TurnOptions;
+}
+
 /**
  * Undefined for a sandbox without a template. Pure. Throws AGENT_SETTING_UNAVAILABLE for what the agent cannot be told,
  * TEMPLATE_INVALID for a path outside the home, TEMPLATE_FIXED for an option that says otherwise.
@@ -47,26 +54,33 @@ export type ConfiguredRow = Pick<SandboxRow, "id"> & {
 export function compileConfiguration(
   row: ConfiguredRow,
   agent: AgentAdapter,
-  options: TurnOptions = {},
+  place: CompilePlace = {},
 ): SandboxConfiguration | undefined {
-  const { template, making, workspace, layers, environment } = row.specification;
+  const { template, making, environment } = row.specification;
   if (template === undefined) return undefined;
   const wanted = describeWanted(template, agent.id);
   requireParts(agent, wanted);
-  checkOptions(wanted, agent, options);
-  const version = findVersion(agent.id, layers);
-  const context: ConfigurationContext = {
-    home: HOME,
-    workspace: workspace?.path ?? null,
-    token: tokenOf(row.id),
-    ...(options.engine === undefined ? {} : { engine: options.engine }),
-    ...(version === undefined ? {} : { version }),
-  };
-  const compiled = agent.configuration?.compile(wanted, context) ?? NOTHING;
+  checkOptions(wanted, agent, place.options ?? {});
+  const compiled = agent.configuration?.compile(wanted, contextOf(row, agent, place)) ?? NOTHING;
   refuseVariables(environment, compiled.environment);
   const files = [...template.files, ...markImported(compiled.files, importedOf(making?.request))];
   for (const { path } of files) checkHomePath(path);
   return { compiled, files };
+}
+
+function contextOf(
+  { id, specification: { workspace, layers } }: ConfiguredRow,
+  agent: AgentAdapter,
+  { home = HOME, options: { engine } = {} }: CompilePlace,
+): ConfigurationContext {
+  const version = findVersion(agent.id, layers);
+  return {
+    home,
+    workspace: workspace?.path ?? null,
+    token: tokenOf(id),
+    ...(engine === undefined ? {} : { engine }),
+    ...(version === undefined ? {} : { version }),
+  };
 }
 
 export function describeWanted(template: ResolvedTemplate, agentId: string): WantedConfiguration {

@@ -27,7 +27,8 @@ export function createConfigure({ store, agents }: ConfiguringOptions): Configur
   return async (running, options, signal) => {
     const row = await store.sandboxes.get(running.id);
     if (row?.specification.template === undefined) return undefined;
-    const configuration = compileConfiguration(row, findAgent(agents, row.agent), options);
+    const place = { home: running.home, options };
+    const configuration = compileConfiguration(row, findAgent(agents, row.agent), place);
     if (configuration === undefined) return undefined;
     await placeConfiguration({ running, row, signal }, configuration);
     await recordPlaced(store, running.id, configuration.files);

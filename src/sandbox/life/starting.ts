@@ -64,11 +64,13 @@ export interface InsideContext {
   installTimeoutMs?: number | undefined;
   /** As for a layer. */
   agentVersion?: string | undefined;
+  /** What the sandbox was made from. */
+  template?: ResolvedTemplate | undefined;
   signal: AbortSignal;
   report(event: StartEvent): void;
 }
 
-/** Makes sure that an agent is installed in a running sandbox whose home stands on no layer. */
+/** Makes sure that an agent is installed, and a template's setup done, in a running sandbox whose home stands on no layer. */
 export type InstallInside = (
   agent: AgentAdapter,
   running: RunningSandbox,
@@ -102,19 +104,22 @@ export async function startStored(
   return await place(options, planned, launched);
 }
 
-/** Where homes stand on no layers, each has its agent installed in it. */
+/** Where homes stand on no layers, each has its agent installed in it, and its template's setup done. */
 async function install(
   { installInside }: StartingOptions,
-  { agent, row }: PlannedStart,
+  { agent, row, provider }: PlannedStart,
   { launched, context }: { launched: LaunchedSandbox; context: StartContext },
 ): Promise<void> {
-  await orEnd(launched, () =>
-    installInside(agent, launched.running, {
-      ...context,
-      installTimeoutMs: context.request.installTimeoutMs,
-      agentVersion: row.specification.agentVersion,
-    }),
-  );
+  const { agentVersion, template } = row.specification;
+  const { installTimeoutMs } = context.request;
+  const wanted = { ...context, installTimeoutMs, agentVersion, template };
+  try {
+    await orEnd(launched, () => installInside(agent, launched.running, wanted));
+  } catch (error) {
+    // What was half done would be in the way of the next start; of anybody's there is nothing yet.
+    if (row.startedAt === undefined) await provider.destroy(row.id);
+    throw error;
+  }
 }
 
 /** What a template says to the agent is part of the environment, and of the home before anything of the agent's runs. */
@@ -144,7 +149,6 @@ export async function planStart(
   const gate = gates.prepare(
     describeGate(row, { agent, changes, mirrors, isLearning: request.learn === true }),
   );
-  if (!provider.declared.layers) refuseTemplate(row, provider);
   const specification = await standOnLayers(options, row, {
     provider,
     mirrors,
@@ -175,9 +179,12 @@ export async function planStart(
 /** Nothing of an agent's runs before what the template says is in place; without it, nothing does. */
 async function place(
   { store }: StartingOptions,
-  { row, configuration, signal }: PlannedStart,
+  { row, agent, signal, ...planned }: PlannedStart,
   launched: LaunchedSandbox,
 ): Promise<LaunchedSandbox> {
+  const { home } = launched.running;
+  const configuration =
+    home === undefined ? planned.configuration : compileConfiguration(row, agent, { home });
   if (configuration === undefined) return launched;
   await orEnd(launched, async () => {
     await placeConfiguration({ running: launched.running, row, signal }, configuration);
@@ -239,15 +246,6 @@ async function standOnLayers(
   const specification = { ...answered, ...changed };
   await options.store.sandboxes.update(row.id, { specification });
   return specification;
-}
-
-/** Throws PROVIDER_UNSUPPORTED: what a template installs becomes layers. */
-function refuseTemplate({ specification }: SandboxRow, { id }: SandboxProvider): void {
-  if (specification.template === undefined) return;
-  const message = `Templates become layers, on which sandboxes of the provider ${id} cannot stand.`;
-  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
-    hint: "Use another --provider, or make the sandbox without --template.",
-  });
 }
 
 /** The workspace may have gone, or become something else, since the sandbox was made. */

@@ -73,6 +73,7 @@ export async function describeSandbox(
   for (const path of asked.toolchains ?? []) {
     await checkToolchain(path, options.surroundings, wanted.workspace ?? undefined);
   }
+  if (part !== undefined) requireBase(part.template, provider);
   const capabilities = await provider.capabilities(AbortSignal.timeout(CAPABILITIES_TIMEOUT_MS));
   const request = part === undefined ? asked : relax(asked, part.template, capabilities);
   const gateRequest = describeNewGate({ id, request, agent }, part?.template);
@@ -135,4 +136,14 @@ function agentMissing(name: string | undefined): CattlegridError {
     "SANDBOX_NOT_FOUND",
     `There is no sandbox ${name}, and no agent was named to make it for.`,
   );
+}
+
+/** Throws PROVIDER_UNSUPPORTED for a root file system of the template's own where sandboxes have the provider's. */
+function requireBase({ name, base }: ResolvedTemplate, { id, declared }: SandboxProvider): void {
+  if (base === "host" || declared.layers) return;
+  const [kind = ""] = Object.keys(base);
+  const message = `Template ${name} has a base of its own (${kind}), and sandboxes of the provider ${id} have the provider's.`;
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: "Use another --provider, or leave out `base` and make the provider's sandboxes from such an image, as its page says.",
+  });
 }

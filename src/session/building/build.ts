@@ -95,7 +95,7 @@ export async function build(options: BuildingOptions, work: BuildWork): Promise<
 }
 
 /** Which log tells more, on every failure but that of nobody waiting. */
-function withLog(error: unknown, log: BuildLog): CattlegridError {
+export function withLog(error: unknown, log: BuildLog): CattlegridError {
   const { code, message, hint, details } = asCattlegridError(error);
   log.say(`${code}: ${message}`);
   return new CattlegridError(code, message, {
@@ -165,7 +165,10 @@ function openBuildSandbox(
 }
 
 /** Throws DISK_FULL when it was the disk that a step failed for, and ends a step before the disk is full. */
-async function runGuarded(options: BuildingOptions, place: StepPlace & BuildWork): Promise<void> {
+async function runGuarded(
+  options: BuildingOptions,
+  place: StepPlace & BuildWork & { box: ThrowAwaySandbox },
+): Promise<void> {
   const { stateDirectory } = options;
   const full = new AbortController();
   const check = async (): Promise<void> => {

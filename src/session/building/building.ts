@@ -82,7 +82,7 @@ function planLayers(template: ResolvedTemplate, provider: SandboxProvider): read
   if (plans.length === 0 || provider.declared.layers) return plans;
   const message = `The provider ${provider.id} has no layers, which template ${template.name} needs for its setup.`;
   throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
-    hint: "Use --provider with one that has layers, or a template without packages, repositories and setup.",
+    hint: "There is nothing to build ahead: its steps are done in each sandbox. Or use --provider with one that has layers.",
   });
 }
 

@@ -12,7 +12,7 @@ const TOLD_MAX = 1024 * 1024;
 
 export interface StepPlace {
   step: BuildStep;
-  box: ThrowAwaySandbox;
+  box: Pick<ThrowAwaySandbox, "running">;
   log: BuildLog;
   signal: AbortSignal;
   report(event: StartEvent): void;

@@ -51,6 +51,7 @@ export function describeSandboxProvider(name: string, provider: ProviderUnderTes
     home: provider.home ?? "/home/agent",
     mode: workspaceModes[0] ?? "direct",
     limits: stated("limits", limits === undefined || limits.includes("pids")),
+    differences,
   };
   const section = (needed: Requirement, describeSection: (subject: Subject) => void): void => {
     if (needed.met) describeSection(subject);

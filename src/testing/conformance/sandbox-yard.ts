@@ -22,15 +22,16 @@ export type Kernel = "host" | "own";
 
 /**
  * What a backend does otherwise, of which its page tells: the root file system is an image's, numbers of users are the
- * host's, the table of mounts names the host's directories, /run is not the agent's to write, or a path with a comma or a
- * quote cannot be mounted.
+ * host's, the table of mounts names the host's directories, /run is not the agent's to write, a path with a comma or a
+ * quote cannot be mounted, or /tmp outlives a stop.
  */
 export type Difference =
   | "image"
   | "host-ids"
   | "mounts-name-the-host"
   | "closed-run"
-  | "plain-paths";
+  | "plain-paths"
+  | "kept-tmp";
 
 /** The provider that a section of the suite is about. */
 export interface Subject {
@@ -42,6 +43,7 @@ export interface Subject {
   mode: WorkspaceMode;
   /** Whether the number of processes can be limited. */
   limits: Requirement;
+  differences: readonly Difference[];
 }
 
 export interface Outcome {
