@@ -12,8 +12,11 @@ const APT_NAME = /^[a-z0-9][a-z0-9+.-]*([:=][A-Za-z0-9.+:~-]+)*$/;
 /** What apt says of packages that no source has, and of sources whose signature does not hold; in the C locale. */
 const UNKNOWN =
   /^E: (?:Unable to locate package (\S+)|Version '[^']*' for '([^']+)' was not found|Package '([^']+)' has no installation candidate)/gm;
-const UNSIGNED =
-  /^[EW]: .*(?:is not signed|NO_PUBKEY|signatures? (?:were|was|is|are) invalid|BADSIG|EXPKEYSIG)/m;
+const MISTRUSTED =
+  /^[EW]: .*(?:NO_PUBKEY|signatures? (?:were|was|is|are) invalid|BADSIG|EXPKEYSIG)/m;
+/** Also said of a source that could not be had at all. */
+const UNSIGNED = /^[EW]: .* is not signed/m;
+const UNREACHED = /^E: Failed to fetch /m;
 
 /**
  * SECURITY: constant texts; names are arguments. What a package left on the machine says that it is there: its documentation,
@@ -119,7 +122,7 @@ function explainApt({ exitCode, output }: StepFailure): CattlegridError | undefi
       hint: "Use a base of Debian or Ubuntu, or leave out `packages.apt`.",
     });
   }
-  if (UNSIGNED.test(output)) {
+  if (MISTRUSTED.test(output) || (UNSIGNED.test(output) && !UNREACHED.test(output))) {
     const message = "The base trusts no key that its package sources are signed with.";
     return new CattlegridError("PACKAGES_UNVERIFIED", message, { details: { output } });
   }

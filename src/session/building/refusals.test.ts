@@ -66,6 +66,13 @@ describe("a step that failed", () => {
     });
   });
 
+  test("with one that no rule lifts tells why it was", async () => {
+    const refused = record({ kind: "connect", port: 80, reasonCode: "address-not-allowed" });
+    expect(await tell({ ...refused, reason: "it resolves to a private address" })).toMatchObject({
+      hint: 'What was refused: ["files.example:80: it resolves to a private address"].',
+    });
+  });
+
   test("without one stays what it was", async () => {
     expect(await tell(record({ action: "allow" }))).toBe(failure);
   });

@@ -5,7 +5,12 @@ import type { ThrowAwaySandbox } from "../../sandbox/life/throw-away.ts";
 
 const SHOWN_MAX = 20;
 /** What a step's failure may be taken for when a refused connection is behind it. */
-const UNSURE = ["TEMPLATE_BUILD_FAILED", "PACKAGES_MISSING", "REPOSITORY_PRIVATE"] as const;
+const UNSURE = [
+  "TEMPLATE_BUILD_FAILED",
+  "PACKAGES_MISSING",
+  "PACKAGES_UNVERIFIED",
+  "REPOSITORY_PRIVATE",
+] as const;
 /** Denials that no rule of the template lifts: what is above it, or in it, forbids the place. */
 const FIXED = ["denied-by-rule", "beyond-ceiling"];
 const NOTHING = { preset: "locked", allow: [], deny: [], ceilings: [] } as const;
@@ -30,10 +35,14 @@ export async function withRefusals(
     ...(fixed.length === 0
       ? []
       : [`What is denied, or beyond a ceiling, is not to be had: ${list(fixed)}.`]),
+    // What no rule in its short form lifts, such as an address that a name may not have.
+    ...(rules.length + fixed.length > 0
+      ? []
+      : [`What was refused: ${list(refused.map(reasonOf))}.`]),
   ].join(" ");
   const message = `Step "${name}" failed, and the policy had refused connections of it.`;
   return new CattlegridError("TEMPLATE_BUILD_FAILED", message, {
-    ...(hint === "" ? {} : { hint }),
+    hint,
     details: { ...details, refused: refused.slice(-SHOWN_MAX) },
     cause,
   });
@@ -54,6 +63,10 @@ export function listRules(refused: readonly EgressRecord[], output: string): rea
 
 function placeOf({ name, address, port }: EgressRecord): string {
   return `${name ?? address ?? ""}${port === undefined ? "" : `:${port}`}`;
+}
+
+function reasonOf(record: EgressRecord): string {
+  return `${placeOf(record)}: ${record.reason}`;
 }
 
 /** As a list of YAML. */
