@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { assert } from "../../src/errors/error.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
-import { Engine } from "../../src/sandbox/providers/docker/engine.ts";
+import { Engine, refuseRootless } from "../../src/sandbox/providers/docker/engine.ts";
 import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
 import { runtimeOf } from "../../src/sandbox/providers/docker/isolation.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
@@ -167,6 +167,15 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
     expect(() =>
       runtimeOf({ isolation: "microvm" }, withRuntime("io.containerd.kata.v2", [])),
     ).toThrow("do not reach the gateway");
+  });
+
+  test("that an ordinary user runs, whose ids own no workspace", async () => {
+    const facts = await new Engine(new EngineClient(rig.socketPath)).inspectEngine();
+    expect(() => refuseRootless(facts)).not.toThrow();
+    const SecurityOptions = ["name=seccomp,profile=default", "name=rootless"];
+    for (const rootless of [{ Rootless: true }, { SecurityOptions }]) {
+      expect(() => refuseRootless({ ...facts, ...rootless })).toThrow("runs as an ordinary user");
+    }
   });
 
   test("when its container is removed by somebody else, the sandbox has died", async () => {

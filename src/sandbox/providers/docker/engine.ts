@@ -16,6 +16,18 @@ export interface EngineFacts {
   SecurityOptions?: readonly string[] | null;
   /** Podman's alone. */
   BuildahVersion?: string;
+  /** Podman's alone; Docker says it among its security options. */
+  Rootless?: boolean;
+}
+
+/** Throws PROVIDER_UNSUPPORTED for an engine of an ordinary user: the agent would be none to whom home and workspace belong. */
+export function refuseRootless({ Rootless, SecurityOptions }: EngineFacts): void {
+  if (Rootless !== true && SecurityOptions?.includes("name=rootless") !== true) return;
+  const message =
+    "The engine runs as an ordinary user, and gives programs ids that own no file here.";
+  throw new CattlegridError("PROVIDER_UNSUPPORTED", message, {
+    hint: "Use the engine that root runs, with DOCKER_HOST=unix:///var/run/docker.sock or unix:///run/podman/podman.sock, or the local provider.",
+  });
 }
 
 export function isPodman({ BuildahVersion }: EngineFacts): boolean {

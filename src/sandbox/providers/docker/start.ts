@@ -15,7 +15,7 @@ import {
   type ContainerSources,
 } from "./container-plan.ts";
 import { gatherSources } from "./container-sources.ts";
-import type { Engine } from "./engine.ts";
+import { refuseRootless, type Engine } from "./engine.ts";
 import { factsOf } from "./facts.ts";
 import { writeGuestFiles, type GuestFile } from "./guest-files.ts";
 import type { ContainerFile } from "./images.ts";
@@ -34,6 +34,7 @@ export async function startSandbox(
   parts: { hooks: StartHooks; signal: AbortSignal },
 ): Promise<DockerSandbox> {
   const { engineFacts, runtimeDirectory } = context;
+  refuseRootless(engineFacts);
   requireLimits(specification, engineFacts);
   const attempt: Attempt = {
     specification,
