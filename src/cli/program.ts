@@ -107,8 +107,9 @@ function readDirectory(): string {
 }
 
 function openApi(caller: Caller, signal: AbortSignal): VerbContext["api"] {
-  const { paths, uid, environment } = caller;
+  const { uid, environment } = caller;
   const find = async (): Promise<string> => {
+    const { paths } = caller;
     const running = await findDaemon(paths, uid);
     if (running !== undefined) return running;
     const { ensureDaemon } = await import("../platform/daemon-start.ts");

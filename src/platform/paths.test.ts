@@ -31,6 +31,27 @@ describe("state and sockets", () => {
     }
   });
 
+  test.each(["", "a/b"])(
+    "are refused where this account may not enter, whether they are there or not (%j)",
+    (below) => {
+      const home = join(directory, "closed", below);
+      mkdirSync(join(directory, "closed"), { mode: 0o000 });
+      // Root enters every directory.
+      if (uid === 0) {
+        chmodSync(directory, 0o755);
+        process.seteuid?.(65_534);
+      }
+      try {
+        expect(() => paths({ CATTLEGRID_HOME: home })).toThrow(
+          expect.objectContaining({ code: "STATE_NOT_OURS" }),
+        );
+      } finally {
+        if (uid === 0) process.seteuid?.(0);
+      }
+      expect(paths({ CATTLEGRID_HOME: directory }).stateDirectory).toBe(directory);
+    },
+  );
+
   test("use XDG_RUNTIME_DIR only when it is the user's own and short enough", () => {
     expect(paths({ XDG_RUNTIME_DIR: directory }).socketFile).toMatch(
       new RegExp(`^${directory}/cattlegrid/[0-9a-f]{16}/api.sock$`),

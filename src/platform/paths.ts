@@ -39,11 +39,14 @@ export interface Paths {
   socketFile: string;
 }
 
-/** Pure but for resolving symbolic links, so that two spellings of one directory give one daemon. */
+/**
+ * Pure but for resolving symbolic links, so that two spellings of one directory give one daemon. Throws STATE_NOT_OURS where
+ * this account may not enter it.
+ */
 export function resolvePaths(sources: PathSources): Paths {
   const { environment, homeDirectory } = sources;
   const chosen = environment["CATTLEGRID_HOME"] || join(homeDirectory, ".local/share/cattlegrid");
-  const stateDirectory = resolveExisting(resolve(chosen));
+  const stateDirectory = resolveEnterable(resolve(chosen));
   let runtimeDirectory: string | undefined;
   return {
     stateDirectory,
@@ -89,6 +92,17 @@ function runtimeRoot({ environment, uid }: PathSources): string {
 function isOwnDirectory(path: string, uid: number): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === uid;
+}
+
+function resolveEnterable(directory: string): string {
+  try {
+    // Looking for a name in it needs the same rights as all that follows.
+    lstatSync(join(directory, "daemon.json"), { throwIfNoEntry: false });
+    return resolveExisting(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+    throw new CattlegridError("STATE_NOT_OURS", `This account may not enter ${directory}.`);
+  }
 }
 
 /** The real path of `path`, of which the last components need not exist yet. */

@@ -225,8 +225,9 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
       ];
       const engine = spawnProcess(argv, { stdio: ["ignore", "pipe", "inherit"] });
       assert(engine.stdout !== null, "no output");
-      await once(engine.stdout, "data");
       const exited = once(engine, "exit");
+      const ready = once(engine.stdout, "data");
+      assert(await Promise.race([ready, exited.then(() => false)]), "it ended by itself");
       engine.kill("SIGKILL");
       await exited;
       const [id = ""] = (await rig.docker("ps", "--quiet")).split("\n");

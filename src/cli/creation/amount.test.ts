@@ -36,4 +36,15 @@ describe("amounts on the command line", () => {
   ])("%s that is none is a mistake of usage", (_title, parse) => {
     expect(parse).toThrow(expect.objectContaining({ code: "USAGE" }) as CattlegridError);
   });
+
+  test.each([
+    ["--output", "jsn", "Did you mean `json`?"],
+    ["--output", "xml", "See `cattlegrid --help`."],
+    ["secret", "sett", "Did you mean `set`?"],
+    ["secret", "make", "See `cattlegrid secret --help`."],
+  ])("%s %s is told with what helps", (flag, text, hint) => {
+    expect(() => parseChoice(text, flag, ["json", "set"])).toThrow(
+      expect.objectContaining({ hint }) as CattlegridError,
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
+import { findNearest } from "../../platform/nearest-name.ts";
 
 const MEMORY_UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -76,7 +77,7 @@ export function parseCount(text: string, flag: string, min = 1): number {
   return count;
 }
 
-/** One of a few words. Throws USAGE. */
+/** One of a few words, given to an option or to a verb. Throws USAGE. */
 export function parseChoice<const T extends string>(
   text: string,
   flag: string,
@@ -84,9 +85,17 @@ export function parseChoice<const T extends string>(
 ): T {
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  throw wrong(flag, text, choices.join(", "));
+  const near = findNearest(text, choices);
+  const page = flag.startsWith("-") ? "" : `${flag} `;
+  throw new CattlegridError("USAGE", isNot(flag, text, choices.join(", ")), {
+    hint: near === undefined ? `See \`cattlegrid ${page}--help\`.` : `Did you mean \`${near}\`?`,
+  });
 }
 
 function wrong(flag: string, text: string, wanted: string): CattlegridError {
-  return new CattlegridError("USAGE", `${flag} ${JSON.stringify(text)} is not ${wanted}.`);
+  return new CattlegridError("USAGE", isNot(flag, text, wanted));
+}
+
+function isNot(flag: string, text: string, wanted: string): string {
+  return `${flag} ${JSON.stringify(text)} is not ${wanted}.`;
 }
