@@ -6,6 +6,7 @@ import { openRuntimeDirectory, type Paths } from "../platform/paths.ts";
 import type { Engine } from "../server/api.ts";
 import { createServer, type Server } from "../server/server.ts";
 import { watchIdle, type IdleWatch } from "./idle-watch.ts";
+import type { TotalRemoval } from "../protocol/daemon.ts";
 
 /** Ending all sessions and sandboxes takes well under a second; agents get some to put things away. */
 const CLOSE_MS = 15_000;
@@ -109,10 +110,11 @@ class ServingDaemon implements Daemon {
     return true;
   }
 
-  async #reset(): Promise<void> {
-    await this.#engine.sandboxes.removeEverything();
+  async #reset(): Promise<TotalRemoval> {
+    const removal = await this.#engine.sandboxes.removeEverything();
     await this.#forgetVault();
     this.#isReset = true;
+    return removal;
   }
 
   /** A keyring that does not answer keeps a key that opens nothing any more: no reason to keep all the rest. */

@@ -17,3 +17,12 @@ export type DaemonVersion = z.infer<typeof daemonVersionSchema>;
 
 /** Of an operation that answers with its status alone, in an empty document. */
 export const acceptedSchema = z.object({}).meta({ id: "Accepted" });
+
+/** Answer of `POST /v1/reset`. */
+export const totalRemovalSchema = z
+  .object({
+    /** Providers that did not let what sandboxes left be removed: by id, with the reason. */
+    unreached: z.array(z.object({ provider: z.string(), reason: z.string() })).readonly(),
+  })
+  .meta({ id: "TotalRemoval" });
+export type TotalRemoval = z.infer<typeof totalRemovalSchema>;

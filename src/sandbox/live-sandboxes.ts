@@ -34,6 +34,7 @@ import { Clones } from "./workspace/clones.ts";
 import { Copies } from "./workspace/copies.ts";
 import { createQuarantines, type Quarantines } from "./workspace/quarantines.ts";
 import type { WorkspaceChanges } from "./workspace/workspace-changes.ts";
+import type { TotalRemoval } from "../protocol/daemon.ts";
 
 export async function createSandboxes(options: SandboxesOptions): Promise<Sandboxes> {
   const now = options.now ?? (() => new Date((options.clock ?? SYSTEM_CLOCK).now()));
@@ -224,7 +225,7 @@ class LiveSandboxes implements Sandboxes {
     return this.#parts.leases.count();
   }
 
-  async removeEverything(): Promise<void> {
+  async removeEverything(): Promise<TotalRemoval> {
     await this.warm.clear();
     const remove = (id: string): Promise<void> => this.#parts.lifecycle.remove(id);
     return removeEverything({ ...this.#options, stop: (id) => this.stop(id), remove });

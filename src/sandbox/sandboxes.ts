@@ -27,6 +27,7 @@ import type { Terminals } from "./terminals.ts";
 import type { ThrowAwayOptions, ThrowAwaySandbox } from "./life/throw-away.ts";
 import type { WarmPools } from "./warm/pools.ts";
 import type { WorkspaceChanges } from "./workspace/workspace-changes.ts";
+import type { TotalRemoval } from "../protocol/daemon.ts";
 
 export interface SandboxesOptions {
   store: Store;
@@ -110,7 +111,7 @@ export interface Sandboxes {
   /** Settles what an earlier engine left with every provider. `start` and `createInternal` wait for their provider's. */
   recovered(): Promise<void>;
   /** Removes the sandboxes of every owner and all layers. Throws what could not be removed, after the rest is. */
-  removeEverything(): Promise<void>;
+  removeEverything(): Promise<TotalRemoval>;
   /** Stops every sandbox. Idempotent. */
   close(): Promise<void>;
 }

@@ -25,7 +25,7 @@ beforeAll(async () => {
       startedAt: new Date().toISOString(),
       owner: `local:${process.getuid!()}`,
     },
-    control: { shutDown: () => undefined, reset: async () => undefined },
+    control: { shutDown: () => undefined, reset: async () => ({ unreached: [] }) },
     logger: SILENT_LOGGER,
   });
   mkdirSync(join(yard.root, "run"), { mode: 0o700 });

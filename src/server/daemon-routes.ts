@@ -7,6 +7,7 @@ import { authorise } from "./authorise.ts";
 import type { Api } from "./api.ts";
 import { closedSignal } from "./event-stream.ts";
 import { serve } from "./serve.ts";
+import type { TotalRemoval } from "../protocol/daemon.ts";
 
 export interface DaemonFacts {
   /** Of the program. */
@@ -21,7 +22,7 @@ export interface DaemonControl {
   /** Begins to end the daemon, once the answer is out. */
   shutDown(): void;
   /** Removes every sandbox and layer; then the state directory holds nothing that only the daemon can remove. */
-  reset(): Promise<void>;
+  reset(): Promise<TotalRemoval>;
 }
 
 export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonControl): void {
@@ -87,8 +88,8 @@ export function addDaemonRoutes(api: Api, facts: DaemonFacts, control: DaemonCon
 
   serve(api, DAEMON_ROUTES.resetDaemon, async ({ principal, reply }) => {
     authorise(principal, "administer", daemon);
-    await control.reset();
+    const removal = await control.reset();
     reply.raw.once("close", () => control.shutDown());
-    return {};
+    return removal;
   });
 }

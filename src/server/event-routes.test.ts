@@ -20,7 +20,7 @@ beforeEach(async () => {
     startedAt: "now",
     owner: "nobody",
   };
-  const control = { shutDown: () => undefined, reset: async () => undefined };
+  const control = { shutDown: () => undefined, reset: async () => ({ unreached: [] }) };
   server = createServer({ engine, facts, control, logger: SILENT_LOGGER });
   mkdirSync(join(yard.root, "run"), { mode: 0o700 });
   const socket = join(yard.root, "run/api.sock");

@@ -24,7 +24,7 @@ beforeEach(async () => {
       startedAt: "now",
       owner: `local:${process.getuid!()}`,
     },
-    control: { shutDown: () => undefined, reset: async () => undefined },
+    control: { shutDown: () => undefined, reset: async () => ({ unreached: [] }) },
     logger: SILENT_LOGGER,
   });
   mkdirSync(join(yard.root, "run"), { mode: 0o700 });

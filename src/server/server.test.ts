@@ -48,7 +48,10 @@ async function serve(owner = `local:${uid}`): Promise<void> {
     },
     control: {
       shutDown: () => void calls.push("shut down"),
-      reset: async () => void calls.push("reset"),
+      reset: async () => {
+        calls.push("reset");
+        return { unreached: [] };
+      },
     },
     logger: SILENT_LOGGER,
   });

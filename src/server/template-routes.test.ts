@@ -22,7 +22,7 @@ async function listen(owner: string): Promise<void> {
   server = createServer({
     engine: yard.engine,
     facts: { version: "1", stateDirectory: "/state", startedAt: "now", owner },
-    control: { shutDown: () => undefined, reset: async () => undefined },
+    control: { shutDown: () => undefined, reset: async () => ({ unreached: [] }) },
     logger: SILENT_LOGGER,
   });
   mkdirSync(join(yard.root, "run"), { mode: 0o700, recursive: true });

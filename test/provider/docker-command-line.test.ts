@@ -67,7 +67,7 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("`--provider docker` on the command li
 
   test("an engine without the image", async () => {
     const result = await runOn(rig.socketPath, "no-such-image");
-    expectRefusal(result, "code: IMAGE_MISSING", "docker build");
+    expectRefusal(result, "code: IMAGE_MISSING", "never pulls");
   });
 
   test("an engine that ends while a sandbox runs, and comes back", async () => {
@@ -78,6 +78,24 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("`--provider docker` on the command li
     // What was left of it is removed first.
     await expect.poll(() => runOn(rig.socketPath), { timeout: 60_000 }).toMatchObject(UP);
     expect(await line.run(["exec", "one", "--", "echo", "in"])).toMatchObject({ stdout: "in\n" });
+  });
+
+  test("an engine that is gone when everything is removed: what it may still have is told", async () => {
+    expect(await runOn(rig.socketPath)).toMatchObject(UP);
+    await rig.kill();
+    const gone = await line.run(["reset", "--yes"]);
+    expect(gone).toMatchObject({ code: 0 });
+    expect(gone.stderr).toContain("What sandboxes left at docker may still be there.");
+    await rig.start();
+    const lines = async (...argv: string[]): Promise<string[]> =>
+      (await rig.docker(...argv)).split("\n").filter(Boolean);
+    await rig.docker("rm", "--force", "--volumes", ...(await lines("ps", "--all", "--quiet")));
+    for (const name of await lines("volume", "ls", "--quiet"))
+      await rig.docker("volume", "rm", name);
+    // One that answers has nothing left.
+    expect(await runOn(rig.socketPath)).toMatchObject(UP);
+    const { code, stderr } = await line.run(["reset", "--yes"]);
+    expect([code, stderr.includes("may still be there")]).toEqual([0, false]);
   });
 
   test("an engine that an ordinary user may not use, and one that they may, by a helper", async () => {

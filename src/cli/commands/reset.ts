@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { CattlegridError } from "../../errors/error.ts";
 import { checkStateDirectory } from "../../platform/state-directory.ts";
 import { removeState } from "../../platform/state-removal.ts";
+import type { TotalRemoval } from "../../protocol/daemon.ts";
 import { canAsk, type Caller, tell } from "../caller.ts";
 import { INPUT_FLAG } from "../creation/creation-flags.ts";
 import { stopDaemon, watchDaemon } from "../daemon/daemon-stop.ts";
@@ -52,7 +53,10 @@ async function emptyState({ api, caller }: VerbContext): Promise<void> {
   try {
     await api.socket();
     gone = watchDaemon(caller);
-    await api.post("/v1/reset", {});
+    const { unreached = [] } = await api.post<Partial<TotalRemoval>>("/v1/reset", {});
+    for (const { provider, reason } of unreached) {
+      tell(caller, `cattlegrid: ${reason} What sandboxes left at ${provider} may still be there.`);
+    }
   } catch (error) {
     if (!CattlegridError.is(error) || !CANNOT_OPEN.has(error.code)) throw error;
     tell(caller, `cattlegrid: ${error.message} Its files are removed all the same.`);

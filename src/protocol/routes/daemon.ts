@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { acceptedSchema, daemonVersionSchema } from "../daemon.ts";
+import { acceptedSchema, daemonVersionSchema, totalRemovalSchema } from "../daemon.ts";
 import { doctorReportSchema } from "../doctor.ts";
 import { terminalNoticeSchema } from "../process.ts";
 import { providerListSchema, providerVariablesSchema } from "../provider.ts";
@@ -70,7 +70,7 @@ export const DAEMON_ROUTES = declareRoutes({
     path: "/v1/reset",
     summary: "Removes every sandbox and layer, then ends the daemon.",
     since: 0,
-    answer: acceptedSchema,
+    answer: totalRemovalSchema,
   },
   attachTerminal: {
     method: "GET",
