@@ -5,8 +5,8 @@ import type {
   SandboxProvider,
   SandboxSpecification,
 } from "../src/sandbox/provider.ts";
-import { Engine } from "../src/sandbox/providers/docker/engine.ts";
-import { EngineClient } from "../src/sandbox/providers/docker/engine-client.ts";
+import { Engine } from "../src/sandbox/providers/docker/engine/engine.ts";
+import { EngineClient } from "../src/sandbox/providers/docker/engine/engine-client.ts";
 import { DOCKER, DockerRig, IMAGE } from "../test/support/docker-rig.ts";
 import { measureContainerTerminal } from "./docker-terminal.ts";
 import type { Figure } from "./report.ts";

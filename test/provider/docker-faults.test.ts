@@ -9,9 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { assert } from "../../src/errors/error.ts";
 import { runProcess, spawnProcess } from "../../src/platform/process.ts";
-import { Engine, refuseRootless } from "../../src/sandbox/providers/docker/engine.ts";
-import { EngineClient } from "../../src/sandbox/providers/docker/engine-client.ts";
-import { runtimeOf } from "../../src/sandbox/providers/docker/isolation.ts";
+import { Engine, refuseRootless } from "../../src/sandbox/providers/docker/engine/engine.ts";
+import { EngineClient } from "../../src/sandbox/providers/docker/engine/engine-client.ts";
+import { runtimeOf } from "../../src/sandbox/providers/docker/container/isolation.ts";
 import { createDockerProvider } from "../../src/sandbox/providers/docker/provider.ts";
 import { answer, NEVER, run, SandboxYard, sh } from "../../src/testing/conformance/sandbox-yard.ts";
 import { DOCKER, DockerRig, IMAGE } from "../support/docker-rig.ts";
@@ -96,8 +96,8 @@ describe.skipIf(!DOCKER.met)(DOCKER.title("a Docker engine that fails"), () => {
 
   test("that this account may not use", async () => {
     const script = `
-      const { Engine } = await import("./src/sandbox/providers/docker/engine.ts");
-      const { EngineClient } = await import("./src/sandbox/providers/docker/engine-client.ts");
+      const { Engine } = await import("./src/sandbox/providers/docker/engine/engine.ts");
+      const { EngineClient } = await import("./src/sandbox/providers/docker/engine/engine-client.ts");
       const engine = new Engine(new EngineClient(process.argv[1]));
       await engine.inspectEngine().catch((error) => console.log(error.code, error.hint));`;
     const as = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -1,10 +1,10 @@
 import type { DockerVariable } from "./capabilities.ts";
-import { socketPathOf } from "./engine-address.ts";
-import { EngineClient } from "./engine-client.ts";
-import { Engine, type EngineFacts, type ImageFacts, type Labels } from "./engine.ts";
-import { requireContents } from "./image-contents.ts";
-import { checkImage, IMAGE_DEFAULT } from "./image.ts";
-import { Images } from "./images.ts";
+import { socketPathOf } from "./engine/engine-address.ts";
+import { EngineClient } from "./engine/engine-client.ts";
+import { Engine, type EngineFacts, type ImageFacts, type Labels } from "./engine/engine.ts";
+import { requireContents } from "./images/image-contents.ts";
+import { checkImage, IMAGE_DEFAULT } from "./images/image.ts";
+import { Images } from "./images/images.ts";
 
 /** SECURITY: asked at each use, so that the engine is always the one that is meant now. */
 export type ReadVariable = (name: DockerVariable) => Promise<string | undefined>;

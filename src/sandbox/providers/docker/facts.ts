@@ -1,10 +1,10 @@
 import type { UnprotectedPath } from "../../mounts/protection.ts";
 import type { SandboxSpecification } from "../../provider.ts";
-import { PIDS_DEFAULT } from "./container-plan.ts";
+import { PIDS_DEFAULT } from "./container/container-plan.ts";
 import type { CaptureWay } from "./capture/way.ts";
-import type { EngineFacts } from "./engine.ts";
-import type { GuestAccount } from "./guest-account.ts";
-import { availableLimits } from "./limits.ts";
+import type { EngineFacts } from "./engine/engine.ts";
+import type { GuestAccount } from "./container/guest-account.ts";
+import { availableLimits } from "./container/limits.ts";
 
 export interface FactSources {
   specification: SandboxSpecification;

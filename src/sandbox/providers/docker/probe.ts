@@ -2,9 +2,9 @@ import { asCattlegridError } from "../../../errors/error.ts";
 import { tryWorkspace } from "../../guest/trial.ts";
 import type { Isolation, Probe, SandboxProvider } from "../../provider.ts";
 import { remedyOf } from "../../remedy.ts";
-import type { Engine, Labels } from "./engine.ts";
-import { findUnusual, list, requireContents } from "./image-contents.ts";
-import { buildCommand, checkImage } from "./image.ts";
+import type { Engine, Labels } from "./engine/engine.ts";
+import { findUnusual, list, requireContents } from "./images/image-contents.ts";
+import { buildCommand, checkImage } from "./images/image.ts";
 
 export interface ProbeContext {
   stateDirectory: string;

@@ -25,22 +25,22 @@ import { KeptSandboxes } from "../../storage/kept-sandboxes.ts";
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
 import { Backend, type ReadVariable } from "./backend.ts";
-import { createBases } from "./bases.ts";
-import type { Labels } from "./engine.ts";
+import { createBases } from "./images/bases.ts";
+import type { Labels } from "./engine/engine.ts";
 import { DOCKER_CAPABILITIES } from "./capabilities.ts";
 import { CaptureWays } from "./capture/ways.ts";
-import { availableLimits } from "./limits.ts";
-import { guestAccount, type GuestAccount } from "./guest-account.ts";
-import { IdMaps } from "./id-maps.ts";
-import { checkImage, userlandOf } from "./image.ts";
+import { availableLimits } from "./container/limits.ts";
+import { guestAccount, type GuestAccount } from "./container/guest-account.ts";
+import { IdMaps } from "./container/id-maps.ts";
+import { checkImage, userlandOf } from "./images/image.ts";
 import { INSTALLATION_LABEL, SANDBOX_LABEL } from "./installation.ts";
 import { readInstallation } from "../../storage/installation.ts";
-import { gradesOf } from "./isolation.ts";
+import { gradesOf } from "./container/isolation.ts";
 import { probeEngine } from "./probe.ts";
-import { RootLayers } from "./root-layers.ts";
+import { RootLayers } from "./images/root-layers.ts";
 import { startSandbox } from "./start.ts";
-import { clearWorkDirectories } from "./work-directories.ts";
-import { clearStaged } from "./workspace-mounts.ts";
+import { clearWorkDirectories } from "./container/work-directories.ts";
+import { clearStaged } from "./container/workspace-mounts.ts";
 
 export interface DockerProviderOptions {
   /** Homes and layers, on a disk that the engine can mount from. One provider at a time uses it. */

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { OneEnding } from "../../life/one-ending.ts";
 import type { ProcessRequest, SandboxProcess } from "../../process.ts";
 import type { RunningSandbox, SandboxEnding } from "../../provider.ts";
-import { execProcess, type ExecTarget } from "./container-process.ts";
+import { execProcess, type ExecTarget } from "./program/container-process.ts";
 
 export interface DockerSandboxParts {
   id: string;

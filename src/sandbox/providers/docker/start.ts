@@ -13,18 +13,22 @@ import {
   planHolder,
   ROOT_USER,
   type ContainerSources,
-} from "./container-plan.ts";
-import { gatherSources } from "./container-sources.ts";
-import { refuseRootless, type Engine } from "./engine.ts";
+} from "./container/container-plan.ts";
+import { gatherSources } from "./container/container-sources.ts";
+import { refuseRootless, type Engine } from "./engine/engine.ts";
 import { factsOf } from "./facts.ts";
-import { writeGuestFiles, type GuestFile } from "./guest-files.ts";
-import type { ContainerFile } from "./images.ts";
-import { runtimeOf } from "./isolation.ts";
-import { requireLimits } from "./limits.ts";
-import { findRootImage, withoutRootImage } from "./root-image.ts";
+import { writeGuestFiles, type GuestFile } from "./container/guest-files.ts";
+import type { ContainerFile } from "./images/images.ts";
+import { runtimeOf } from "./container/isolation.ts";
+import { requireLimits } from "./container/limits.ts";
+import { findRootImage, withoutRootImage } from "./images/root-image.ts";
 import { DockerSandbox } from "./sandbox.ts";
-import { checkStaged } from "./staged-check.ts";
-import { listWorkspace, stageWorkspace, type PreparedWorkspace } from "./workspace-mounts.ts";
+import { checkStaged } from "./container/staged-check.ts";
+import {
+  listWorkspace,
+  stageWorkspace,
+  type PreparedWorkspace,
+} from "./container/workspace-mounts.ts";
 
 const TEMPORARY_BYTES_MAX = 2 * 2 ** 30;
 

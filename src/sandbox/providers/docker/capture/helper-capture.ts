@@ -11,7 +11,7 @@ import { closedPort } from "../../../capture/connection.ts";
 import { CLOSED, HANDED, handingCommand } from "../../../capture/handing-program.ts";
 import { openCaptureSockets, openConnection } from "../../../capture/sockets.ts";
 import { INTERPRETER } from "../../../capture/socket-program.ts";
-import { bindMount } from "../container-plan.ts";
+import { bindMount } from "../container/container-plan.ts";
 import { explainStart, planNeighbour } from "./neighbour-plan.ts";
 import { unavailable, type Capture, type CaptureContext, type Neighbour } from "./way.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { platform, release } from "node:os";
-import type { Engine, EngineFacts } from "../engine.ts";
-import { FrameReader } from "../frames.ts";
+import type { Engine, EngineFacts } from "../engine/engine.ts";
+import { FrameReader } from "../engine/frames.ts";
 import { findContainerInit } from "./container-init.ts";
 import type { CapturedContainer } from "./way.ts";
 

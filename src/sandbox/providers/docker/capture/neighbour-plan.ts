@@ -1,6 +1,6 @@
 import { CattlegridError } from "../../../../errors/error.ts";
 import { INTERPRETER } from "../../../capture/socket-program.ts";
-import { KERNEL_SETTINGS } from "../container-plan.ts";
+import { KERNEL_SETTINGS } from "../container/container-plan.ts";
 
 const PIDS = 64;
 const MEMORY_BYTES = 256 * 2 ** 20;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { UpgradedConnection } from "../../../../platform/http-client.ts";
 import { RelayLink } from "../../../capture/relay/link.ts";
 import { relayCommand } from "../../../capture/relay/program.ts";
-import { FrameReader } from "../frames.ts";
+import { FrameReader } from "../engine/frames.ts";
 import { explainStart, planNeighbour } from "./neighbour-plan.ts";
 import { unavailable, type Capture, type CaptureContext, type Neighbour } from "./way.ts";
 

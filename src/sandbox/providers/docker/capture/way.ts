@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { CattlegridError } from "../../../../errors/error.ts";
 import type { CaptureSockets } from "../../../capture/capture-sockets.ts";
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 
 /**
  * How the gateway gets its sockets in a container's network: `entered` by this process, made by a short-lived `helper`

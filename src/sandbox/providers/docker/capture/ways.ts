@@ -1,4 +1,4 @@
-import type { EngineFacts } from "../engine.ts";
+import type { EngineFacts } from "../engine/engine.ts";
 import { enterToCapture } from "./entered-capture.ts";
 import { prepareHelper } from "./helper-capture.ts";
 import { isOtherKernel, sharesKernel } from "./kernel.ts";

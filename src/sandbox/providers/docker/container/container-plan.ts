@@ -1,5 +1,5 @@
-import { HOME } from "../../guest/environment.ts";
-import type { SandboxSpecification } from "../../provider.ts";
+import { HOME } from "../../../guest/environment.ts";
+import type { SandboxSpecification } from "../../../provider.ts";
 import type { GuestAccount } from "./guest-account.ts";
 import type { GuestFile } from "./guest-files.ts";
 import type { WorkspaceMount } from "./workspace-mounts.ts";

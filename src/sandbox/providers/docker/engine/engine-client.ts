@@ -1,11 +1,11 @@
-import { CattlegridError } from "../../../errors/error.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
 import {
   readText,
   sendRequest,
   sendUpgrade,
   type HttpAnswer,
   type UpgradedConnection,
-} from "../../../platform/http-client.ts";
+} from "../../../../platform/http-client.ts";
 import { explainConnection, explainRefusal } from "./engine-failure.ts";
 
 /** The oldest is of 2020: Docker 20.10, and what Podman offers. The newest is the oldest that Docker 29 speaks. */

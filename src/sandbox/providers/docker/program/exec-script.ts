@@ -1,4 +1,4 @@
-import type { ProcessRequest } from "../../process.ts";
+import type { ProcessRequest } from "../../../process.ts";
 
 export interface ScriptWish {
   request: ProcessRequest;

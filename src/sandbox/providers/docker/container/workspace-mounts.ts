@@ -1,12 +1,12 @@
 import { constants, lstatSync, mkdirSync, openSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import { using } from "../../../platform/native/descriptor.ts";
-import { hasErrno } from "../../../platform/native/libc.ts";
-import { attachTree, detachMount, setAttributes } from "../../../platform/native/mount.ts";
-import { maskPaths, protectPaths, type UnprotectedPath } from "../../mounts/protection.ts";
-import { cloneSource, setIdMap } from "../../mounts/source.ts";
-import type { SandboxSpecification } from "../../provider.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { using } from "../../../../platform/native/descriptor.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
+import { attachTree, detachMount, setAttributes } from "../../../../platform/native/mount.ts";
+import { maskPaths, protectPaths, type UnprotectedPath } from "../../../mounts/protection.ts";
+import { cloneSource, setIdMap } from "../../../mounts/source.ts";
+import type { SandboxSpecification } from "../../../provider.ts";
 
 /** A directory or file of the host at a path inside. */
 export interface WorkspaceMount {

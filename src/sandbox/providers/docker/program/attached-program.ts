@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { CattlegridError } from "../../../errors/error.ts";
-import type { UpgradedConnection } from "../../../platform/http-client.ts";
-import { AttachedOutput } from "../../guest/attached-output.ts";
-import type { Engine } from "./engine.ts";
-import type { Announcement } from "../../guest/program-start.ts";
-import { FrameReader, type Frame } from "./frames.ts";
-import { WordFilter } from "../../guest/spoken-word.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { UpgradedConnection } from "../../../../platform/http-client.ts";
+import { AttachedOutput } from "../../../guest/attached-output.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Announcement } from "../../../guest/program-start.ts";
+import { FrameReader, type Frame } from "../engine/frames.ts";
+import { WordFilter } from "../../../guest/spoken-word.ts";
 
 /** How often the engine is asked about a program whose output nobody reads. */
 const STALLED_POLL_MS = 300;

@@ -1,4 +1,4 @@
-import { CattlegridError } from "../../../errors/error.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
 
 /** What the engine said, by the status of its answer. */
 export interface EngineRefusal {

@@ -1,4 +1,4 @@
-import { sandboxSeccomp } from "../../guest/seccomp.ts";
+import { sandboxSeccomp } from "../../../guest/seccomp.ts";
 
 const ENOSYS = 38;
 /**

@@ -1,5 +1,5 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import type { Engine, Labels } from "./engine.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { Engine, Labels } from "../engine/engine.ts";
 
 /** What starts programs inside, and waits. */
 const NEEDED = ["sh", "cat", "mkfifo", "rm", "sleep", "stty"] as const;

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { HOME, homePathScript } from "../../guest/environment.ts";
-import { gitConfiguration } from "../../guest/git-configuration.ts";
-import { listTrustFiles } from "../../guest/trust-stores.ts";
-import type { SandboxSpecification } from "../../provider.ts";
+import { HOME, homePathScript } from "../../../guest/environment.ts";
+import { gitConfiguration } from "../../../guest/git-configuration.ts";
+import { listTrustFiles } from "../../../guest/trust-stores.ts";
+import type { SandboxSpecification } from "../../../provider.ts";
 import type { GuestAccount } from "./guest-account.ts";
-import type { RootImage } from "./root-image.ts";
+import type { RootImage } from "../images/root-image.ts";
 
 /** A file of ours that lies in the image's place. */
 export interface GuestFile {

@@ -1,5 +1,5 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import type { UpgradedConnection } from "../../../platform/http-client.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { UpgradedConnection } from "../../../../platform/http-client.ts";
 import type { Call, EngineClient } from "./engine-client.ts";
 
 /** What the engine says of itself. */

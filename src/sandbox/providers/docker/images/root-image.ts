@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import { moveOnce } from "../../guest/trust-stores.ts";
-import type { SandboxSpecification } from "../../provider.ts";
-import { layerName, type Directories } from "../../storage/directories.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { moveOnce } from "../../../guest/trust-stores.ts";
+import type { SandboxSpecification } from "../../../provider.ts";
+import { layerName, type Directories } from "../../../storage/directories.ts";
 import type { Images } from "./images.ts";
 
 const FILE = "image.json";

@@ -1,4 +1,4 @@
-import { CattlegridError } from "../../../errors/error.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
 
 const SOCKET_DEFAULT = "/var/run/docker.sock";
 

@@ -1,6 +1,6 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import type { Isolation, PresentCapabilities, SandboxSpecification } from "../../provider.ts";
-import type { EngineFacts } from "./engine.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { Isolation, PresentCapabilities, SandboxSpecification } from "../../../provider.ts";
+import type { EngineFacts } from "../engine/engine.ts";
 
 /**
  * SECURITY: what gVisor has to be told, once, where the engine learns of it. `network`: connections are made with the sockets of the

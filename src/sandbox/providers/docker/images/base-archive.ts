@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { closeSync, createReadStream, openSync } from "node:fs";
-import { CattlegridError } from "../../../errors/error.ts";
-import { exitCode, spawnProcess } from "../../../platform/process.ts";
-import type { Compression } from "../../bases/archive.ts";
-import { requireProgram } from "../../bases/program.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { exitCode, spawnProcess } from "../../../../platform/process.ts";
+import type { Compression } from "../../../bases/archive.ts";
+import { requireProgram } from "../../../bases/program.ts";
 
 const COMPLAINT_MAX = 2048;
 

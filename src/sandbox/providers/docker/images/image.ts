@@ -1,6 +1,6 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import { locatePackageDirectory } from "../../../platform/version.ts";
-import type { Engine, ImageFacts } from "./engine.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { locatePackageDirectory } from "../../../../platform/version.ts";
+import type { Engine, ImageFacts } from "../engine/engine.ts";
 
 export const IMAGE_DEFAULT = "cattlegrid-base";
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { assert } from "../../../errors/error.ts";
-import { spawnProcess } from "../../../platform/process.ts";
-import { workspaceIdMap } from "../../mounts/owner-map.ts";
+import { assert } from "../../../../errors/error.ts";
+import { spawnProcess } from "../../../../platform/process.ts";
+import { workspaceIdMap } from "../../../mounts/owner-map.ts";
 
 /** Docker has no ids of its own: a number inside is the same one outside. */
 const FIRST = 0;

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import type { SandboxSpecification } from "../../provider.ts";
-import type { CapturedContainer } from "./capture/way.ts";
-import { listContainerInits } from "./capture/container-init.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { SandboxSpecification } from "../../../provider.ts";
+import type { CapturedContainer } from "../capture/way.ts";
+import { listContainerInits } from "../capture/container-init.ts";
 
 /**
  * SECURITY: what we mounted for the engine is there for it only if both see the same mounts. Where they do not, the sandbox

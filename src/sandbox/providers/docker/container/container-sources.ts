@@ -1,12 +1,12 @@
 import { realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import { sandboxEnvironment } from "../../guest/environment.ts";
-import { layerName, WORKSPACE } from "../../storage/directories.ts";
-import { labelsOf, type Attempt, type StartContext } from "./attempt.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { sandboxEnvironment } from "../../../guest/environment.ts";
+import { layerName, WORKSPACE } from "../../../storage/directories.ts";
+import { labelsOf, type Attempt, type StartContext } from "../attempt.ts";
 import { homeOverlay, type ContainerSources, type OverlayPlan } from "./container-plan.ts";
 import type { GuestFile } from "./guest-files.ts";
-import { isPodman } from "./engine.ts";
+import { isPodman } from "../engine/engine.ts";
 import { engineSeccomp } from "./system-calls.ts";
 import type { WorkspaceMount } from "./workspace-mounts.ts";
 

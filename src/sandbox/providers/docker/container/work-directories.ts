@@ -1,11 +1,11 @@
 import { lstatSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { CattlegridError } from "../../../errors/error.ts";
-import { hasErrno } from "../../../platform/native/libc.ts";
-import { openWorkDirectories, WORKSPACE } from "../../storage/directories.ts";
-import type { Engine } from "./engine.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { hasErrno } from "../../../../platform/native/libc.ts";
+import { openWorkDirectories, WORKSPACE } from "../../../storage/directories.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { GuestAccount } from "./guest-account.ts";
-import { INSTALLATION_LABEL } from "./installation.ts";
+import { INSTALLATION_LABEL } from "../installation.ts";
 
 /** SECURITY: fixed scripts; the directories are their arguments. */
 const GIVE = 'whose=$1; shift; exec chown -hR -- "$whose" "$@"';

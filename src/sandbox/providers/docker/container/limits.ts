@@ -1,7 +1,7 @@
-import { CattlegridError } from "../../../errors/error.ts";
-import type { Isolation, Limit, SandboxSpecification } from "../../provider.ts";
-import { DOCKER_CAPABILITIES } from "./capabilities.ts";
-import type { EngineFacts } from "./engine.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import type { Isolation, Limit, SandboxSpecification } from "../../../provider.ts";
+import { DOCKER_CAPABILITIES } from "../capabilities.ts";
+import type { EngineFacts } from "../engine/engine.ts";
 
 /** Which of them this engine holds for a sandbox of one grade. */
 export function availableLimits(engine: EngineFacts, isolation?: Isolation): readonly Limit[] {

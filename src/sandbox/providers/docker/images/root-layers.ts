@@ -1,15 +1,15 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { SandboxLayers } from "../../provider.ts";
+import type { SandboxLayers } from "../../../provider.ts";
 import {
   discardTree,
   isDirectory,
   layerName,
   type Directories,
-} from "../../storage/directories.ts";
-import type { Engine } from "./engine.ts";
+} from "../../../storage/directories.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Images } from "./images.ts";
-import { INSTALLATION_LABEL } from "./installation.ts";
+import { INSTALLATION_LABEL } from "../installation.ts";
 import {
   baseImageName,
   keepRootImage,

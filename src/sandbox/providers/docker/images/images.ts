@@ -1,9 +1,9 @@
-import { assert, CattlegridError } from "../../../errors/error.ts";
-import { endEntry, endTar, writeHeader } from "../../../platform/tar/tar-writer.ts";
-import { readTar } from "../../../platform/tar/tar-reader.ts";
-import type { EngineClient } from "./engine-client.ts";
-import type { ImageFacts, Labels } from "./engine.ts";
-import { explainRefusal } from "./engine-failure.ts";
+import { assert, CattlegridError } from "../../../../errors/error.ts";
+import { endEntry, endTar, writeHeader } from "../../../../platform/tar/tar-writer.ts";
+import { readTar } from "../../../../platform/tar/tar-reader.ts";
+import type { EngineClient } from "../engine/engine-client.ts";
+import type { ImageFacts, Labels } from "../engine/engine.ts";
+import { explainRefusal } from "../engine/engine-failure.ts";
 
 /** Of a file that is read into memory. */
 const FILE_BYTES_MAX = 256 * 1024;

@@ -1,12 +1,12 @@
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { CattlegridError } from "../../../errors/error.ts";
-import { endingOf } from "../../guest/shell-status.ts";
-import { checkRequest, explainAnnouncement } from "../../guest/program-start.ts";
-import { NOTHING_LEFT, signalSession } from "../../guest/session-signal.ts";
-import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../process.ts";
+import { CattlegridError } from "../../../../errors/error.ts";
+import { endingOf } from "../../../guest/shell-status.ts";
+import { checkRequest, explainAnnouncement } from "../../../guest/program-start.ts";
+import { NOTHING_LEFT, signalSession } from "../../../guest/session-signal.ts";
+import type { ProcessEnding, ProcessRequest, SandboxProcess } from "../../../process.ts";
 import { AttachedProgram, type ProgramEnd, type ProgramStart } from "./attached-program.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { scriptFor } from "./exec-script.ts";
 import { ProgramInput } from "./program-input.ts";
 

@@ -1,18 +1,18 @@
 import { createReadStream, existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { assert, CattlegridError } from "../../../errors/error.ts";
-import { findArchive } from "../../bases/archive.ts";
-import { findDirectory, SHELLS, withoutShell } from "../../bases/directory.ts";
-import { DIGITS } from "../../bases/identity.ts";
-import { findImage, otherMachine, withoutPrefix } from "../../bases/image.ts";
-import type { BaseSource, SandboxBases } from "../../provider.ts";
-import { discardTree, explainDiskError, type Directories } from "../../storage/directories.ts";
+import { assert, CattlegridError } from "../../../../errors/error.ts";
+import { findArchive } from "../../../bases/archive.ts";
+import { findDirectory, SHELLS, withoutShell } from "../../../bases/directory.ts";
+import { DIGITS } from "../../../bases/identity.ts";
+import { findImage, otherMachine, withoutPrefix } from "../../../bases/image.ts";
+import type { BaseSource, SandboxBases } from "../../../provider.ts";
+import { discardTree, explainDiskError, type Directories } from "../../../storage/directories.ts";
 import { packDirectory, readArchive } from "./base-archive.ts";
-import type { Engine, ImageFacts } from "./engine.ts";
+import type { Engine, ImageFacts } from "../engine/engine.ts";
 import { isOfThisMachine } from "./image.ts";
 import type { Images } from "./images.ts";
-import { INSTALLATION_LABEL } from "./installation.ts";
+import { INSTALLATION_LABEL } from "../installation.ts";
 import {
   baseImageName,
   keepRootImage,
