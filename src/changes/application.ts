@@ -11,7 +11,7 @@ import { passAirlock, type JudgedChange } from "./judged-change.ts";
 import { planSteps } from "./plan.ts";
 import { prepare, type HunkChoice, type Prepared } from "./preparation.ts";
 import { select, type Resolved, type Wish } from "./selection.ts";
-import { chooseStagingPlace, Staging, type Owner, ownerOf } from "./staging.ts";
+import { listStagingPlaces, Staging, type Owner, ownerOf, type StagingPlace } from "./staging.ts";
 import type { Step } from "./step.ts";
 import { TEXT_BYTES_MAX, toText } from "./text.ts";
 import { Tree } from "./tree.ts";
@@ -78,12 +78,9 @@ export class Application {
   async #apply(wished: readonly JudgedChange[], wish: ApplyWish): Promise<Applied> {
     const { records, workspace } = this.#source;
     const { pace } = this.#context;
-    const place = chooseStagingPlace(workspace);
-    records.writeJournal({ phase: "preparing", version: 1, staging: place });
-    this.#reach("journal");
     let staging: Staging | undefined;
     try {
-      staging = Staging.make(place);
+      staging = this.#openStaging();
       this.#reach("staging");
       const done = await this.#prepareAndCommit(staging, wished, wish);
       await staging.remove(pace);
@@ -96,6 +93,21 @@ export class Application {
       records.clear();
       throw explainDisk(error, workspace);
     }
+  }
+
+  #openStaging(): Staging {
+    const [beside, within] = listStagingPlaces(this.#source.workspace);
+    this.#announce(beside);
+    const staging = Staging.tryMake(beside, this.#source.workspace);
+    if (staging !== undefined) return staging;
+    this.#announce(within);
+    return Staging.make(within);
+  }
+
+  /** Before it is made: whoever comes after a crash removes what the journal names. */
+  #announce(place: StagingPlace): void {
+    this.#source.records.writeJournal({ phase: "preparing", version: 1, staging: place });
+    this.#reach("journal");
   }
 
   async #prepareAndCommit(

@@ -48,31 +48,13 @@ const WRITE_NEW = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | cons
  * Beside the workspace, so that its user's tools never see it; within it when there the user may not write, or another file
  * system begins: from the one to the other nothing can be renamed.
  */
-export function chooseStagingPlace(workspace: string): StagingPlace {
+export function listStagingPlaces(workspace: string): readonly [StagingPlace, StagingPlace] {
   const mark = `cattlegrid-${randomBytes(6).toString("hex")}`;
-  const beside = {
-    parent: dirname(workspace),
-    name: `.${basename(workspace).slice(0, NAME_CHARACTERS_MAX)}.${mark}`,
-  };
-  return canHold(beside, workspace) ? beside : { parent: workspace, name: `.${mark}` };
-}
-
-function canHold(place: StagingPlace, workspace: string): boolean {
-  const parent = openRoot(place.parent);
-  const tree = new Tree(workspace);
-  try {
-    mkdirSync(parent.entry(place.name), { mode: 0o700 });
-    const made = lookAt({ directory: parent, name: place.name });
-    const own = lookAt({ directory: tree.root, name: "." });
-    rmdirSync(parent.entry(place.name));
-    return deviceOf(made) === deviceOf(own);
-  } catch (error) {
-    if (hasErrno(error, "EACCES", "EPERM", "EROFS", "ENAMETOOLONG")) return false;
-    throw error;
-  } finally {
-    tree.close();
-    parent.close();
-  }
+  const name = `.${basename(workspace).slice(0, NAME_CHARACTERS_MAX)}.${mark}`;
+  return [
+    { parent: dirname(workspace), name },
+    { parent: workspace, name: `.${mark}` },
+  ];
 }
 
 function deviceOf(entry: TreeEntry | undefined): string | undefined {
@@ -93,8 +75,34 @@ export class Staging {
 
   static make(place: StagingPlace): Staging {
     const parent = openRoot(place.parent);
-    mkdirSync(parent.entry(place.name), { mode: 0o700 });
-    return Staging.#open(place, parent) ?? assertOpened();
+    try {
+      mkdirSync(parent.entry(place.name), { mode: 0o700 });
+      return Staging.#open(place, parent) ?? assertOpened();
+    } catch (error) {
+      parent.close();
+      throw error;
+    }
+  }
+
+  /** As `make`; undefined where the user may not, or from where nothing can be renamed into the workspace. */
+  static tryMake(place: StagingPlace, workspace: string): Staging | undefined {
+    try {
+      const staging = Staging.make(place);
+      if (staging.#isOnDiskOf(workspace)) return staging;
+      rmdirSync(staging.#parent.entry(place.name));
+      staging.close();
+      return undefined;
+    } catch (error) {
+      if (hasErrno(error, "EACCES", "EPERM", "EROFS", "ENAMETOOLONG")) return undefined;
+      throw error;
+    }
+  }
+
+  #isOnDiskOf(workspace: string): boolean {
+    using opened = new DisposableStack();
+    const tree = opened.adopt(new Tree(workspace), (each) => each.close());
+    const own = lookAt({ directory: tree.root, name: "." });
+    return deviceOf(lookAt({ directory: this.directory, name: "." })) === deviceOf(own);
   }
 
   /** Undefined when there is none any more. */
