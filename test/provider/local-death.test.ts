@@ -78,6 +78,20 @@ describe.skipIf(!RUNTIME.met)(RUNTIME.title("death in the local provider"), () =
     expect(await answer(again, "cat ~/f")).toBe("one");
   });
 
+  test("a start that meets a keeper which is dying unseen begins anew, with the next one", async () => {
+    const before = await yard.start();
+    for (let round = 0; round < 3; round += 1) {
+      const [, keeper = 0] = keeperOf(process.pid);
+      process.kill(keeper, "SIGKILL");
+      // Nothing of its death can have been read yet.
+      const sandbox = await yard.start();
+      expect(await answer(sandbox, "echo up")).toBe("up");
+      expect(keeperOf(process.pid)[1]).not.toBe(keeper);
+      await sandbox.stop();
+    }
+    expect(await before.ended).toMatchObject({ kind: "died" });
+  });
+
   test("a dead keeper ends every sandbox, and the next start makes a new one", async () => {
     const one = await yard.start();
     const two = await yard.start();

@@ -62,6 +62,8 @@ export class Keeper {
   #requests = 0;
   #sandboxes = 0;
   #errors = "";
+  /** Nobody reads its channel any more, which the channel itself tells later. */
+  #isLost = false;
 
   private constructor(machine: Machine, child: ChildProcess, sockets: CaptureChannel) {
     this.#machine = machine;
@@ -120,7 +122,7 @@ export class Keeper {
   /** Its channel closes with it; what holds it ends later, when every process inside has. */
   get isAlive(): boolean {
     const { connected, exitCode, signalCode } = this.#child;
-    return connected && exitCode === null && signalCode === null;
+    return connected && !this.#isLost && exitCode === null && signalCode === null;
   }
 
   /** The command prefix that runs a program where the keeper is. */
@@ -214,7 +216,9 @@ export class Keeper {
     return new Promise<KeeperReply>((resolve, reject) => {
       this.#pending.set(request, { resolve, reject });
       this.#child.send({ ...question, request }, (error) => {
-        if (error !== null) this.#take(request)?.reject(keeperLost(error.message));
+        if (error === null) return;
+        this.#isLost = true;
+        this.#take(request)?.reject(keeperLost(error.message));
       });
     });
   }

@@ -13,6 +13,7 @@ import { makeSandboxDirectories, type Directories } from "../../storage/director
 import { KeptSandboxes } from "../../storage/kept-sandboxes.ts";
 import { createLayers } from "../../storage/layers.ts";
 import { createOverlays } from "../../storage/overlays.ts";
+import type { StartContext } from "./attempt.ts";
 import { createBases, type LocalBases } from "./bases.ts";
 import { LOCAL_CAPABILITIES } from "./capabilities.ts";
 import { findCgroupPlace, removeCgroups, type CgroupPlace } from "./cgroup.ts";
@@ -142,25 +143,41 @@ class LocalProvider implements SandboxProvider {
     hooks: StartHooks,
     { residence, signal }: { residence: Residence; signal: AbortSignal },
   ): Promise<RunningSandbox> {
-    const { machine, directories } = this.#host;
     const sandbox = await this.#sandboxes.run(specification, async () => {
-      const launching = [residence.launch(), residence.version()] as const;
-      const [launched, runtimeVersion] = await Promise.all(launching);
+      const context = await this.#contextOf(residence);
       signal.throwIfAborted();
-      const context = {
-        machine,
-        launched,
-        directories,
-        cgroups: this.#cgroups,
-        runtime: residence.runtime.runtime,
-        runtimeVersion,
-        logger: this.#logger,
+      let isCaptured = false;
+      const onCapture: StartHooks["onCapture"] = (sockets) => {
+        isCaptured = true;
+        hooks.onCapture(sockets);
       };
-      return await startSandbox(context, specification, hooks);
+      try {
+        return await startSandbox(context, specification, { ...hooks, onCapture });
+      } catch (error) {
+        // A keeper that was dying before anybody could see it has made nothing of this sandbox yet.
+        if (isCaptured || context.launched.keeper.isAlive) throw error;
+        signal.throwIfAborted();
+        return await startSandbox(await this.#contextOf(residence), specification, hooks);
+      }
     });
     if (!signal.aborted) return sandbox;
     await sandbox.stop();
     throw signal.reason;
+  }
+
+  async #contextOf(residence: Residence): Promise<StartContext> {
+    const launching = [residence.launch(), residence.version()] as const;
+    const [launched, runtimeVersion] = await Promise.all(launching);
+    const { machine, directories } = this.#host;
+    return {
+      machine,
+      launched,
+      directories,
+      cgroups: this.#cgroups,
+      runtime: residence.runtime.runtime,
+      runtimeVersion,
+      logger: this.#logger,
+    };
   }
 
   async #try(residence: Residence): Promise<void> {
