@@ -62,8 +62,11 @@ export class DockerDaemon implements AsyncDisposable {
     const configuration = join(directory, "daemon.json");
     mkdirSync(directory, { recursive: true });
     writeFileSync(configuration, JSON.stringify(configured));
-    // Whoever was killed has left it, and the next one would refuse to start.
-    rmSync(join(directory, "pid"), { force: true });
+    // Whoever was killed has left them. The next one would refuse to start, or wait for a containerd: in its own process
+    // namespace some thread has that number.
+    for (const left of ["pid", "exec/containerd/containerd.pid"]) {
+      rmSync(join(directory, left), { force: true });
+    }
     const argv = enclose(HIDE_WRITES, [
       `--config-file=${configuration}`,
       `--data-root=${join(directory, "data")}`,
