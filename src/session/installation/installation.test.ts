@@ -82,11 +82,19 @@ describe("the first start of an agent", () => {
 });
 
 describe("an installation that fails", () => {
+  test("because its installer did says with which status", async () => {
+    const [first = ""] = await open({ installer: 'touch "$HOME/broken"; exit 22' });
+    const failure = await start(first).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "AGENT_INSTALL_FAILED" });
+    expect(String(failure)).toContain("its installer ended with status 22");
+  });
+
   test("because the program does not run shows all that the installer wrote, and leaves nothing", async () => {
     const [first = ""] = await open({ installer: 'echo one; echo two >&2; touch "$HOME/broken"' });
     const failure = await start(first).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "AGENT_INSTALL_FAILED" });
     expect(failure).toHaveProperty("details.output", "one\n\ntwo\n");
+    expect(String(failure)).toContain("the installed program does not tell its version");
     expect(await layers()).toEqual([]);
     expect(homes()).toEqual([]);
     expect(await yard.engine.sandboxes.get(first)).toMatchObject({ status: "stopped" });

@@ -70,6 +70,13 @@ async function checkNeeds(
   throw new CattlegridError("DEPENDENCY_MISSING", message, { hint, details: { missing } });
 }
 
+function explainInstallation(version: string | undefined, exitCode: number): string {
+  if (version !== undefined) return `the installed program is version ${version}`;
+  return exitCode === 0
+    ? "the installed program does not tell its version"
+    : `its installer ended with status ${exitCode}`;
+}
+
 /** Returns the version that was installed, which only the installed program itself can prove. */
 async function runInstaller(box: InstallationPlace, work: InstallerWork): Promise<string> {
   const { agent, version: chosen, signal, report } = work;
@@ -91,8 +98,7 @@ async function runInstaller(box: InstallationPlace, work: InstallerWork): Promis
   const checked = await runCommand(box.running, { request: { argv: check }, signal });
   const version = readVersion(checked);
   if (version !== undefined && (chosen ?? version) === version) return version;
-  const told = version === undefined ? "does not tell its version" : `is version ${version}`;
-  const message = `${agent.title} did not install: the installed program ${told}.`;
+  const message = `${agent.title} did not install: ${explainInstallation(version, installed.exitCode)}.`;
   throw new CattlegridError("AGENT_INSTALL_FAILED", message, {
     details: {
       installerExitCode: installed.exitCode,
