@@ -68,11 +68,20 @@ export class PodmanRig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Only with its container does a control group go.
-    const engine = new Engine(new EngineClient(join(this.#directory, "s")));
-    for (const { Id } of await engine.listContainers({})) await engine.removeContainer(Id);
+    await removeAll(new Engine(new EngineClient(join(this.#directory, "s"))));
     await endEnclosed(this.#service);
     removeRigDirectory(this.#directory);
   }
+}
+
+/** One whose network others have joined goes after them. */
+async function removeAll(engine: Engine): Promise<void> {
+  const containers = await engine.listContainers({});
+  if (containers.length === 0) return;
+  const removals = await Promise.allSettled(containers.map(({ Id }) => engine.removeContainer(Id)));
+  const failed = removals.filter((removal) => removal.status === "rejected");
+  if (failed.length === containers.length) throw failed[0]?.reason;
+  await removeAll(engine);
 }
 
 function command(directory: string): readonly string[] {
