@@ -82,7 +82,7 @@ sub tell_channel {
   return look_connected($channel) if $own->{port};
   if (length $own->{out}) {
     my $count = syswrite($own->{socket}, $own->{out});
-    if (!defined $count) { break_off($channel) unless $! == EAGAIN || $! == EINTR; return }
+    if (!defined $count) { return $! == EAGAIN || $! == EINTR ? await($own->{socket}, 1) : break_off($channel) }
     substr($own->{out}, 0, $count) = NONE;
     say_frame('W', $channel, pack('N', $count));
   }
