@@ -18,7 +18,7 @@ export interface FlowLimits {
 }
 
 export interface FlowDecision {
-  /** Whether the program may write nothing more for now. */
+  /** Whether the program has to wait before it writes more. */
   isHeld: boolean;
   /** Whether what lies in memory has to go to disk. */
   spills: boolean;

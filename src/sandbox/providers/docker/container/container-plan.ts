@@ -1,3 +1,4 @@
+import { MASKED_PATHS, READONLY_PATHS } from "../../../guest/hidden-paths.ts";
 import { HOME } from "../../../guest/environment.ts";
 import type { SandboxSpecification } from "../../../provider.ts";
 import type { GuestAccount } from "./guest-account.ts";
@@ -13,20 +14,7 @@ const OOM_SCORE = 500;
  * SECURITY: what the engine hides by default, and all of /sys: the network namespace is not the agent's to look at. Given
  * here as the engine's own list is lost by giving one.
  */
-const MASKED = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys",
-];
-const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const MASKED = [...MASKED_PATHS, "/sys"];
 
 /**
  * SECURITY: IPv6 has a loopback, on which the gateway answers as on the other. No port is for the agent to take while it is
@@ -108,7 +96,7 @@ export function planContainer(sources: ContainerSources): object {
       IpcMode: "private",
       CgroupnsMode: "private",
       MaskedPaths: MASKED,
-      ReadonlyPaths: READONLY,
+      ReadonlyPaths: READONLY_PATHS,
       Tmpfs: temporaryTrees(sources),
       ShmSize: sources.temporaryBytes,
       // How many files may be open is the engine's to say, which may not be able to give more than it has; Podman would

@@ -1,3 +1,4 @@
+import { MASKED_PATHS, READONLY_PATHS } from "../../../guest/hidden-paths.ts";
 import { join } from "node:path";
 import { WORKSPACE } from "../../../storage/directories.ts";
 import { AGENT_ID, HOME } from "../../../guest/environment.ts";
@@ -49,19 +50,6 @@ export interface BundleSources {
 }
 
 const CAPABILITY_SETS = ["bounding", "effective", "inheritable", "permitted", "ambient"];
-const MASKED = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-];
-const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 const RUN_BYTES = 16 * 2 ** 20;
 const OPEN_FILES_SOFT = 16_384;
 
@@ -132,8 +120,8 @@ export function ociConfiguration(sources: BundleSources): object {
       namespaces: [...namespaces, { type: "network", path: `/proc/1/fd/${networkFd}` }],
       uidMappings: idMappings,
       gidMappings: idMappings,
-      maskedPaths: MASKED,
-      readonlyPaths: READONLY,
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
       seccomp: sources.seccomp.seccomp,
     },
     annotations: sources.seccomp.annotations,
