@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { layerEventSchemas, mirrorsSchema } from "./sandbox.ts";
+import { mirrorsSchema } from "./sandbox.ts";
+import { layerEventSchemas } from "./start-event.ts";
 import { parameterValuesSchema } from "./template-choice.ts";
 
 /** `POST /v1/templates/{id}/build`. */

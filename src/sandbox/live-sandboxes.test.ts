@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OWNER, SandboxYard } from "../../test/support/sandbox-yard.ts";
 import { createSmallAgents } from "../../test/support/small-agents.ts";
-import type { StartEvent } from "../protocol/sandbox.ts";
+import type { StartEvent } from "../protocol/start-event.ts";
 import type { LayersFor } from "./life/starting.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });

@@ -13,7 +13,8 @@ export type { EngineEvent } from "../protocol/engine-event.ts";
 export type { LoginImport, LoginProfile } from "../protocol/login.ts";
 export type { Problem } from "../protocol/problem.ts";
 export type { Exec, TerminalEnding } from "../protocol/process.ts";
-export type { Sandbox, SandboxCreate, SandboxStart, StartEvent } from "../protocol/sandbox.ts";
+export type { Sandbox, SandboxCreate, SandboxStart } from "../protocol/sandbox.ts";
+export type { StartEvent } from "../protocol/start-event.ts";
 export type { Secret, SecretList } from "../protocol/secret.ts";
 export type {
   Session,

@@ -1,7 +1,8 @@
 import { CattlegridError } from "../errors/error.ts";
 import type { Exec } from "../protocol/process.ts";
 import { SANDBOX_ROUTES } from "../protocol/routes/sandbox.ts";
-import { SANDBOX_NAME, type SandboxStart, type StartEvent } from "../protocol/sandbox.ts";
+import { SANDBOX_NAME, type SandboxStart } from "../protocol/sandbox.ts";
+import { type StartEvent } from "../protocol/start-event.ts";
 import { openSandbox, type Api } from "./api.ts";
 import { authorise } from "./authorise.ts";
 import { createEventQueue, untilAborted } from "./event-queue.ts";

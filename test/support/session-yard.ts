@@ -5,7 +5,7 @@ import { createAgentRegistry } from "../../src/agent/registry.ts";
 import { shell } from "../../src/agent/agents/shell/shell.ts";
 import { openLogFile, type LogFile } from "../../src/platform/logger.ts";
 import { resolvePaths } from "../../src/platform/paths.ts";
-import type { StartEvent } from "../../src/protocol/sandbox.ts";
+import type { StartEvent } from "../../src/protocol/start-event.ts";
 import type {
   SessionCreate,
   SessionEvent,

@@ -1,5 +1,6 @@
 import { CattlegridError } from "../../errors/error.ts";
-import type { Sandbox, SandboxStart, StartEvent } from "../../protocol/sandbox.ts";
+import type { Sandbox, SandboxStart } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { TemplateBuildEvent } from "../../protocol/template-layer.ts";
 import { type Api, sandboxPath, toError } from "../api.ts";
 import { type Caller, tell } from "../caller.ts";

@@ -10,8 +10,8 @@ import {
   sandboxListSchema,
   sandboxSchema,
   sandboxStartSchema,
-  startEventSchema,
 } from "../sandbox.ts";
+import { startEventSchema } from "../start-event.ts";
 
 const egressQuerySchema = z
   .strictObject({

@@ -1,6 +1,7 @@
 import { asCattlegridError, CattlegridError } from "../../errors/error.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { SandboxStart, StartEvent } from "../../protocol/sandbox.ts";
+import type { SandboxStart } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { SandboxChange, SandboxRow } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";
 import type { Gate } from "../egress/gates.ts";

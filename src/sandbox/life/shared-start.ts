@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 
 export interface StartWatcher {
   signal: AbortSignal;

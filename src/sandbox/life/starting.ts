@@ -1,6 +1,7 @@
 import type { AgentAdapter } from "../../agent/agent.ts";
 import type { AgentRegistry } from "../../agent/registry.ts";
-import type { SandboxStart, StartEvent } from "../../protocol/sandbox.ts";
+import type { SandboxStart } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import { CattlegridError } from "../../errors/error.ts";
 import { checkDiskSpace } from "../../platform/disk.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { asCattlegridError, CattlegridError } from "../../errors/error.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { WarmPool, WarmPoolSet } from "../../protocol/warm-pool.ts";
 import type { SandboxRow } from "../../store/sandbox-rows.ts";
 import type { Store } from "../../store/store.ts";

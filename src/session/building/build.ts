@@ -5,7 +5,7 @@ import { hostsIn } from "../../agent/regions.ts";
 import { asCattlegridError, CattlegridError } from "../../errors/error.ts";
 import { checkDiskSpace } from "../../platform/disk.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 import type { LayerUse } from "../../sandbox/upkeep/layer-use.ts";
 import type { LayersContext } from "../../sandbox/life/starting.ts";

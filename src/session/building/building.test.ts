@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SessionYard } from "../../../test/support/session-yard.ts";
 import { resolvedTemplate } from "../../../test/support/template.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { ResolvedTemplate } from "../../protocol/template.ts";
 
 type Step = Partial<ResolvedTemplate["setup"][number]> & { run: string };

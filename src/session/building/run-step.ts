@@ -1,5 +1,5 @@
 import { CattlegridError } from "../../errors/error.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { ThrowAwaySandbox } from "../../sandbox/life/throw-away.ts";
 import { runCommand } from "../command.ts";
 import type { BuildLog } from "./build-log.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { AgentAdapter } from "../../agent/agent.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { RunningSandbox } from "../../sandbox/provider.ts";
 import type { FakeProgram } from "../../testing/fake/program.ts";
 import { createFakeProvider } from "../../testing/fake/provider.ts";

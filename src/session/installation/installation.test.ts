@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ScriptedAgentOptions } from "../../../test/support/scripted-agent.ts";
 import { SessionYard } from "../../../test/support/session-yard.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 
 let yard: SessionYard;
 afterEach(() => yard.close());

@@ -3,7 +3,7 @@ import { CattlegridError } from "../../errors/error.ts";
 import { checkDiskSpace } from "../../platform/disk.ts";
 import { describeLibc } from "../../platform/libc.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { LayerUse } from "../../sandbox/upkeep/layer-use.ts";
 import { findAgent } from "../../sandbox/registry.ts";
 import type { StartWork } from "../../sandbox/life/shared-start.ts";

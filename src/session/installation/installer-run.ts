@@ -5,7 +5,7 @@ import {
   type CommandResult,
 } from "../../agent/agent.ts";
 import { CattlegridError } from "../../errors/error.ts";
-import type { StartEvent } from "../../protocol/sandbox.ts";
+import type { StartEvent } from "../../protocol/start-event.ts";
 import type { RunningSandbox } from "../../sandbox/provider.ts";
 import { runCommand } from "../command.ts";
 
